@@ -1,0 +1,79 @@
+// Enforces the direction of imports between the rooms of src/ (docs/architecture.md) and finds import cycles.
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join, normalize, relative } from "node:path";
+
+/** Each room and the rooms it may import from (besides itself). */
+const may = {
+  errors: [],
+  ring: ["errors"],
+  random: ["errors", "ring"],
+  net: ["errors", "random"],
+  protocol: ["errors", "ring", "random"],
+  ops: ["errors", "ring", "protocol"],
+  plan: ["errors", "ring", "protocol", "ops"],
+  engine: ["errors", "ring", "random", "net", "protocol", "ops", "plan"],
+  tensor: ["errors", "ring", "ops", "plan"],
+  nn: ["errors", "tensor"],
+  optim: ["errors", "tensor", "nn"],
+  data: ["errors", "ring", "random", "protocol", "tensor"],
+  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data"],
+  client: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "tensor", "data", "party"],
+};
+
+const files = [];
+const walk = (dir) => {
+  for (const name of readdirSync(dir)) {
+    const path = join(dir, name);
+    if (statSync(path).isDirectory()) {
+      if (name !== "assembly") walk(path);
+    } else if (path.endsWith(".ts")) files.push(path);
+  }
+};
+walk("src");
+
+const room = (path) => {
+  const parts = relative("src", path).split("/");
+  return parts.length === 1 ? parts[0].replace(/\.ts$/, "") : parts[0];
+};
+const problems = [];
+const graph = new Map();
+for (const file of files) {
+  const text = readFileSync(file, "utf8");
+  const targets = [];
+  for (const match of text.matchAll(/^\s*(?:import|export)\s(?<type>type\s)?[^"';]*?from\s+"(?<to>[^"]+)"/gms)) {
+    const { to, type } = match.groups;
+    if (to.startsWith("node:") || !to.startsWith(".")) {
+      if (/^(node:)?(net|tls|http|https|dgram)$/.test(to) && !["net"].includes(room(file)))
+        problems.push(`${file}: only src/net does network I/O, but this imports ${to}`);
+      continue;
+    }
+    const target = normalize(join(dirname(file), to)).replace(/\.js$/, ".ts");
+    if (!type) targets.push(target);
+    const [from, dest] = [room(file), room(target)];
+    if (from !== dest && from !== "index" && !(may[from] ?? []).includes(dest))
+      problems.push(`${file}: src/${from} may not import src/${dest} (${to})`);
+  }
+  if (/\bMath\.random\b/.test(text)) problems.push(`${file}: Math.random is banned; use src/random`);
+  if (/\b(randomBytes|randomFillSync|getRandomValues)\b/.test(text) && room(file) !== "random")
+    problems.push(`${file}: only src/random draws randomness`);
+  graph.set(file, targets);
+}
+
+const state = new Map();
+const visit = (file, trail) => {
+  if (state.get(file) === "done") return;
+  if (state.get(file) === "open") {
+    problems.push(`import cycle: ${[...trail.slice(trail.indexOf(file)), file].join(" -> ")}`);
+    return;
+  }
+  state.set(file, "open");
+  for (const next of graph.get(file) ?? []) visit(next, [...trail, file]);
+  state.set(file, "done");
+};
+for (const file of files) visit(file, []);
+
+if (problems.length > 0) {
+  console.error(problems.join("\n"));
+  process.exit(1);
+}
+console.log(`imports: ${files.length} files, direction and cycles fine`);

@@ -1,0 +1,161 @@
+/**
+ * The interface between secret sharing and everything above it: about twenty primitives, each with a declared cost.
+ * Not an implementation: each folder beside this file is one, and nothing above may look inside a Share.
+ *
+ * Shapes do not exist here: a share is n words, and layout is given by the linear and bilinear maps that callers pass.
+ * Numbers are words of Z_2^64, read as two's complement; a comparison of width w needs |x| < 2^(w-1).
+ */
+import type { Block, Ring, Scope } from "../ring/index.js";
+import type { Nonce } from "../random/index.js";
+import type { Cost } from "./cost.js";
+import type { Rounds } from "./rounds.js";
+
+declare const opaque: unique symbol;
+/** n secret words, shared so that the protocol can compute on them. Immutable. */
+export interface Share {
+  readonly [opaque]: "share";
+  readonly n: number;
+}
+/**
+ * n secret words as the bilinear product leaves them: each party has one summand, unmasked. Linear maps are free on it;
+ * `reshare` or `truncate` makes it a Share again. It never leaves a party in this form.
+ */
+export interface Product {
+  readonly [opaque]: "product";
+  readonly n: number;
+}
+/** `width` secret bits for each of n elements, bit-sliced: `width` planes of ceil(n/64) words. Immutable. */
+export interface Bits {
+  readonly [opaque]: "bits";
+  readonly n: number;
+  readonly width: number;
+}
+
+/** A map that is linear over Z_2^64, applied to each component: writes dst from the sources' words. */
+export type Linear = (dst: Block, sources: readonly Block[]) => void;
+/** A bilinear map: dst = f(x, y), or dst += f(x, y) if `accumulate`. */
+export type Bilinear = (dst: Block, x: Block, y: Block, accumulate: boolean) => void;
+
+/**
+ * Where in which run a primitive is evaluated: gives each primitive its own nonce, a place in memory, and a pivot by
+ * which protocols rotate roles. Parties make the same calls in the same order.
+ */
+export interface Site {
+  readonly scope: Scope;
+  /** The node's number in the plan; roles of small tensors rotate by it. */
+  readonly pivot: number;
+  /** A fresh nonce, never given twice in a session. Every primitive takes exactly one, at every party, whether it draws or not. */
+  nonce(): Nonce;
+}
+
+/** One party's end of a protocol in one session. Methods that return Rounds communicate; all others are local. */
+export interface Protocol {
+  readonly definition: ProtocolDefinition;
+  readonly self: number;
+
+  // -- arithmetic, local --
+  /** The sharing of words that everyone knows. */
+  fromPublic(site: Site, words: Block): Share;
+  linear(site: Site, inputs: readonly Share[], n: number, map: Linear): Share;
+  product(site: Site, x: Share, y: Share, n: number, map: Bilinear): Product;
+  lift(site: Site, x: Share): Product;
+  linearProduct(site: Site, inputs: readonly Product[], n: number, map: Linear): Product;
+  /** Uniform words that nobody knows. */
+  random(site: Site, n: number): Share;
+
+  // -- arithmetic, with rounds --
+  reshare(site: Site, x: Product): Rounds<Share>;
+  /** floor(x / 2^shift) + Bernoulli(fraction): unbiased, no huge error. Needs |x| < 2^62 and 1 <= shift <= 61. */
+  truncate(site: Site, x: Product, shift: number): Rounds<Share>;
+
+  // -- bits --
+  xor(site: Site, x: Bits, y: Bits): Bits;
+  not(site: Site, x: Bits): Bits;
+  and(site: Site, x: Bits, y: Bits): Rounds<Bits>;
+  /** Plane x < 0. Exact for |x| < 2^(width-1), 2 <= width <= 64. */
+  msb(site: Site, x: Share, width: number): Rounds<Bits>;
+  /** Plane x = 0, looking at the low `width` bits. */
+  isZero(site: Site, x: Share, width: number): Rounds<Bits>;
+  /** The low `width` bits of x. */
+  toBits(site: Site, x: Share, width: number): Rounds<Bits>;
+  /** The words 0 or 1. `bits` has one plane. */
+  fromBits(site: Site, bits: Bits): Rounds<Share>;
+  /** bit * x, element by element. `bits` has one plane. */
+  select(site: Site, bits: Bits, x: Share): Rounds<Share>;
+
+  // -- in and out --
+  /** The words of party `owner` (given there, undefined elsewhere). */
+  input(site: Site, owner: number, words: Block | undefined, n: number): Rounds<Share>;
+  /** Words in the clear, at every party. */
+  reveal(site: Site, x: Share): Rounds<Block>;
+  /** Words in the clear at party `to`; undefined elsewhere. */
+  revealTo(site: Site, x: Share, to: number): Rounds<Block | undefined>;
+  /** This party's part for somebody outside, re-randomised; `definition.sharing.combine` adds the parts up. */
+  outgoing(site: Site, x: Share): Block;
+  /** The sharing that an outsider made with `definition.sharing.split`: elements of `rows` in order, rowWords words each. */
+  incoming(site: Site, stored: StoredShare, rowWords: number, rows: Uint32Array): Share;
+
+  // -- lifetimes and storage --
+  free(scope: Scope, value: Share | Product | Bits): void;
+  /** The same share, its memory handed to another scope. */
+  move(value: Share, from: Scope, to: Scope): Share;
+  /** What this party holds of x, for encrypted storage. */
+  save(x: Share): Uint8Array;
+  load(scope: Scope, saved: Uint8Array): Share;
+}
+
+/** What an outsider's sharing leaves at one party: 16-byte seeds, and the correction if this party keeps it. */
+export interface StoredShare {
+  readonly seeds: readonly Uint8Array[];
+  /** Reads words of the correction into `target`, from word `offset`; absent if this party keeps seeds only. */
+  readonly correction?: (offset: number, target: Uint8Array) => void;
+}
+
+/** How somebody who is no party shares words and adds revealed parts up. Pure functions. */
+export interface Sharing {
+  /** Fresh seeds for one dataset or input, by party. Party i's seeds are `seedsOf(fresh)[i]`. */
+  freshSeeds(): Seeds;
+  /** The correction for words [offset, offset + n): n words that the parties `keepsCorrection` store. */
+  correction(seeds: Seeds, offset: number, words: Uint8Array): Uint8Array;
+  readonly keepsCorrection: readonly boolean[];
+  /** Adds the parts of `outgoing`, one per party in order. */
+  combine(parts: readonly Uint8Array[]): Uint8Array;
+}
+/** byParty[i] lists the seeds that party i gets. */
+export interface Seeds {
+  readonly byParty: readonly (readonly Uint8Array[])[];
+}
+
+/** Closed formulas for what each primitive costs; n elements, `pivot` as in Site. */
+export interface Costs {
+  reshare(n: number, pivot: number): Cost;
+  truncate(n: number, shift: number, pivot: number): Cost;
+  and(n: number, width: number, pivot: number): Cost;
+  msb(n: number, width: number, pivot: number): Cost;
+  isZero(n: number, width: number, pivot: number): Cost;
+  toBits(n: number, width: number, pivot: number): Cost;
+  fromBits(n: number, pivot: number): Cost;
+  select(n: number, pivot: number): Cost;
+  input(n: number, owner: number): Cost;
+  reveal(n: number): Cost;
+  revealTo(n: number, to: number): Cost;
+}
+
+/** A protocol as a constant: what is known of it without running it. */
+export interface ProtocolDefinition {
+  readonly name: string;
+  readonly parties: number;
+  /** Who may collude without learning anything, in one sentence. */
+  readonly protects: string;
+  readonly costs: Costs;
+  readonly sharing: Sharing;
+  create(host: ProtocolHost): Protocol;
+}
+
+/** What a protocol needs from its party. */
+export interface ProtocolHost {
+  readonly ring: Ring;
+  readonly self: number;
+  /** 16 bytes known to this party and `peer` alone, fresh per session, separated by label. */
+  pairKey(peer: number, label: string): Uint8Array;
+}

@@ -1,0 +1,106 @@
+/**
+ * The kernel interface: every inner loop over ring words, by pointer into one linear memory. Not an implementation:
+ * `wasm.ts` binds the AssemblyScript build, `js/` is the readable twin and the test oracle.
+ *
+ * A pointer is a byte offset, a multiple of 16. A word is 64 bits, little-endian. All arithmetic is modulo 2^64.
+ * `dst` may equal a source where the operation is element-wise; otherwise sources and destination must not overlap.
+ * No kernel branches on the words it reads: time depends on the sizes only.
+ */
+export interface Kernels {
+  readonly memory: LinearMemory;
+  /** The first byte that the arena may hand out; below lie the kernels' own scratch areas. A multiple of 64. */
+  readonly heapBase: number;
+
+  // -- element-wise, n words --
+  add(dst: number, a: number, b: number, n: number): void;
+  sub(dst: number, a: number, b: number, n: number): void;
+  neg(dst: number, a: number, n: number): void;
+  mul(dst: number, a: number, b: number, n: number): void;
+  /** dst += a * b */
+  mulAdd(dst: number, a: number, b: number, n: number): void;
+  addScalar(dst: number, a: number, c: bigint, n: number): void;
+  mulScalar(dst: number, a: number, c: bigint, n: number): void;
+  /** dst += a * c */
+  mulScalarAdd(dst: number, a: number, c: bigint, n: number): void;
+  fill(dst: number, c: bigint, n: number): void;
+  copy(dst: number, a: number, n: number): void;
+  shl(dst: number, a: number, bits: number, n: number): void;
+  /** Logical shift right (zeros come in). */
+  shr(dst: number, a: number, bits: number, n: number): void;
+  /** Arithmetic shift right (the sign comes in). */
+  sar(dst: number, a: number, bits: number, n: number): void;
+  xor(dst: number, a: number, b: number, n: number): void;
+  and(dst: number, a: number, b: number, n: number): void;
+  or(dst: number, a: number, b: number, n: number): void;
+  not(dst: number, a: number, n: number): void;
+  /** dst = a & mask */
+  andScalar(dst: number, a: number, mask: bigint, n: number): void;
+
+  // -- products; row-major, C is m x n, A is m x k, B is k x n; `accumulate` 0: C = A B, 1: C += A B --
+  matmul(c: number, a: number, b: number, m: number, k: number, n: number, accumulate: number): void;
+
+  // -- layout --
+  /** dst is cols x rows. */
+  transpose(dst: number, src: number, rows: number, cols: number): void;
+  /**
+   * Gather by strides into a contiguous row-major dst: `dims` and `strides` point to `rank` i32 each (strides in words,
+   * 0 broadcasts, negative allowed). src points at the element with all indices 0.
+   */
+  gatherStrided(dst: number, src: number, rank: number, dims: number, strides: number): void;
+  /** The transpose of gatherStrided: dst[strided] += src[contiguous]; dst must be prepared (zeroed) by the caller. */
+  scatterAddStrided(dst: number, src: number, rank: number, dims: number, strides: number): void;
+  /** dst row r = src row index[r]; `index` points to `rows` u32. */
+  gatherRows(dst: number, src: number, index: number, rows: number, rowWords: number): void;
+  /** src is outer x axis x inner, dst is outer x inner: sums over the middle axis. */
+  sumAxis(dst: number, src: number, outer: number, axis: number, inner: number): void;
+  /**
+   * One image, channel-major: src is channels x height x width; dst is (channels*kh*kw) x (outH*outW), zeros outside.
+   * outH = floor((height + 2*padH - kh)/strideH) + 1, outW likewise.
+   */
+  im2col(
+    dst: number,
+    src: number,
+    channels: number,
+    height: number,
+    width: number,
+    kh: number,
+    kw: number,
+    strideH: number,
+    strideW: number,
+    padH: number,
+    padW: number,
+  ): void;
+  /** The transpose of im2col: dst (channels x height x width, prepared by the caller) += columns. */
+  col2im(
+    dst: number,
+    src: number,
+    channels: number,
+    height: number,
+    width: number,
+    kh: number,
+    kw: number,
+    strideH: number,
+    strideW: number,
+    padH: number,
+    padW: number,
+  ): void;
+
+  // -- bits. A plane of n bits is W = ceil(n/64) words, element i at bit i%64 of word i/64; bits beyond n are 0. --
+  /** The low `width` bits (1..64) of n words become `width` planes: plane p starts at dst + p*W*8. */
+  slice(dst: number, src: number, n: number, width: number): void;
+  /** The inverse: n words whose high 64-width bits are zero. */
+  unslice(dst: number, planes: number, n: number, width: number): void;
+  /** n words of `width` bits each (higher bits ignored) packed tightly into ceil(n*width/64) words, little-endian. */
+  pack(dst: number, src: number, n: number, width: number): void;
+  unpack(dst: number, src: number, n: number, width: number): void;
+  /** Replicated-sharing AND on planes: dst = (x0 & (y0 ^ y1)) ^ (x1 & y0) ^ mask, n words. */
+  andLocal(dst: number, x0: number, x1: number, y0: number, y1: number, mask: number, n: number): void;
+}
+
+/** The part of WebAssembly.Memory that is used; spelt out because its type comes only with the DOM library. */
+export interface LinearMemory {
+  /** A new object after every `grow`, which detaches the old one: make views afresh, never keep them. */
+  readonly buffer: ArrayBuffer;
+  /** Adds pages of 64 KiB and returns the number of pages before. */
+  grow(pages: number): number;
+}
