@@ -25,6 +25,8 @@ export class StaleValueError extends SecretgradError {}
 export class PlanError extends SecretgradError {}
 /** A party's policy or an owner's grant does not allow what was asked. */
 export class PolicyError extends SecretgradError {}
+/** An owner has not (yet) granted a reveal; waiting for the grant can help. */
+export class GrantMissingError extends PolicyError {}
 /** A frame from a peer is malformed, oversized, duplicated, replayed or out of order. */
 export class FrameError extends SecretgradError {}
 /** A peer vanished, closed the connection or did not answer within the time-out; `peer` names it. */

@@ -5,8 +5,9 @@
  * Shapes do not exist here: a share is n words, and layout is given by the linear and bilinear maps that callers pass.
  * Numbers are words of Z_2^64, read as two's complement; a comparison of width w needs |x| < 2^(w-1).
  */
+
+import type { StreamId } from "../random/index.js";
 import type { Block, Ring, Scope } from "../ring/index.js";
-import type { Nonce } from "../random/index.js";
 import type { Cost } from "./cost.js";
 import type { Rounds } from "./rounds.js";
 
@@ -45,7 +46,7 @@ export interface Site {
   /** The node's number in the plan; roles of small tensors rotate by it. */
   readonly pivot: number;
   /** A fresh nonce, never given twice in a session. Every primitive takes exactly one, at every party, whether it draws or not. */
-  nonce(): Nonce;
+  nonce(): StreamId;
 }
 
 /** One party's end of a protocol in one session. Methods that return Rounds communicate; all others are local. */

@@ -1,0 +1,205 @@
+/**
+ * How fast the ring kernels are on one core: products by shape, element-wise work, bit planes, packing, im2col. Not a
+ * benchmark of protocols. The naive product is measured interleaved with the kernel, because absolute numbers on a
+ * shared machine move by a factor of two; medians and minima of many repetitions for the same reason.
+ */
+import { pathToFileURL } from "node:url";
+import { type Block, Ring, type Scope } from "../src/ring/index.js";
+
+export interface KernelRow {
+  readonly case: string;
+  /** Median seconds of one call. */
+  readonly seconds: number;
+  readonly min: number;
+  /** 10^9 multiply-adds per second, by the median. */
+  readonly gmacs?: number;
+  /** Median seconds of the naive loop over those of the kernel, for the case that has one. */
+  readonly ratio?: number;
+}
+
+interface Case {
+  readonly name: string;
+  readonly macs?: number;
+  /** Measured in turn with the case named before it. */
+  readonly against?: string;
+  readonly repetitions: number;
+  /** Prepares operands and returns what is timed. */
+  readonly prepare: (ring: Ring, scope: Scope) => () => void;
+}
+
+/** Deterministic operands; speed does not depend on them. */
+function fill(ring: Ring, block: Block): Block {
+  const halves = ring.u32(block);
+  let state = 1;
+  for (let i = 0; i < halves.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    halves[i] = state;
+  }
+  return block;
+}
+
+const matmul = (m: number, k: number, n: number, repetitions: number): Case => ({
+  name: `matmul ${m}x${k}x${n}`,
+  macs: m * k * n,
+  repetitions,
+  prepare: (ring, scope) => {
+    const [c, a, b] = [m * n, m * k, k * n].map((words) => fill(ring, scope.alloc(words)).ptr);
+    return () => ring.kernels.matmul(c!, a!, b!, m, k, n, 0);
+  },
+});
+
+/** What one would write without kernels: three loops over typed arrays, row by row so that the cache is used well. */
+function naive(c: BigUint64Array, a: BigUint64Array, b: BigUint64Array, m: number, k: number, n: number): void {
+  c.fill(0n);
+  for (let i = 0; i < m; i++)
+    for (let p = 0; p < k; p++) {
+      const x = a[i * k + p]!;
+      for (let j = 0; j < n; j++) c[i * n + j] = BigInt.asUintN(64, c[i * n + j]! + x * b[p * n + j]!);
+    }
+}
+
+const MILLION = 1_000_000;
+const cases: readonly Case[] = [
+  matmul(256, 256, 256, 200),
+  {
+    name: "naive BigUint64Array 256x256x256",
+    macs: 256 ** 3,
+    against: "matmul 256x256x256",
+    repetitions: 15,
+    prepare: () => {
+      const ring = new Ring();
+      const [c, a, b] = [0, 1, 2].map(() => new BigUint64Array(ring.u64(fill(ring, ring.scope().alloc(256 * 256)))));
+      return () => naive(c!, a!, b!, 256, 256, 256);
+    },
+  },
+  matmul(64, 784, 128, 300),
+  matmul(512, 512, 512, 25),
+  matmul(1, 784, 128, 2000),
+  matmul(128, 128, 10, 1000),
+  matmul(784, 64, 128, 300),
+  matmul(16, 9, 784, 1000),
+  matmul(128, 784, 1, 1000),
+  {
+    name: "add 1e6",
+    repetitions: 200,
+    prepare: (ring, scope) => {
+      const [d, a, b] = [0, 1, 2].map(() => fill(ring, scope.alloc(MILLION)).ptr);
+      return () => ring.kernels.add(d!, a!, b!, MILLION);
+    },
+  },
+  {
+    name: "add 1e3",
+    repetitions: 5000,
+    prepare: (ring, scope) => {
+      const [d, a, b] = [0, 1, 2].map(() => fill(ring, scope.alloc(1000)).ptr);
+      return () => ring.kernels.add(d!, a!, b!, 1000);
+    },
+  },
+  ...[20, 32, 64].flatMap((width): Case[] => [
+    {
+      name: `slice w=${width} 1e6`,
+      repetitions: 100,
+      prepare: (ring, scope) => {
+        const [d, a] = [Math.ceil(MILLION / 64) * width, MILLION].map((words) => fill(ring, scope.alloc(words)).ptr);
+        return () => ring.kernels.slice(d!, a!, MILLION, width);
+      },
+    },
+    {
+      name: `unslice w=${width} 1e6`,
+      repetitions: 100,
+      prepare: (ring, scope) => {
+        const [d, a] = [MILLION, Math.ceil(MILLION / 64) * width].map((words) => fill(ring, scope.alloc(words)).ptr);
+        return () => ring.kernels.unslice(d!, a!, MILLION, width);
+      },
+    },
+  ]),
+  ...[20, 37].flatMap((width): Case[] => [
+    {
+      name: `pack ${width} bits 1e6`,
+      repetitions: 100,
+      prepare: (ring, scope) => {
+        const [d, a] = [Math.ceil((MILLION * width) / 64), MILLION].map((words) => fill(ring, scope.alloc(words)).ptr);
+        return () => ring.kernels.pack(d!, a!, MILLION, width);
+      },
+    },
+    {
+      name: `unpack ${width} bits 1e6`,
+      repetitions: 100,
+      prepare: (ring, scope) => {
+        const [d, a] = [MILLION, Math.ceil((MILLION * width) / 64)].map((words) => fill(ring, scope.alloc(words)).ptr);
+        return () => ring.kernels.unpack(d!, a!, MILLION, width);
+      },
+    },
+  ]),
+  {
+    name: "im2col 32x28x28, 3x3, pad 1",
+    repetitions: 500,
+    prepare: (ring, scope) => {
+      const [d, a] = [32 * 9 * 28 * 28, 32 * 28 * 28].map((words) => fill(ring, scope.alloc(words)).ptr);
+      return () => ring.kernels.im2col(d!, a!, 32, 28, 28, 3, 3, 1, 1, 1, 1);
+    },
+  },
+  {
+    name: "transpose 784x128",
+    repetitions: 500,
+    prepare: (ring, scope) => {
+      const [d, a] = [784 * 128, 784 * 128].map((words) => fill(ring, scope.alloc(words)).ptr);
+      return () => ring.kernels.transpose(d!, a!, 784, 128);
+    },
+  },
+];
+
+const time = (run: () => void): number => {
+  const start = performance.now();
+  run();
+  return (performance.now() - start) / 1e3;
+};
+
+function row(entry: Case, times: number[]): KernelRow {
+  times.sort((x, y) => x - y);
+  const [seconds, min] = [times[times.length >> 1]!, times[0]!];
+  const gmacs = entry.macs === undefined ? {} : { gmacs: entry.macs / seconds / 1e9 };
+  return { case: entry.name, seconds, min, ...gmacs };
+}
+
+/** Measures all cases, or those whose name contains `only`. */
+export async function* kernels(options: { readonly only?: string } = {}): AsyncIterable<KernelRow> {
+  const chosen = cases.filter(({ name }) => name.includes(options.only ?? ""));
+  for (const entry of chosen) {
+    const ring = new Ring();
+    const scope = ring.scope();
+    const run = entry.prepare(ring, scope);
+    const partner = cases.find(({ name }) => name === entry.against);
+    const other = partner?.prepare(ring, scope);
+    // The first calls run in V8's baseline compiler.
+    for (let i = 0; i < 5; i++) run();
+    for (let i = 0; i < 20; i++) other?.();
+    const times: number[] = [];
+    const others: number[] = [];
+    for (let i = 0; i < entry.repetitions; i++) {
+      times.push(time(run));
+      if (other) for (let j = 0; j < 5; j++) others.push(time(other));
+    }
+    const measured = row(entry, times);
+    if (!partner) yield measured;
+    else {
+      const beside = row(partner, others);
+      yield { ...measured, ratio: measured.seconds / beside.seconds };
+      yield { ...beside, case: `${beside.case}, interleaved` };
+    }
+    scope.close();
+    // Lets the caller print before the next case starts.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  const only = process.argv[2];
+  for await (const { case: name, seconds, min, gmacs, ratio } of kernels(only === undefined ? {} : { only })) {
+    const speed = gmacs === undefined ? "" : `  ${gmacs.toFixed(2)} G multiply-adds/s`;
+    const times = `${(seconds * 1e3).toFixed(4).padStart(10)} ms  min ${(min * 1e3).toFixed(4).padStart(10)} ms`;
+    console.log(
+      `${name.padEnd(46)} ${times}${speed}${ratio === undefined ? "" : `  ${ratio.toFixed(1)}x the kernel's time`}`,
+    );
+  }
+}

@@ -1,0 +1,4 @@
+/** Evaluation of plans at one party. Not recording (`plan/`) and not permission (`party/`). */
+export { compile, type Program } from "./compile.js";
+export { execute, type Profile, type RunOptions, type RunStats } from "./execute.js";
+export { NodeSite } from "./site.js";

@@ -1,0 +1,68 @@
+/** Two connected ends in one process, for local() and tests. No secrecy: whoever runs the process sees everything. */
+import { FrameConnection, type Role } from "./transport.js";
+
+/** One end. What is sent arrives in a later turn of the event loop, in order, as one chunk per frame. */
+class MemoryConnection extends FrameConnection {
+  readonly encrypted = false;
+  other!: MemoryConnection;
+  #inbox: Uint8Array[] = [];
+  #otherClosed = false;
+  #reading = false;
+  #scheduled = false;
+
+  protected allocate(bytes: number): Uint8Array {
+    return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+  }
+
+  protected write(buffer: Uint8Array): void {
+    this.other.#inbox.push(buffer);
+    this.other.#wake();
+  }
+
+  protected setReading(on: boolean): void {
+    this.#reading = on;
+    if (on) this.#wake();
+  }
+
+  protected flushAndClose(): void {
+    this.#inbox = [];
+    this.other.#otherClosed = true;
+    this.other.#wake();
+  }
+
+  #wake(): void {
+    if (this.#scheduled || !this.#reading || this.closed) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#deliver();
+    });
+  }
+
+  #deliver(): void {
+    const inbox = this.#inbox;
+    this.#inbox = [];
+    for (let i = 0; i < inbox.length; i++) {
+      if (this.closed) return;
+      if (!this.#reading) {
+        this.#inbox = inbox.slice(i).concat(this.#inbox);
+        return;
+      }
+      this.take(inbox[i]!);
+    }
+    if (this.#otherClosed && this.#inbox.length === 0 && !this.decoder.holding) this.lost("the other end closed");
+  }
+}
+
+/** The two ends of a new pipe. `first.peer` is the name given for the second end and the other way round. */
+export function memoryPair(
+  first: string,
+  second: string,
+  roles: readonly [Role, Role] = ["party", "party"],
+): [FrameConnection, FrameConnection] {
+  const a = new MemoryConnection(second, roles[1]);
+  const b = new MemoryConnection(first, roles[0]);
+  a.other = b;
+  b.other = a;
+  return [a, b];
+}

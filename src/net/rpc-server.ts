@@ -1,0 +1,98 @@
+/** Calls over a connection (rpc.ts), serving end: looks up the method, limits what runs at once, hides internal errors. */
+import { BoundError, FrameError, NameError } from "../errors.js";
+import { type Frame, FrameKind } from "./frame.js";
+import { BODY_LIMIT_BYTES, JSON_LIMIT_BYTES, type RpcLimits } from "./rpc.js";
+import { decodeCall, encodeCall, type Json } from "./rpc-codec.js";
+import type { Connection } from "./transport.js";
+import { errorToWire } from "./wire-errors.js";
+
+export interface HandlerResult {
+  readonly result?: Json;
+  readonly body?: Uint8Array;
+}
+
+/** `params` is whatever the caller sent: validate it before use. The body may be kept. */
+export type Handler = (
+  params: unknown,
+  body: Uint8Array,
+  connection: Connection,
+) => HandlerResult | Promise<HandlerResult>;
+export type Handlers = Readonly<Record<string, Handler>>;
+
+export interface ServeOptions extends RpcLimits {
+  /** Calls of this connection that run at once; the next ones wait. Default 8. */
+  readonly concurrency?: number;
+  /** Calls that wait; one more is refused. Default 64. */
+  readonly queue?: number;
+  /** Learns what is hidden from the caller: errors that are not of our classes, and the end of the connection. */
+  readonly onError?: (error: unknown, method: string) => void;
+  readonly onClose?: (error?: Error) => void;
+}
+
+/** Answers the calls of this connection until it closes. */
+export function serve(connection: Connection, handlers: Handlers, options: ServeOptions = {}): void {
+  const bodyLimit = options.bodyLimitBytes ?? BODY_LIMIT_BYTES;
+  const jsonLimit = options.jsonLimitBytes ?? JSON_LIMIT_BYTES;
+  const concurrency = options.concurrency ?? 8;
+  const longest = options.queue ?? 64;
+  const waiting: Frame[] = [];
+  let running = 0;
+  let lastId = 0;
+  const answer = (id: number, head: unknown, body?: Uint8Array) =>
+    connection.send({ kind: FrameKind.response, session: 0n, run: id, round: 0, parts: encodeCall(head, body) });
+
+  const perform = async ({ run, payload }: Frame): Promise<void> => {
+    let method = "?";
+    try {
+      const { head, body } = decodeCall(payload, jsonLimit, connection.peer);
+      method = typeof head.method === "string" ? head.method.slice(0, 100) : "?";
+      const handler = Object.hasOwn(handlers, method) ? handlers[method] : undefined;
+      if (typeof handler !== "function")
+        throw new NameError(`call: expected a method of this party, got ${JSON.stringify(method)}`);
+      const { result = null, body: back } = await handler(head.params, body, connection);
+      if (back && back.length > bodyLimit)
+        throw new BoundError(`call ${method}: expected an answer of at most ${bodyLimit} bytes, got ${back.length}`);
+      answer(run, { result }, back);
+    } catch (error) {
+      const wire = errorToWire(error, `call ${method}`);
+      if (wire.name === "SecretgradError") options.onError?.(error, method);
+      answer(run, { error: wire });
+      // A caller that cannot speak the format is not listened to any more.
+      if (error instanceof FrameError && method === "?") connection.close(error);
+    }
+  };
+  const next = () => {
+    while (running < concurrency && waiting.length > 0) {
+      running++;
+      void perform(waiting.shift()!).finally(() => {
+        running--;
+        next();
+      });
+    }
+  };
+
+  connection.receive({
+    limitBytes: 4 + jsonLimit + bodyLimit,
+    keep: true,
+    header({ kind, run }) {
+      if (kind !== FrameKind.request || run <= lastId)
+        throw new FrameError(
+          `call from ${connection.peer}: expected a request above ${lastId}, got kind ${kind}, ${run}`,
+        );
+    },
+    frame(frame) {
+      lastId = frame.run;
+      if (running >= concurrency && waiting.length >= longest) {
+        const busy = new BoundError(`call: expected at most ${longest} waiting calls, got one more; try again later`);
+        answer(frame.run, { error: errorToWire(busy, "call") });
+        return;
+      }
+      waiting.push(frame);
+      next();
+    },
+    close(error) {
+      waiting.length = 0;
+      options.onClose?.(error);
+    },
+  });
+}

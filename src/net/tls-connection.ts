@@ -1,0 +1,104 @@
+/** A frame connection on an authenticated TLS socket; whom the socket belongs to was checked in tls.ts. */
+import type { TLSSocket } from "node:tls";
+import { FrameConnection, type Role } from "./transport.js";
+
+/** After closing, the other end has this long to take what was sent. */
+const LINGER_MS = 2000;
+/**
+ * Larger frames are written in pieces, one after the other: OpenSSL's and the socket's buffers then stay in the cache
+ * instead of being mapped anew (twice the throughput for 8 MiB frames).
+ */
+const PIECE = 128 * 1024;
+/** Up to here the socket may keep the buffer as long as it likes: it comes from Node's pool or is small. */
+const SMALL = 16 * 1024;
+/** Send buffers that are kept for later frames. */
+const SPARE_BUFFERS = 2;
+const LARGEST_SPARE = 16 * 2 ** 20;
+
+export class TlsConnection extends FrameConnection {
+  readonly encrypted = true;
+  readonly #socket: TLSSocket;
+  /** Frames that wait for the socket, the first one written up to `#at`. */
+  readonly #queue: Uint8Array[] = [];
+  #at = 0;
+  #spare: ArrayBuffer[] = [];
+  #ending = false;
+
+  /** A socket that was created with `onread` gives its bytes to `received`; of others the data event is used. */
+  constructor(socket: TLSSocket, peer: string, role: Role, onread = false) {
+    super(peer, role);
+    this.#socket = socket;
+    if (!onread) socket.on("data", (chunk: Buffer) => this.take(chunk));
+    socket.pause();
+    socket.on("error", (error) => this.lost(error.message, error));
+    socket.on("end", () => this.lost("the other end closed"));
+    socket.on("close", () => this.lost("the socket closed"));
+  }
+
+  /** Bytes from the socket; the buffer may be used again afterwards. */
+  received(chunk: Uint8Array): void {
+    this.take(chunk);
+  }
+
+  protected allocate(bytes: number): Uint8Array {
+    if (bytes <= SMALL) return Buffer.allocUnsafe(bytes);
+    const fitting = this.#spare.findIndex(({ byteLength }) => byteLength >= bytes);
+    if (fitting >= 0) return new Uint8Array(this.#spare.splice(fitting, 1)[0]!, 0, bytes);
+    return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+  }
+
+  protected write(buffer: Uint8Array): void {
+    if (buffer.length <= SMALL && this.#queue.length === 0) {
+      this.#socket.write(buffer);
+      return;
+    }
+    this.#queue.push(buffer);
+    if (this.#queue.length === 1) this.#writeNext();
+  }
+
+  /** Writes one piece; its callback writes the next one. */
+  #writeNext = (): void => {
+    let first = this.#queue[0]!;
+    if (this.#at === first.length) {
+      this.#at = 0;
+      this.#queue.shift();
+      this.#reuse(first);
+      const next = this.#queue[0];
+      if (!next) {
+        if (this.#ending) this.#socket.end();
+        return;
+      }
+      first = next;
+    }
+    const end = Math.min(first.length, this.#at + PIECE);
+    const piece = first.subarray(this.#at, end);
+    this.#at = end;
+    this.#socket.write(piece, this.#writeNext);
+  };
+
+  #reuse({ buffer }: Uint8Array): void {
+    const { byteLength } = buffer;
+    if (byteLength <= SMALL || byteLength > LARGEST_SPARE) return;
+    this.#spare.push(buffer as ArrayBuffer);
+    if (this.#spare.length <= SPARE_BUFFERS) return;
+    // The smallest one goes: the large ones are dear to map anew.
+    this.#spare.sort((a, b) => b.byteLength - a.byteLength).pop();
+  }
+
+  protected setReading(on: boolean): void {
+    if (on) this.#socket.resume();
+    else this.#socket.pause();
+  }
+
+  protected flushAndClose(): void {
+    const socket = this.#socket;
+    if (socket.destroyed) return;
+    // Reading on (the decoder drops it) avoids a reset that would destroy what the other end has not read yet.
+    socket.resume();
+    this.#ending = true;
+    if (this.#queue.length === 0) socket.end();
+    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+    timer.unref();
+    socket.once("close", () => clearTimeout(timer));
+  }
+}

@@ -1,0 +1,17 @@
+/** Fully connected layers. */
+import { uniform } from "../random/index.js";
+import { type Module, module, Parameter } from "./module.js";
+
+/**
+ * y = x Wᵀ + b, x: [batch, inputs], weight: [outputs, inputs], bias: [outputs], as in PyTorch. Initial values are uniform
+ * in ±1/√inputs, drawn by whoever drives the session.
+ *
+ * Cost: none until the product is truncated; with a relu after it, one truncation of batch × outputs.
+ */
+export function linear(inputs: number, outputs: number, options: { bias?: boolean } = {}): Module {
+  const limit = 1 / Math.sqrt(inputs);
+  const weight = new Parameter([outputs, inputs], () => uniform(outputs * inputs, -limit, limit));
+  if (options.bias === false) return module({ weight }, (x, { weight: w }) => x.matmul(w.in(x.graph).T));
+  const bias = new Parameter([outputs], () => uniform(outputs, -limit, limit));
+  return module({ weight, bias }, (x, children) => x.matmul(children.weight.in(x.graph).T).add(children.bias));
+}

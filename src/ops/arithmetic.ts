@@ -1,0 +1,144 @@
+/**
+ * Element-wise arithmetic on equal shapes and scales: add, sub, neg, mul, and rescale by a power of two. Not
+ * broadcasting or scale alignment, which `build.ts` records as nodes of their own.
+ */
+import * as v from "valibot";
+import { PlanError, ScaleError } from "../errors.js";
+import { mapLinear, publicOf, shareOf } from "./evaluate.js";
+import { mul as times } from "./build.js";
+import type { EvalContext, NodeTypes, Operator, Value, ValueType } from "./op.js";
+import { noCost, scaleSchema } from "./source.js";
+import { capBound, elements, expectSameShape, mergeFlows } from "./type.js";
+
+const nothing = v.strictObject({});
+
+function inferSum(name: string, [a, b]: readonly ValueType[]): ValueType {
+  expectSameShape(name, a!, b!);
+  if (a!.kind !== b!.kind || a!.kind === "bits")
+    throw new PlanError(`${name}: expected two shares, products or public values, got ${a!.kind} and ${b!.kind}`);
+  if (a!.scale !== b!.scale) throw new ScaleError(`${name}: expected equal scales, got ${a!.scale} and ${b!.scale}; try rescale`);
+  const proved = a!.proved && b!.proved;
+  return { ...a!, ...capBound(Math.max(a!.bound, b!.bound) + 1, proved), flows: mergeFlows(a!.flows, b!.flows) };
+}
+
+export const add: Operator = {
+  attrs: nothing,
+  arity: 2,
+  infer: (inputs) => inferSum("add", inputs),
+  gradient: (_builder, _inputs, _attrs, _output, gradient) => [gradient, gradient],
+  cost: noCost,
+  evaluate: (context, inputs, _, types) =>
+    mapLinear(context, inputs, elements(types.output), (dst, [a, b]) =>
+      context.ring.kernels.add(dst.ptr, a!.ptr, b!.ptr, dst.words),
+    ),
+};
+
+export const sub: Operator = {
+  attrs: nothing,
+  arity: 2,
+  infer: (inputs) => inferSum("sub", inputs),
+  gradient: (builder, _inputs, _attrs, _output, gradient) => [gradient, builder.node("neg", [gradient])],
+  cost: noCost,
+  evaluate: (context, inputs, _, types) =>
+    mapLinear(context, inputs, elements(types.output), (dst, [a, b]) =>
+      context.ring.kernels.sub(dst.ptr, a!.ptr, b!.ptr, dst.words),
+    ),
+};
+
+export const neg: Operator = {
+  attrs: nothing,
+  arity: 1,
+  infer([a]) {
+    if (a!.kind === "bits") throw new PlanError("neg: expected a number, got bits; try fromBits");
+    return a!;
+  },
+  gradient: (builder, _inputs, _attrs, _output, gradient) => [builder.node("neg", [gradient])],
+  cost: noCost,
+  evaluate: (context, inputs, _, types) =>
+    mapLinear(context, inputs, elements(types.output), (dst, [a]) =>
+      context.ring.kernels.neg(dst.ptr, a!.ptr, dst.words),
+    ),
+};
+
+/** The kinds of a product: secret x secret is a product, public factors change nothing. */
+export function productKind(name: string, a: ValueType, b: ValueType): ValueType["kind"] {
+  if (a.kind === "public") return b.kind === "bits" ? bad(name, a, b) : b.kind;
+  if (b.kind === "public") return a.kind === "bits" ? bad(name, a, b) : a.kind;
+  return a.kind === "share" && b.kind === "share" ? "product" : bad(name, a, b);
+}
+function bad(name: string, a: ValueType, b: ValueType): never {
+  throw new PlanError(`${name}: expected shares or public values, got ${a.kind} and ${b.kind}; try reshare or truncate first`);
+}
+
+/**
+ * Element-wise product; a public factor may be a scalar (shape []) whatever the other's shape. Scales add.
+ */
+export const mul: Operator = {
+  attrs: nothing,
+  arity: 2,
+  infer([a, b]) {
+    const kind = productKind("mul", a!, b!);
+    const scalarLeft = a!.kind === "public" && a!.shape.length === 0;
+    const scalarRight = b!.kind === "public" && b!.shape.length === 0;
+    if (!scalarLeft && !scalarRight) expectSameShape("mul", a!, b!);
+    return {
+      kind,
+      shape: scalarLeft ? b!.shape : a!.shape,
+      scale: a!.scale + b!.scale,
+      ...capBound(a!.bound + b!.bound, a!.proved && b!.proved),
+      flows: mergeFlows(a!.flows, b!.flows),
+    };
+  },
+  gradient(builder, [a, b], _attrs, _output, gradient) {
+    return [a, b].map((self, i) => {
+      if (self!.type.kind === "public") return undefined;
+      const other = (i === 0 ? b : a)!;
+      return times(builder, gradient, other);
+    });
+  },
+  cost: noCost,
+  evaluate(context, [a, b], _, types) {
+    const n = elements(types.output);
+    const { kernels } = context.ring;
+    if (a!.kind === "public" && b!.kind !== "public") return timesPublic(context, b!, a!, types, 0);
+    if (b!.kind === "public" && a!.kind !== "public") return timesPublic(context, a!, b!, types, 1);
+    if (a!.kind === "public") {
+      const [scalarSide, other] = types.inputs[0]!.shape.length === 0 ? [a!, b!] : [b!, a!];
+      if (publicOf(scalarSide).words === 1 && n !== 1) return timesPublic(context, other, scalarSide, types, -1);
+      return mapLinear(context, [a!, b!], n, (dst, [x, y]) => kernels.mul(dst.ptr, x!.ptr, y!.ptr, n));
+    }
+    const product = context.protocol.product(context.site, shareOf(a), shareOf(b), n, (dst, x, y, accumulate) =>
+      accumulate ? kernels.mulAdd(dst.ptr, x.ptr, y.ptr, n) : kernels.mul(dst.ptr, x.ptr, y.ptr, n),
+    );
+    return { kind: "product", product };
+  },
+};
+
+function timesPublic(context: EvalContext, secretValue: Value, factor: Value, types: NodeTypes, side: number): Value {
+  const n = elements(types.output);
+  const words = publicOf(factor);
+  const { kernels } = context.ring;
+  const isScalar = side < 0 || types.inputs[side]!.shape.length === 0;
+  if (isScalar && words.words === 1) {
+    const c = context.ring.i64(words)[0]!;
+    return mapLinear(context, [secretValue], n, (dst, [x]) => kernels.mulScalar(dst.ptr, x!.ptr, c, n));
+  }
+  return mapLinear(context, [secretValue], n, (dst, [x]) => kernels.mul(dst.ptr, x!.ptr, words.ptr, n));
+}
+
+const rescaleAttrs = v.strictObject({ bits: scaleSchema });
+/** The same number with `bits` more fraction bits: an exact shift to the left. */
+export const rescale: Operator<v.InferOutput<typeof rescaleAttrs>> = {
+  attrs: rescaleAttrs,
+  arity: 1,
+  infer([a], { bits }) {
+    if (a!.kind === "bits") throw new PlanError("rescale: expected a number, got bits; try fromBits");
+    return { ...a!, scale: a!.scale + bits, ...capBound(a!.bound + bits, a!.proved) };
+  },
+  gradient: (_builder, _inputs, _attrs, _output, gradient) => [gradient],
+  cost: noCost,
+  evaluate: (context, inputs, { bits }, types) =>
+    mapLinear(context, inputs, elements(types.output), (dst, [a]) =>
+      context.ring.kernels.shl(dst.ptr, a!.ptr, bits, dst.words),
+    ),
+};

@@ -1,0 +1,60 @@
+/**
+ * Helpers that evaluation rules share: linear maps over any kind of value, and public words. Not the rules themselves.
+ */
+import { PlanError } from "../errors.js";
+import type { Linear, Share } from "../protocol/index.js";
+import type { Block } from "../ring/index.js";
+import type { EvalContext, Value } from "./op.js";
+
+/** Applies a linear map to inputs that are all shares, all products or all public; the result is of the same kind. */
+export function mapLinear(context: EvalContext, inputs: readonly Value[], n: number, map: Linear): Value {
+  const { protocol, site } = context;
+  const kind = inputs[0]?.kind;
+  if (kind === "share")
+    return { kind, share: protocol.linear(site, inputs.map((value) => shareOf(value)), n, map) };
+  if (kind === "product") {
+    const products = inputs.map((value) => {
+      if (value.kind !== "product") throw new PlanError(`evaluate: expected a product, got a ${value.kind}`);
+      return value.product;
+    });
+    return { kind, product: protocol.linearProduct(site, products, n, map) };
+  }
+  const words = site.scope.alloc(n);
+  map(words, inputs.map(publicOf));
+  return { kind: "public", words };
+}
+
+export function shareOf(value: Value | undefined): Share {
+  if (value?.kind !== "share") throw new PlanError(`evaluate: expected a share, got ${value?.kind ?? "nothing"}`);
+  return value.share;
+}
+
+export function bitsOf(value: Value | undefined) {
+  if (value?.kind !== "bits") throw new PlanError(`evaluate: expected bits, got ${value?.kind ?? "nothing"}`);
+  return value.bits;
+}
+
+export function publicOf(value: Value | undefined): Block {
+  if (value?.kind !== "public") throw new PlanError(`evaluate: expected public words, got ${value?.kind ?? "nothing"}`);
+  return value.words;
+}
+
+/** Puts small integers (shapes, strides, row numbers) into memory for a kernel, for the time of one call. */
+export function withInts<T>(context: EvalContext, lists: readonly (readonly number[])[], use: (pointers: number[]) => T): T {
+  const { ring, site } = context;
+  const words = lists.reduce((sum, list) => sum + (list.length + 3) / 2, 0);
+  const block = site.scope.alloc(Math.ceil(words) + 2 * lists.length);
+  const view = new Int32Array(ring.kernels.memory.buffer, block.ptr, block.words * 2);
+  const pointers: number[] = [];
+  let at = 0;
+  for (const list of lists) {
+    view.set(list, at);
+    pointers.push(block.ptr + at * 4);
+    at += Math.ceil(list.length / 4) * 4;
+  }
+  try {
+    return use(pointers);
+  } finally {
+    site.scope.free(block);
+  }
+}

@@ -1,0 +1,8 @@
+/** The operators of plans. `build.ts` has the composed ones that people call; `table.ts` the vocabulary itself. */
+export type {
+  Builder, EvalContext, EvalHost, Flow, Kind, NodeTypes, Operator, PlanEnv, Ref, RowRequest, StoredRows, Value, ValueType,
+} from "./op.js";
+export { type Release, releases } from "./sink.js";
+export { encodeWords, mantissaBits } from "./source.js";
+export { operator, operators, type OpName, sinks } from "./table.js";
+export { comparisonWidth } from "./type.js";

@@ -1,0 +1,212 @@
+/**
+ * Operators that move elements and compute nothing: reshape, transpose, broadcast, slice, pad, concat. All are free.
+ */
+import * as v from "valibot";
+import { PlanError, ShapeError } from "../errors.js";
+import { broadcastStrides, type Shape, sameShape, size, strides } from "../ring/index.js";
+import { mapLinear, withInts } from "./evaluate.js";
+import type { EvalContext, Flow, Operator, Value, ValueType } from "./op.js";
+import { dimension, noCost, shapeSchema } from "./source.js";
+import { elements, mergeFlows, moveAxes } from "./type.js";
+
+const axisSchema = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(5));
+
+/** Gathers by strides, starting `offset` words into the source. */
+function gather(context: EvalContext, value: Value, dims: Shape, steps: readonly number[], offset = 0): Value {
+  return withInts(context, [dims, steps], ([dimsAt, stepsAt]) =>
+    mapLinear(context, [value], size(dims), (dst, [src]) => {
+      if (dst.words > 0)
+        context.ring.kernels.gatherStrided(dst.ptr, src!.ptr + offset * 8, dims.length, dimsAt!, stepsAt!);
+    }),
+  );
+}
+
+function refuseBits(name: string, type: ValueType): void {
+  if (type.kind === "bits") throw new PlanError(`${name}: expected a number, got bits; try fromBits`);
+}
+
+const shapeAttrs = v.strictObject({ shape: shapeSchema });
+/** The same elements in row-major order under another shape. */
+export const reshape: Operator<v.InferOutput<typeof shapeAttrs>> = {
+  attrs: shapeAttrs,
+  arity: 1,
+  infer([a], { shape }) {
+    if (size(shape) !== elements(a!))
+      throw new ShapeError(`reshape: expected ${elements(a!)} elements, got [${shape}]; try a shape with that product`);
+    return { ...a!, shape, flows: moveAxes(a!.flows, (axis) => reshapedAxis(a!.shape, shape, axis)) };
+  },
+  gradient: (builder, [a], _attrs, _output, gradient) => [builder.node("reshape", [gradient], { shape: a!.type.shape })],
+  cost: noCost,
+  evaluate: (_context, [a]) => a!,
+};
+/** A row axis survives where the same axis with the same stride exists in the new shape. */
+function reshapedAxis(from: Shape, to: Shape, axis: number): number | undefined {
+  const before = size(from.slice(0, axis));
+  const found = to.findIndex((length, i) => length === from[axis] && size(to.slice(0, i)) === before);
+  return found < 0 ? undefined : found;
+}
+
+const axesAttrs = v.strictObject({ axes: v.pipe(v.array(axisSchema), v.maxLength(6)) });
+/** Axis i of the result is axis axes[i] of the input. */
+export const transpose: Operator<v.InferOutput<typeof axesAttrs>> = {
+  attrs: axesAttrs,
+  arity: 1,
+  infer([a], { axes }) {
+    refuseBits("transpose", a!);
+    if (axes.length !== a!.shape.length || new Set(axes).size !== axes.length || axes.some((x) => x >= axes.length))
+      throw new ShapeError(`transpose: expected a permutation of ${a!.shape.length} axes, got [${axes}]`);
+    return {
+      ...a!,
+      shape: axes.map((axis) => a!.shape[axis]!),
+      flows: moveAxes(a!.flows, (axis) => axes.indexOf(axis)),
+    };
+  },
+  gradient(builder, _inputs, { axes }, _output, gradient) {
+    const inverse = axes.map((_, i) => axes.indexOf(i));
+    return [builder.node("transpose", [gradient], { axes: inverse })];
+  },
+  cost: noCost,
+  evaluate(context, [a], { axes }, { inputs, output }) {
+    if (axes.length === 2 && axes[0] === 1) {
+      const [rows, cols] = inputs[0]!.shape as [number, number];
+      return mapLinear(context, [a!], rows * cols, (dst, [src]) =>
+        context.ring.kernels.transpose(dst.ptr, src!.ptr, rows, cols),
+      );
+    }
+    const steps = strides(inputs[0]!.shape);
+    return gather(context, a!, output.shape, axes.map((axis) => steps[axis]!));
+  },
+};
+
+/** Repeats elements along axes of length 1 or missing axes at the front (NumPy's rules). */
+export const broadcast: Operator<v.InferOutput<typeof shapeAttrs>> = {
+  attrs: shapeAttrs,
+  arity: 1,
+  infer([a], { shape }) {
+    refuseBits("broadcast", a!);
+    broadcastStrides(a!.shape, shape);
+    const offset = shape.length - a!.shape.length;
+    return {
+      ...a!,
+      shape,
+      flows: moveAxes(a!.flows, (axis) => (a!.shape[axis] === shape[axis + offset] ? axis + offset : undefined)),
+    };
+  },
+  gradient(builder, [a], { shape }, _output, gradient) {
+    const own = a!.type.shape;
+    const offset = shape.length - own.length;
+    const axes = shape.map((_, i) => i).filter((i) => i < offset || own[i - offset] !== shape[i]);
+    const summed = axes.length > 0 ? builder.node("sum", [gradient], { axes }) : gradient;
+    return [sameShape(summed.type.shape, own) ? summed : builder.node("reshape", [summed], { shape: own })];
+  },
+  cost: noCost,
+  evaluate: (context, [a], { shape }, { inputs }) =>
+    gather(context, a!, shape, broadcastStrides(inputs[0]!.shape, shape)),
+};
+
+const sliceAttrs = v.strictObject({ axis: axisSchema, start: dimension, end: dimension });
+/** Elements start … end-1 along one axis. */
+export const slice: Operator<v.InferOutput<typeof sliceAttrs>> = {
+  attrs: sliceAttrs,
+  arity: 1,
+  infer([a], { axis, start, end }) {
+    refuseBits("slice", a!);
+    const length = a!.shape[axis];
+    if (length === undefined || start > end || end > length)
+      throw new ShapeError(`slice: expected 0 <= start <= end <= ${length} along axis ${axis} of [${a!.shape}], got ${start}:${end}`);
+    const flows = a!.flows.map((flow): Flow => (flow.axis === axis ? { ...flow, rows: Math.min(flow.rows, end - start) } : flow));
+    return { ...a!, shape: a!.shape.map((d, i) => (i === axis ? end - start : d)), flows };
+  },
+  gradient(builder, [a], { axis, start, end }, _output, gradient) {
+    const length = a!.type.shape[axis]!;
+    return [builder.node("pad", [gradient], { axis, before: start, after: length - end })];
+  },
+  cost: noCost,
+  evaluate(context, [a], { axis, start }, { inputs, output }) {
+    const steps = strides(inputs[0]!.shape);
+    return gather(context, a!, output.shape, steps, start * steps[axis]!);
+  },
+};
+
+const padAttrs = v.strictObject({ axis: axisSchema, before: dimension, after: dimension });
+/** Zeros before and after along one axis: the transpose of slice. */
+export const pad: Operator<v.InferOutput<typeof padAttrs>> = {
+  attrs: padAttrs,
+  arity: 1,
+  infer([a], { axis, before, after }) {
+    refuseBits("pad", a!);
+    if (axis >= a!.shape.length) throw new ShapeError(`pad: expected an axis of [${a!.shape}], got ${axis}`);
+    return {
+      ...a!,
+      shape: a!.shape.map((d, i) => (i === axis ? before + d + after : d)),
+      flows: moveAxes(a!.flows, (at) => (at === axis ? undefined : at)),
+    };
+  },
+  gradient: (builder, [a], { axis, before }, _output, gradient) => [
+    builder.node("slice", [gradient], { axis, start: before, end: before + a!.type.shape[axis]! }),
+  ],
+  cost: noCost,
+  evaluate(context, [a], { axis, before }, { inputs, output }) {
+    const steps = strides(output.shape);
+    const dims = inputs[0]!.shape;
+    const { kernels } = context.ring;
+    return withInts(context, [dims, steps], ([dimsAt, stepsAt]) =>
+      mapLinear(context, [a!], size(output.shape), (dst, [src]) => {
+        kernels.fill(dst.ptr, 0n, dst.words);
+        if (src!.words > 0)
+          kernels.scatterAddStrided(dst.ptr + before * steps[axis]! * 8, src!.ptr, dims.length, dimsAt!, stepsAt!);
+      }),
+    );
+  },
+};
+
+const concatAttrs = v.strictObject({ axis: axisSchema });
+/** Joins values of one kind and scale along an axis. */
+export const concat: Operator<v.InferOutput<typeof concatAttrs>> = {
+  attrs: concatAttrs,
+  arity: "any",
+  infer(inputs, { axis }) {
+    const [first] = inputs;
+    if (!first || axis >= first.shape.length) throw new ShapeError(`concat: expected inputs with an axis ${axis}, got [${first?.shape}]`);
+    let length = 0;
+    for (const input of inputs) {
+      refuseBits("concat", input);
+      if (input.kind !== first.kind || input.scale !== first.scale)
+        throw new PlanError(`concat: expected ${first.kind}s at scale ${first.scale}, got a ${input.kind} at scale ${input.scale}`);
+      if (input.shape.length !== first.shape.length || input.shape.some((d, i) => i !== axis && d !== first.shape[i]))
+        throw new ShapeError(`concat: expected shapes equal but for axis ${axis}, got [${first.shape}] and [${input.shape}]`);
+      length += input.shape[axis]!;
+    }
+    return {
+      ...first,
+      shape: first.shape.map((d, i) => (i === axis ? length : d)),
+      bound: Math.max(...inputs.map((input) => input.bound)),
+      proved: inputs.every((input) => input.proved),
+      flows: moveAxes(mergeFlows(...inputs.map((input) => input.flows)), (at) => (at === axis ? undefined : at)),
+    };
+  },
+  gradient(builder, inputs, { axis }, _output, gradient) {
+    let start = 0;
+    return inputs.map((input) => {
+      const end = start + input.type.shape[axis]!;
+      const part = builder.node("slice", [gradient], { axis, start, end });
+      start = end;
+      return part;
+    });
+  },
+  cost: noCost,
+  evaluate(context, inputs, { axis }, types) {
+    const inner = size(types.output.shape.slice(axis + 1));
+    const outer = size(types.output.shape.slice(0, axis));
+    const row = types.output.shape[axis]! * inner;
+    return mapLinear(context, inputs, elements(types.output), (dst, sources) => {
+      let at = 0;
+      sources.forEach((src, i) => {
+        const words = types.inputs[i]!.shape[axis]! * inner;
+        for (let o = 0; o < outer; o++)
+          context.ring.kernels.copy(dst.ptr + (o * row + at) * 8, src.ptr + o * words * 8, words);
+        at += words;
+      });
+    });
+  },
+};

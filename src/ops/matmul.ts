@@ -1,0 +1,60 @@
+/**
+ * The matrix product of two matrices. Not batched products or convolution, which lower to this.
+ */
+import * as v from "valibot";
+import { ShapeError } from "../errors.js";
+import { productKind } from "./arithmetic.js";
+import { mapLinear, publicOf, shareOf } from "./evaluate.js";
+import { factor } from "./factor.js";
+import type { Operator, Ref } from "./op.js";
+import { noCost } from "./source.js";
+import { capBound, mergeFlows, moveAxes, sumBits } from "./type.js";
+
+/** [m, k] x [k, n] -> [m, n]; scales add. Secret x secret costs nothing until the product is truncated or reshared. */
+export const matmul: Operator = {
+  attrs: v.strictObject({}),
+  arity: 2,
+  infer([a, b]) {
+    const [m, k] = a!.shape;
+    const [k2, n] = b!.shape;
+    if (a!.shape.length !== 2 || b!.shape.length !== 2 || k !== k2)
+      throw new ShapeError(`matmul: expected [m, k] and [k, n], got [${a!.shape}] and [${b!.shape}]; try transpose or reshape`);
+    return {
+      kind: productKind("matmul", a!, b!),
+      shape: [m!, n!],
+      scale: a!.scale + b!.scale,
+      ...capBound(a!.bound + b!.bound + sumBits(k!), a!.proved && b!.proved),
+      flows: mergeFlows(
+        moveAxes(a!.flows, (axis) => (axis === 0 ? 0 : undefined)),
+        moveAxes(b!.flows, (axis) => (axis === 1 ? 1 : undefined)),
+      ),
+    };
+  },
+  gradient(builder, [a, b], _attrs, _output, gradient) {
+    const g = factor(builder, gradient);
+    const swap = (ref: Ref) => builder.node("transpose", [ref], { axes: [1, 0] });
+    return [
+      a!.type.kind === "public" ? undefined : builder.node("matmul", [g, swap(factor(builder, b!))]),
+      b!.type.kind === "public" ? undefined : builder.node("matmul", [swap(factor(builder, a!)), g]),
+    ];
+  },
+  cost: noCost,
+  evaluate({ ring, protocol, site, ...rest }, [a, b], _attrs, { inputs }) {
+    const [m, k] = inputs[0]!.shape as [number, number];
+    const n = inputs[1]!.shape[1]!;
+    const { kernels } = ring;
+    const context = { ring, protocol, site, ...rest };
+    if (b!.kind === "public") {
+      const words = publicOf(b);
+      return mapLinear(context, [a!], m * n, (dst, [x]) => kernels.matmul(dst.ptr, x!.ptr, words.ptr, m, k, n, 0));
+    }
+    if (a!.kind === "public") {
+      const words = publicOf(a);
+      return mapLinear(context, [b!], m * n, (dst, [x]) => kernels.matmul(dst.ptr, words.ptr, x!.ptr, m, k, n, 0));
+    }
+    const product = protocol.product(site, shareOf(a), shareOf(b), m * n, (dst, x, y, accumulate) =>
+      kernels.matmul(dst.ptr, x.ptr, y.ptr, m, k, n, accumulate ? 1 : 0),
+    );
+    return { kind: "product", product };
+  },
+};

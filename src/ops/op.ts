@@ -1,0 +1,119 @@
+/**
+ * What an operator is: one object with its attributes, type rule, gradient rule, cost and evaluation. Not the operators
+ * themselves: each family is a file beside this one, and `table.ts` lists them so that a missing rule does not compile.
+ */
+import type { GenericSchema } from "valibot";
+import type { Bits, Cost, Costs, Product, Protocol, Rounds, Share, Site } from "../protocol/index.js";
+import type { Block, Ring, Shape } from "../ring/index.js";
+
+/**
+ * How a value is held. share: secret words. product: secret words before their reshare (linear operators accept it, and
+ * it costs nothing until something needs a share). bits: one secret bit an element. public: words that everyone knows.
+ */
+export type Kind = "share" | "product" | "bits" | "public";
+
+/** What a source's data has become: a row's own value, pooled over n rows by a release, or part of a model. */
+export interface Flow {
+  /** "alice/images", "input:x", "variable:fc1.weight". */
+  readonly source: string;
+  readonly label: "row" | "model";
+  /** For rows: the axis along which distinct rows lie; undefined when rows have been mixed. */
+  readonly axis?: number | undefined;
+  /** For rows: how many distinct rows are in the value, at most; model: how many rows were pooled into it at least. */
+  readonly rows: number;
+}
+
+/** The static type of a value in a plan. */
+export interface ValueType {
+  readonly kind: Kind;
+  readonly shape: Shape;
+  /** Fraction bits: the real number is word / 2^scale. */
+  readonly scale: number;
+  /** |word| < 2^bound. */
+  readonly bound: number;
+  /** False if the bound rests on the declaration that results stay below 2^15. */
+  readonly proved: boolean;
+  readonly flows: readonly Flow[];
+}
+
+/** A value while a plan is recorded. */
+export interface Ref {
+  readonly id: number;
+  readonly type: ValueType;
+}
+
+/** Facts about the session that type rules need. */
+export interface PlanEnv {
+  /** Fraction bits of a share at rest: 16 for inference, 20 for training. */
+  readonly fraction: number;
+}
+
+/** Appends nodes: what gradient rules and the composed operators of `build.ts` record with. */
+export interface Builder {
+  readonly env: PlanEnv;
+  /** Infers the type, throws ShapeError/ScaleError/BoundError, merges equal nodes. */
+  node(op: string, inputs: readonly Ref[], attrs?: Record<string, unknown>): Ref;
+}
+
+/** A value while a plan is evaluated at one party. */
+export type Value =
+  | { readonly kind: "share"; readonly share: Share }
+  | { readonly kind: "product"; readonly product: Product }
+  | { readonly kind: "bits"; readonly bits: Bits }
+  | { readonly kind: "public"; readonly words: Block };
+
+/** What an evaluation rule works with. */
+export interface EvalContext {
+  readonly ring: Ring;
+  readonly protocol: Protocol;
+  /** Of this node: nonces, pivot, the run's memory. */
+  readonly site: Site;
+  readonly host: EvalHost;
+}
+
+/** What source and sink operators ask of the party that evaluates. */
+export interface EvalHost {
+  /** The mantissa of run-time scalar `slot`. */
+  scalar(slot: string): bigint;
+  /** The sharing that the driver sent with this run. */
+  input(slot: string, words: number): StoredRows;
+  dataset(name: string): StoredRows;
+  /** Row numbers of a batch, the same at all parties. */
+  rows(request: RowRequest): Uint32Array;
+  /** The current version of a variable; the store keeps owning it. */
+  variable(name: string): Share;
+  /** A new version, handed over; becomes current when the run is acknowledged. */
+  assign(name: string, share: Share, type: ValueType): void;
+  /** This party's part of a revealed value, for one recipient. */
+  reveal(label: string, recipient: string, part: Block): void;
+}
+export interface RowRequest {
+  readonly dataset: string;
+  readonly batch: number;
+  readonly stride: number;
+  readonly shuffle: boolean;
+  readonly epoch: number;
+  readonly position: number;
+}
+/** An outsider's sharing as this party keeps it. */
+export interface StoredRows {
+  readonly rowWords: number;
+  readonly rows: number;
+  readonly stored: import("../protocol/index.js").StoredShare;
+}
+
+export interface Operator<A = Record<string, never>> {
+  /** Validates attributes that come from outside; every field is listed, nothing else is accepted. */
+  readonly attrs: GenericSchema<unknown, A>;
+  /** Number of inputs, checked before `infer`. */
+  readonly arity: number | "any";
+  infer(inputs: readonly ValueType[], attrs: A, env: PlanEnv): ValueType;
+  /** Gradients for the inputs, undefined where none flows; absent: the operator stops gradients. */
+  gradient?(builder: Builder, inputs: readonly Ref[], attrs: A, output: Ref, gradient: Ref): readonly (Ref | undefined)[];
+  cost(costs: Costs, inputs: readonly ValueType[], attrs: A, output: ValueType, pivot: number): Cost;
+  evaluate(context: EvalContext, inputs: readonly Value[], attrs: A, types: NodeTypes): Rounds<Value> | Value;
+}
+export interface NodeTypes {
+  readonly inputs: readonly ValueType[];
+  readonly output: ValueType;
+}

@@ -1,0 +1,36 @@
+/**
+ * Every operator by name: the vocabulary of plans. Adding one is a file (or an export) beside this and a line here.
+ */
+import * as arithmetic from "./arithmetic.js";
+import * as compare from "./compare.js";
+import * as layout from "./layout.js";
+import * as matrix from "./matmul.js";
+import type { Operator } from "./op.js";
+import * as reduce from "./reduce.js";
+import * as scale from "./scale.js";
+import * as sink from "./sink.js";
+import * as source from "./source.js";
+
+const { input, dataset, variable, constant, scalar, secret } = source;
+const { add, sub, neg, mul, rescale } = arithmetic;
+const { truncate, reshare, lift } = scale;
+const { reshape, transpose, broadcast, slice, pad, concat } = layout;
+const { isNegative, isZero, not, and, xor, fromBits, select, choose } = compare;
+const { assign, reveal } = sink;
+
+export const operators = {
+  ...{ input, dataset, variable, constant, scalar, secret },
+  ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, truncate, reshare, lift },
+  ...{ reshape, transpose, broadcast, slice, pad, concat, sum: reduce.sum },
+  ...{ isNegative, isZero, not, and, xor, fromBits, select, choose },
+  ...{ assign, reveal },
+} as const;
+
+export type OpName = keyof typeof operators;
+
+/** The operator, with its attribute type forgotten: callers validate attributes by its schema first. */
+export function operator(name: string): Operator<never> | undefined {
+  return Object.hasOwn(operators, name) ? (operators[name as OpName] as unknown as Operator<never>) : undefined;
+}
+/** Operators that do something besides computing a value: never dropped, never merged. */
+export const sinks: ReadonlySet<string> = new Set<OpName>(["assign", "reveal"]);

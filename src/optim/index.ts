@@ -1,0 +1,2 @@
+/** Optimizers. */
+export { type Optimizer, type SgdOptions, sgd } from "./sgd.js";

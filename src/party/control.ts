@@ -1,0 +1,108 @@
+/**
+ * What parties say to each other outside of runs: the messages, their schemas and their encoding. Not what is done with
+ * them: session.ts hands each to the part of the party that it concerns.
+ */
+import * as v from "valibot";
+import { FrameError } from "../errors.js";
+import { datasetName, digestHex, faultSchema, idHex, issueText, natural, positive, runNumber } from "./schemas.js";
+
+const runKind = v.picklist(["plan", "remove", "checkpoint"]);
+
+/** One dataset as a party knows it. `content` binds meta and the pieces that this party shares with the receiver. */
+const datasetState = v.strictObject({
+  name: datasetName,
+  uploadId: idHex,
+  state: v.picklist(["prepared", "published"]),
+  content: digestHex,
+  /** Left over from an upload to an earlier process of this party: its uploader has given up. */
+  stale: v.boolean(),
+});
+
+const messages = v.variant("type", [
+  /** First message of a session: what this party holds. */
+  v.strictObject({
+    type: v.literal("sync"),
+    /** The next run number that this party has surely never used. */
+    nextRun: runNumber,
+    /** Runs whose results this party holds in memory. */
+    versions: v.array(runNumber),
+    /** Runs whose results it holds on disk. */
+    checkpoints: v.array(runNumber),
+    /** A hash of the coin that orders rows, if it has one. */
+    coin: v.optional(digestHex),
+    datasets: v.pipe(v.array(datasetState), v.maxLength(100_000)),
+    grants: v.pipe(
+      v.array(
+        v.strictObject({
+          id: idHex,
+          revoked: v.boolean(),
+          /** Runs it was spent for and runs whose spending was taken back, as ascending [first, last] pairs. */
+          spent: v.array(v.tuple([runNumber, runNumber])),
+          refunded: v.array(v.tuple([runNumber, runNumber])),
+        }),
+      ),
+      v.maxLength(100_000),
+    ),
+  }),
+  /** Second message: what this party concludes from all first ones. Must be equal at all. */
+  v.strictObject({ type: v.literal("agree"), base: runNumber, nextRun: runNumber, state: digestHex }),
+
+  /** A peer to party 0: the caller's request is here (or was refused here). */
+  v.strictObject({
+    type: v.literal("have"),
+    request: idHex,
+    args: digestHex,
+    refused: v.optional(faultSchema),
+  }),
+  /** Party 0: the request does not become a run. */
+  v.strictObject({ type: v.literal("drop"), request: idHex, fault: faultSchema }),
+  /** Party 0: the request becomes this run, paid with these grants. */
+  v.strictObject({
+    type: v.literal("propose"),
+    run: runNumber,
+    request: idHex,
+    kind: runKind,
+    args: digestHex,
+    grants: v.pipe(v.array(idHex), v.maxLength(1000)),
+  }),
+  /** The run is allowed here and its grants are spent. `inputs` proves equal seeds to the parties that hold them, too. */
+  v.strictObject({ type: v.literal("ready"), run: runNumber, request: idHex, args: digestHex, inputs: digestHex }),
+  /** The run is not allowed here; it ends before it began. */
+  v.strictObject({ type: v.literal("refuse"), run: runNumber, fault: faultSchema }),
+  /** The run is complete here. */
+  v.strictObject({ type: v.literal("done"), run: runNumber }),
+  /** The state after this run is on disk here. */
+  v.strictObject({ type: v.literal("saved"), run: runNumber }),
+
+  /** Asks what a peer knows of a dataset that the sender wants to publish. */
+  v.strictObject({ type: v.literal("ask"), ask: positive, name: datasetName, uploadId: idHex }),
+  v.strictObject({
+    type: v.literal("answer"),
+    ask: natural,
+    state: v.picklist(["absent", "prepared", "published"]),
+    content: v.optional(digestHex),
+  }),
+]);
+
+export type Message = v.InferOutput<typeof messages>;
+export type MessageOf<T extends Message["type"]> = Extract<Message, { type: T }>;
+export type RunKind = v.InferOutput<typeof runKind>;
+export type DatasetState = v.InferOutput<typeof datasetState>;
+
+export function encodeMessage(message: Message): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(message));
+}
+
+/** Throws FrameError for anything that this version would not have written. */
+export function decodeMessage(bytes: Uint8Array, from: string): Message {
+  let json: unknown;
+  try {
+    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new FrameError(`control message from ${from}: expected JSON, got other bytes; try the same release`, { cause });
+  }
+  const result = v.safeParse(messages, json);
+  if (!result.success)
+    throw new FrameError(`control message from ${from}: ${issueText(result.issues[0])}; try the same release`);
+  return result.output;
+}

@@ -1,0 +1,227 @@
+/**
+ * What owners have approved and how often it was used: durable, spent before a run begins, merged with the peers' books
+ * at the start of a session. Not the decision what a plan needs, which is policy.ts.
+ */
+import * as v from "valibot";
+import { NameError, PolicyError, StorageError } from "../errors.js";
+import { identityName } from "./cluster.js";
+import type { Requirement } from "./policy.js";
+import { RunSet } from "./run-set.js";
+import { canonical, digestHex, idHex, natural, planName, positive, runNumber } from "./schemas.js";
+import type { Journal } from "./stores.js";
+
+export const grantSchema = v.strictObject({
+  /** 16 random bytes of the owner, so that the parties mean the same grant. */
+  id: idHex,
+  /** Of the plan. */
+  digest: digestHex,
+  /** Label of the reveal, or "*" for all of the plan with this release. */
+  reveal: v.union([planName, v.literal("*")]),
+  release: planName,
+  /** The reveal pools at least so many rows. */
+  minRows: natural,
+  /** Nobody else may get the value. */
+  recipients: v.pipe(v.array(identityName), v.minLength(1), v.maxLength(100)),
+  /** Runs. */
+  times: v.pipe(positive, v.maxValue(2 ** 31)),
+  expires: v.pipe(v.string(), v.isoTimestamp()),
+});
+export type Grant = v.InferOutput<typeof grantSchema>;
+
+const ranges = v.array(v.tuple([runNumber, runNumber]));
+const recordSchema = v.variant("type", [
+  v.strictObject({ type: v.literal("put"), owner: identityName, grant: grantSchema }),
+  v.strictObject({ type: v.literal("revoke"), id: idHex }),
+  v.strictObject({ type: v.literal("spend"), run: runNumber, ids: v.array(idHex) }),
+  v.strictObject({ type: v.literal("refund"), run: runNumber, ids: v.array(idHex) }),
+  v.strictObject({ type: v.literal("merge"), id: idHex, revoked: v.boolean(), spent: ranges, refunded: ranges }),
+]);
+type Record = v.InferOutput<typeof recordSchema>;
+
+interface Held {
+  readonly owner: string;
+  readonly grant: Grant;
+  revoked: boolean;
+  readonly spent: RunSet;
+  readonly refunded: RunSet;
+}
+/** What a party tells its peers about one grant. */
+export interface GrantUse {
+  readonly id: string;
+  readonly revoked: boolean;
+  readonly spent: [number, number][];
+  readonly refunded: [number, number][];
+}
+export interface GrantInfo extends Grant {
+  readonly owner: string;
+  readonly left: number;
+  readonly revoked: boolean;
+}
+
+const LARGEST_PER_OWNER = 10_000;
+
+export class Grants {
+  readonly #journal: Journal;
+  readonly #now: () => number;
+  readonly #held = new Map<string, Held>();
+
+  constructor(journal: Journal, now: () => number) {
+    this.#journal = journal;
+    this.#now = now;
+    for (const record of journal.records()) {
+      const result = v.safeParse(recordSchema, record);
+      if (!result.success)
+        throw new StorageError("grants: expected records of this version, got another; try the release that wrote them");
+      this.#apply(result.output);
+    }
+  }
+
+  async put(owner: string, grant: Grant): Promise<void> {
+    const known = this.#held.get(grant.id);
+    if (known) {
+      // The same again is a retry, after one of the parties was not reached.
+      if (known.owner === owner && !known.revoked && canonical(known.grant) === canonical(grant)) return;
+      throw new NameError(`grant ${grant.id}: expected a new id, got one that is taken; try a fresh random id`);
+    }
+    if (Date.parse(grant.expires) <= this.#now())
+      throw new PolicyError(`grant: expected a time in the future, got ${grant.expires}; try --expires 30d`);
+    let owned = 0;
+    for (const each of this.#held.values()) if (each.owner === owner) owned++;
+    if (owned >= LARGEST_PER_OWNER)
+      throw new PolicyError(`grant: expected at most ${LARGEST_PER_OWNER} grants of ${owner}, got one more`);
+    const record: Record = { type: "put", owner, grant };
+    await this.#journal.append(record);
+    this.#apply(record);
+  }
+
+  async revoke(owner: string, id: string): Promise<void> {
+    const known = this.#held.get(id);
+    if (!known || known.owner !== owner)
+      throw new NameError(`grant ${id}: expected one of ${owner}'s grants, got none; try \`secretgrad grants\``);
+    if (!known.revoked) await this.#write({ type: "revoke", id });
+  }
+
+  list(): GrantInfo[] {
+    return [...this.#held.values()].map((held) => ({
+      ...held.grant,
+      owner: held.owner,
+      left: left(held),
+      revoked: held.revoked,
+    }));
+  }
+
+  /** Grants that together allow the plan's reveals, one use of each. Throws PolicyError saying what is missing. */
+  choose(digest: string, requirements: readonly Requirement[]): string[] {
+    const chosen = new Set<string>();
+    for (const requirement of requirements) {
+      const candidates = [...this.#held.values()].filter((held) => this.#objection(held, digest, requirement) === undefined);
+      if (candidates.length === 0) throw this.#missing(digest, requirement);
+      if (candidates.some((held) => chosen.has(held.grant.id))) continue;
+      // What would be lost first.
+      candidates.sort((a, b) => (a.grant.expires < b.grant.expires ? -1 : a.grant.expires > b.grant.expires ? 1 : 0));
+      chosen.add(candidates[0]!.grant.id);
+    }
+    return [...chosen];
+  }
+
+  /** Throws PolicyError unless these very grants, as this party knows them, allow the reveals. */
+  check(ids: readonly string[], digest: string, requirements: readonly Requirement[]): void {
+    for (const requirement of requirements) {
+      const allowed = ids.some((id) => {
+        const held = this.#held.get(id);
+        return held && this.#objection(held, digest, requirement) === undefined;
+      });
+      if (!allowed) throw this.#missing(digest, requirement);
+    }
+  }
+
+  /** Durable when it resolves; only then may the run begin. */
+  async spend(run: number, ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await this.#write({ type: "spend", run, ids: [...ids] });
+  }
+  /** The run never began at any party. */
+  async refund(run: number, ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await this.#write({ type: "refund", run, ids: [...ids] });
+  }
+
+  uses(): GrantUse[] {
+    return [...this.#held.values()].map(({ grant, revoked, spent, refunded }) => ({
+      id: grant.id,
+      revoked,
+      spent: spent.ranges,
+      refunded: refunded.ranges,
+    }));
+  }
+
+  /** Takes over what a peer has spent, refunded and revoked. New grants come from their owners only, never from a peer. */
+  async merge(uses: readonly GrantUse[]): Promise<void> {
+    for (const use of uses) {
+      const held = this.#held.get(use.id);
+      if (!held) continue;
+      const spent = new RunSet();
+      spent.addAll(held.spent.ranges);
+      const refunded = new RunSet();
+      refunded.addAll(held.refunded.ranges);
+      const news = [spent.addAll(use.spent), refunded.addAll(use.refunded), use.revoked && !held.revoked];
+      if (news.includes(true)) await this.#write({ type: "merge", ...use });
+    }
+  }
+
+  async #write(record: Record): Promise<void> {
+    // Applied first: a use that is being written must count already for the run after.
+    this.#apply(record);
+    await this.#journal.append(record);
+  }
+
+  #apply(record: Record): void {
+    if (record.type === "put") {
+      const { owner, grant } = record;
+      // Two calls at once may both have found the id free; what was spent since must not come back.
+      if (!this.#held.has(grant.id))
+        this.#held.set(grant.id, { owner, grant, revoked: false, spent: new RunSet(), refunded: new RunSet() });
+      return;
+    }
+    for (const id of "ids" in record ? record.ids : [record.id]) {
+      const held = this.#held.get(id);
+      if (!held) continue;
+      if (record.type === "spend") held.spent.add(record.run);
+      else if (record.type === "refund") held.refunded.add(record.run);
+      else if (record.type === "revoke") held.revoked = true;
+      else {
+        held.revoked ||= record.revoked;
+        held.spent.addAll(record.spent);
+        held.refunded.addAll(record.refunded);
+      }
+    }
+  }
+
+  /** Why this grant does not allow this reveal; undefined if it does. */
+  #objection({ owner, grant, revoked, ...held }: Held, digest: string, need: Requirement): string | undefined {
+    if (owner !== need.owner || grant.digest !== digest) return "of another owner or plan";
+    if (grant.reveal !== "*" && grant.reveal !== need.label) return `for reveal "${grant.reveal}"`;
+    if (grant.release !== need.release) return `for release ${grant.release}`;
+    if (grant.minRows > need.rows) return `for at least ${grant.minRows} rows`;
+    const stranger = need.recipients.find((recipient) => !grant.recipients.includes(recipient));
+    if (stranger !== undefined) return `for ${grant.recipients.join(", ")} but not ${stranger}`;
+    if (revoked) return "that was revoked";
+    if (Date.parse(grant.expires) <= this.#now()) return `that expired at ${grant.expires}`;
+    if (left({ grant, ...held }) <= 0) return `that was used ${grant.times} times`;
+    return undefined;
+  }
+
+  #missing(digest: string, need: Requirement): PolicyError {
+    const near = [...this.#held.values()]
+      .filter((held) => held.owner === need.owner && held.grant.digest === digest)
+      .map((held) => this.#objection(held, digest, need))
+      .filter((objection) => objection !== undefined);
+    const got = near.length > 0 ? `one ${near.at(-1)}` : "none";
+    const prefix = digest.slice(0, 12);
+    return new PolicyError(
+      `plan ${prefix}: expected a grant by ${need.owner} (source ${need.source}) for reveal "${need.label}" (release ${need.release} of ${need.rows} rows to ${need.recipients.join(", ")}), got ${got}; try \`secretgrad grant ${prefix} --times N\` as ${need.owner}`,
+    );
+  }
+}
+
+function left({ grant, spent, refunded }: Pick<Held, "grant" | "spent" | "refunded">): number {
+  return Math.max(0, grant.times - (spent.size - spent.common(refunded)));
+}

@@ -1,0 +1,7 @@
+/** Plans as data: recording, differentiation, cost, wire form. Not their evaluation (`engine/`) or approval (`party/`). */
+export { type Link, planCost, secondsOnLink } from "./cost.js";
+export { differentiate } from "./differentiate.js";
+export { decodePlan, defaultLimits, digestOf, encodePlan, type PlanLimits } from "./encode.js";
+export * from "./interface.js";
+export type { Plan, PlanCost, PlanNode } from "./plan.js";
+export { inferNode, Recorder } from "./record.js";

@@ -1,0 +1,33 @@
+/**
+ * What a plan is: a typed graph of operators, as data. Not how it is recorded (`record.ts`) or evaluated (`engine/`).
+ */
+import type { PlanEnv, ValueType } from "../ops/index.js";
+
+/** A node refers to earlier nodes by number. */
+export interface PlanNode {
+  readonly op: string;
+  readonly inputs: readonly number[];
+  readonly attrs: Readonly<Record<string, unknown>>;
+  /** Inferred by whoever holds the plan; never read from the wire. */
+  readonly type: ValueType;
+}
+export interface Plan {
+  readonly env: PlanEnv;
+  readonly nodes: readonly PlanNode[];
+  /** The wire form, which the digest covers. */
+  readonly bytes: Uint8Array;
+  /** SHA-256 of `bytes` in hex: what parties compare and owners approve. */
+  readonly digest: string;
+}
+
+/** What a plan costs before it runs; computed in `cost.ts`. */
+export interface PlanCost {
+  readonly rounds: number;
+  /** Payload bytes sent to peers, by party. */
+  readonly bytes: readonly number[];
+  readonly perOperator: Readonly<Record<string, { readonly nodes: number; readonly bytes: number }>>;
+  /** Values whose bound is declared, not proved: a wrong declaration would make a comparison or truncation wrong. */
+  readonly unproved: readonly { readonly node: number; readonly op: string; readonly bound: number }[];
+  /** Words of the largest live set at one party, roughly. */
+  readonly elements: number;
+}

@@ -1,0 +1,34 @@
+/** Boolean operations on planes in the clear. */
+import type { Bits, Site } from "../protocol.js";
+import type { Rounds } from "../rounds.js";
+import { asBits, checkSame, openBits, type Party, planeWords } from "./share.js";
+
+export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
+  return pairwise(party, site, "xor", x, y);
+}
+
+export function not(party: Party, site: Site, x: Bits): Bits {
+  site.nonce();
+  const { n, width, planes } = openBits(x);
+  const words = width * planeWords(n);
+  const result = site.scope.alloc(words);
+  party.kernels.not(result.ptr, planes.ptr, words);
+  return asBits(n, width, result);
+}
+
+/** 0 rounds. */
+// biome-ignore lint/correctness/useYield: plain has nobody to talk to
+export function* and(party: Party, site: Site, x: Bits, y: Bits): Rounds<Bits> {
+  return pairwise(party, site, "and", x, y);
+}
+
+function pairwise(party: Party, site: Site, what: "xor" | "and", x: Bits, y: Bits): Bits {
+  site.nonce();
+  const [left, right] = [openBits(x), openBits(y)];
+  checkSame(what, left.n, right.n);
+  checkSame(what, left.width, right.width);
+  const words = left.width * planeWords(left.n);
+  const result = site.scope.alloc(words);
+  party.kernels[what](result.ptr, left.planes.ptr, right.planes.ptr, words);
+  return asBits(left.n, left.width, result);
+}

@@ -1,0 +1,19 @@
+/** Every primitive of plain is free: there is one party. */
+import { freeOfCharge } from "../cost.js";
+import type { Costs } from "../protocol.js";
+
+const free = () => freeOfCharge(1);
+
+export const costs: Costs = {
+  reshare: free,
+  truncate: free,
+  and: free,
+  msb: free,
+  isZero: free,
+  toBits: free,
+  fromBits: free,
+  select: free,
+  input: free,
+  reveal: free,
+  revealTo: free,
+};

@@ -1,0 +1,59 @@
+/** In and out in the clear: an outsider's "sharing" is the words themselves, kept by the one party. */
+import { InputError, StorageError } from "../../errors.js";
+import type { Block, Scope } from "../../ring/index.js";
+import type { Share, Sharing, Site, StoredShare } from "../protocol.js";
+import type { Rounds } from "../rounds.js";
+import { asShare, copyOf, open, type Party } from "./share.js";
+
+/** 0 rounds. */
+// biome-ignore lint/correctness/useYield: plain has nobody to talk to
+export function* input(party: Party, site: Site, words: Block | undefined, n: number): Rounds<Share> {
+  site.nonce();
+  if (words === undefined || words.words < n)
+    throw new InputError(`input: expected ${n} words from their owner, got ${words?.words ?? "none"}`);
+  return asShare(n, copyOf(party, site, words, n));
+}
+
+/** 0 rounds. */
+// biome-ignore lint/correctness/useYield: plain has nobody to talk to
+export function* reveal(party: Party, site: Site, x: Share): Rounds<Block> {
+  return outgoing(party, site, x);
+}
+
+export function outgoing(party: Party, site: Site, x: Share): Block {
+  site.nonce();
+  const { n, words } = open(x);
+  return copyOf(party, site, words, n);
+}
+
+export function incoming(party: Party, site: Site, stored: StoredShare, rowWords: number, rows: Uint32Array): Share {
+  site.nonce();
+  const { correction } = stored;
+  if (stored.seeds.length > 0 || correction === undefined)
+    throw new StorageError(`incoming: expected the words, got ${stored.seeds.length} seeds; try sharing it again`);
+  const n = rows.length * rowWords;
+  const words = site.scope.alloc(n);
+  for (const [index, row] of rows.entries())
+    correction(row * rowWords, party.ring.bytes(words, index * rowWords * 8, rowWords * 8));
+  return asShare(n, words);
+}
+
+export function save(party: Party, x: Share): Uint8Array {
+  const { n, words } = open(x);
+  return party.ring.bytes(words, 0, n * 8).slice();
+}
+
+export function load(party: Party, scope: Scope, saved: Uint8Array): Share {
+  if (saved.length % 8 !== 0)
+    throw new StorageError(`load: expected a multiple of 8 bytes, got ${saved.length}; try an older version`);
+  const words = scope.alloc(saved.length / 8);
+  party.ring.bytes(words).set(saved);
+  return asShare(words.words, words);
+}
+
+export const sharing: Sharing = {
+  freshSeeds: () => ({ byParty: [[]] }),
+  correction: (_seeds, _offset, words) => words.slice(),
+  keepsCorrection: [true],
+  combine: (parts) => parts[0]!.slice(),
+};

@@ -1,0 +1,86 @@
+/**
+ * Boolean operations of rep3 on bit-sliced planes. Not comparisons, see compare.ts.
+ * Araki et al. 2016 (https://eprint.iacr.org/2016/768) over Z_2, 64 elements a word.
+ */
+import type { Block } from "../../ring/index.js";
+import type { Bits, Site } from "../protocol.js";
+import type { Exchange, Rounds } from "../rounds.js";
+import {
+  asBits,
+  CHUNK,
+  checkSame,
+  draw,
+  openBits,
+  openStreams,
+  type Party,
+  Planes,
+  planeWords,
+  type Streams,
+} from "./share.js";
+
+/** Local: components XOR. */
+export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
+  site.nonce();
+  const [left, right] = openPair("xor", x, y);
+  const { n, width } = left;
+  const words = width * planeWords(n);
+  const [a, b] = [site.scope.alloc(words), site.scope.alloc(words)];
+  party.kernels.xor(a.ptr, left.a.ptr, right.a.ptr, words);
+  party.kernels.xor(b.ptr, left.b.ptr, right.b.ptr, words);
+  return asBits(new Planes(n, width, a, b));
+}
+
+/** Local: component 0 is inverted. */
+export function not(party: Party, site: Site, x: Bits): Bits {
+  site.nonce();
+  const { n, width, a, b } = openBits(x);
+  const words = width * planeWords(n);
+  const place = (component: number, source: Block): Block => {
+    const block = site.scope.alloc(words);
+    if (component % 3 === 0) party.kernels.not(block.ptr, source.ptr, words);
+    else party.kernels.copy(block.ptr, source.ptr, words);
+    return block;
+  };
+  return asBits(new Planes(n, width, place(party.self, a), place(party.self + 1, b)));
+}
+
+/** 1 round, 1 bit an AND from each party (planes are whole words). */
+export function* and(party: Party, site: Site, x: Bits, y: Bits): Rounds<Bits> {
+  const [left, right] = openPair("and", x, y);
+  const { n, width } = left;
+  const words = width * planeWords(n);
+  const a = zeroBits(party, site, openStreams(party, site), words);
+  const b = site.scope.alloc(words);
+  party.kernels.andLocal(a.ptr, left.a.ptr, left.b.ptr, right.a.ptr, right.b.ptr, a.ptr, words);
+  yield passOn(party, a, b, words);
+  return asBits(new Planes(n, width, a, b));
+}
+
+/** A sharing of zero as masks: words of F(k_i) ^ F(k_{i+1}). */
+export function zeroBits(party: Party, site: Site, streams: Streams, words: number): Block {
+  const block = site.scope.alloc(words);
+  const other = site.scope.alloc(Math.min(words, CHUNK));
+  for (let at = 0; at < words; at += CHUNK) {
+    const count = Math.min(CHUNK, words - at);
+    draw(party, streams.lower, block, count, at);
+    draw(party, streams.upper, other, count);
+    party.kernels.xor(block.ptr + at * 8, block.ptr + at * 8, other.ptr, count);
+  }
+  site.scope.free(other);
+  return block;
+}
+
+/** The round that turns summands into shares: a goes to the previous party, the next party's comes into b. */
+export function passOn(party: Party, a: Block, b: Block, words: number): Exchange {
+  return {
+    send: [{ peer: party.previous, block: a, bytes: words * 8 }],
+    receive: [{ peer: party.next, block: b, bytes: words * 8 }],
+  };
+}
+
+function openPair(what: string, x: Bits, y: Bits): [Planes, Planes] {
+  const [left, right] = [openBits(x), openBits(y)];
+  checkSame(what, left.n, right.n);
+  checkSame(what, left.width, right.width);
+  return [left, right];
+}

@@ -1,0 +1,179 @@
+/**
+ * How words come into rep3 and leave it, and how an outsider shares and adds up. Not the transport, and not the decision
+ * whether something may leave (that is the plan's reveal).
+ */
+import { InputError, StorageError } from "../../errors.js";
+import { expander, secureRandom } from "../../random/index.js";
+import type { Block, Scope } from "../../ring/index.js";
+import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
+import type { Rounds } from "../rounds.js";
+import { asShare, draw, openShare, openStreams, type Party, Replicated } from "./share.js";
+
+/**
+ * 1 round; the owner i sends n words to the next party: x_i = F(k_i), which the previous party draws too,
+ * x_{i+1} = x - x_i, x_{i+2} = 0.
+ */
+export function* input(party: Party, site: Site, owner: number, words: Block | undefined, n: number): Rounds<Share> {
+  const { kernels } = party;
+  const streams = openStreams(party, site);
+  const [a, b] = [site.scope.alloc(n), site.scope.alloc(n)];
+  if (party.self === owner) {
+    if (words === undefined || words.words < n)
+      throw new InputError(`input: expected ${n} words from their owner, got ${words?.words ?? "none"}`);
+    draw(party, streams.lower, a, n);
+    kernels.sub(b.ptr, words.ptr, a.ptr, n);
+    yield { send: [{ peer: party.next, block: b, bytes: n * 8 }], receive: [] };
+  } else if (party.previous === owner) {
+    kernels.fill(b.ptr, 0n, n);
+    yield { send: [], receive: [{ peer: owner, block: a, bytes: n * 8 }] };
+  } else {
+    kernels.fill(a.ptr, 0n, n);
+    draw(party, streams.upper, b, n);
+    yield { send: [], receive: [] };
+  }
+  return asShare(new Replicated(n, a, b));
+}
+
+/**
+ * 1 round, n words from each party: x_i goes to the next party, which lacks it. Not re-randomised: what arrives is the
+ * value minus what the receiver holds, so it tells nothing beyond the value.
+ */
+export function* reveal(party: Party, site: Site, x: Share): Rounds<Block> {
+  site.nonce();
+  const { n, a, b } = openShare(x);
+  const words = site.scope.alloc(n);
+  yield {
+    send: [{ peer: party.next, block: a, bytes: n * 8 }],
+    receive: [{ peer: party.previous, block: words, bytes: n * 8 }],
+  };
+  sumUp(party, words, a, b, n);
+  return words;
+}
+
+/** 1 round; the party before `to` sends the missing n words. As with reveal, they tell nothing beyond the value. */
+export function* revealTo(party: Party, site: Site, x: Share, to: number): Rounds<Block | undefined> {
+  site.nonce();
+  const { n, a, b } = openShare(x);
+  if (party.self === to) {
+    const words = site.scope.alloc(n);
+    yield { send: [], receive: [{ peer: party.previous, block: words, bytes: n * 8 }] };
+    sumUp(party, words, a, b, n);
+    return words;
+  }
+  yield { send: party.next === to ? [{ peer: to, block: a, bytes: n * 8 }] : [], receive: [] };
+  return undefined;
+}
+
+function sumUp({ kernels }: Party, words: Block, a: Block, b: Block, n: number): void {
+  kernels.add(words.ptr, words.ptr, a.ptr, n);
+  kernels.add(words.ptr, words.ptr, b.ptr, n);
+}
+
+/** Local: x_i + F(k_i) - F(k_{i+1}). The three parts add up to x and are otherwise uniform. */
+export function outgoing(party: Party, site: Site, x: Share): Block {
+  const { kernels } = party;
+  const { n, a } = openShare(x);
+  const streams = openStreams(party, site);
+  const [part, mask] = [site.scope.alloc(n), site.scope.alloc(n)];
+  draw(party, streams.lower, part, n);
+  draw(party, streams.upper, mask, n);
+  kernels.sub(part.ptr, part.ptr, mask.ptr, n);
+  kernels.add(part.ptr, part.ptr, a.ptr, n);
+  site.scope.free(mask);
+  return part;
+}
+
+/**
+ * Local: x_0 and x_1 are expanded from seeds, x_2 is stored. Party 0 keeps the seeds of x_0 and x_1, party 1 that of x_1
+ * and x_2, party 2 x_2 and the seed of x_0.
+ */
+export function incoming(party: Party, site: Site, stored: StoredShare, rowWords: number, rows: Uint32Array): Share {
+  site.nonce();
+  const { self, ring } = party;
+  const n = rows.length * rowWords;
+  const { seeds, correction } = stored;
+  const kept = self === 0 ? undefined : correction;
+  if (seeds.length !== (self === 0 ? 2 : 1) || (self !== 0 && kept === undefined))
+    throw new StorageError(`incoming: expected ${seedsText(self)}, got ${seeds.length} seeds; try sharing it again`);
+  const [first, second] = seeds.map((seed) => expander(seed));
+  const read = (source: (offset: number, target: Uint8Array) => void): Block => {
+    const block = site.scope.alloc(n);
+    // Consecutive rows are read at once.
+    for (let from = 0; from < rows.length; ) {
+      let to = from + 1;
+      while (to < rows.length && rows[to] === rows[to - 1]! + 1) to++;
+      source(rows[from]! * rowWords, ring.bytes(block, from * rowWords * 8, (to - from) * rowWords * 8));
+      from = to;
+    }
+    return block;
+  };
+  const sources = self === 0 ? [first!, second!] : self === 1 ? [first!, kept!] : [kept!, first!];
+  return asShare(new Replicated(n, read(sources[0]!), read(sources[1]!)));
+}
+const seedsText = (self: number) => (self === 0 ? "two seeds" : "one seed and the correction");
+
+/** x_i, then x_{i+1}. */
+export function save(party: Party, x: Share): Uint8Array {
+  const { n, a, b } = openShare(x);
+  const bytes = new Uint8Array(n * 16);
+  bytes.set(party.ring.bytes(a, 0, n * 8));
+  bytes.set(party.ring.bytes(b, 0, n * 8), n * 8);
+  return bytes;
+}
+
+export function load(party: Party, scope: Scope, saved: Uint8Array): Share {
+  if (saved.length % 16 !== 0)
+    throw new StorageError(`load: expected a multiple of 16 bytes, got ${saved.length}; try an older version`);
+  const n = saved.length / 16;
+  const place = (part: Uint8Array): Block => {
+    const block = scope.alloc(n);
+    party.ring.bytes(block, 0, n * 8).set(part);
+    return block;
+  };
+  return asShare(new Replicated(n, place(saved.subarray(0, n * 8)), place(saved.subarray(n * 8))));
+}
+
+/** The outsider's side: two seeds, of x_0 and x_1, and the correction x_2 = x - x_0 - x_1. */
+export const sharing: Sharing = {
+  freshSeeds(): Seeds {
+    const [a, b] = [secureRandom(16), secureRandom(16)];
+    return { byParty: [[a, b], [b], [a]] };
+  },
+  correction(seeds, offset, words) {
+    const [a, b] = seeds.byParty[0]!;
+    const [first, second, result] = [words.length, words.length, words.length].map((n) => new Uint8Array(n)) as [
+      Uint8Array,
+      Uint8Array,
+      Uint8Array,
+    ];
+    expander(a!)(offset, first);
+    expander(b!)(offset, second);
+    addWords(result, [words], [first, second]);
+    return result;
+  },
+  keepsCorrection: [false, true, true],
+  combine(parts) {
+    const result = new Uint8Array(parts[0]!.length);
+    addWords(result, parts, []);
+    return result;
+  },
+};
+
+/** Little-endian 64-bit words in halves of 32 bits, so that no BigInt is made per word: plus minus minus. */
+function addWords(result: Uint8Array, plus: readonly Uint8Array[], minus: readonly Uint8Array[]): void {
+  const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [out, ups, downs] = [view(result), plus.map(view), minus.map(view)];
+  for (let at = 0; at < result.length; at += 8) {
+    let [low, high] = [0, 0];
+    for (const part of ups) {
+      low += part.getUint32(at, true);
+      high += part.getUint32(at + 4, true);
+    }
+    for (const part of downs) {
+      low -= part.getUint32(at, true);
+      high -= part.getUint32(at + 4, true);
+    }
+    out.setUint32(at, low >>> 0, true);
+    out.setUint32(at + 4, (high + Math.floor(low / 2 ** 32)) >>> 0, true);
+  }
+}

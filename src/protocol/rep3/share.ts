@@ -1,0 +1,121 @@
+/**
+ * Replicated sharing among three: how a share lies in memory, and the roles that parties take in turn. No arithmetic.
+ *
+ * x = x_0 + x_1 + x_2 mod 2^64; party i holds (x_i, x_{i+1}). Bits are the same with XOR. Keys follow the same pattern:
+ * k_i is known to parties i-1 and i, so party i holds (k_i, k_{i+1}) and misses one component and one key, those with
+ * index i+2 (Araki et al. 2016, https://eprint.iacr.org/2016/768).
+ */
+import { BoundError, ShapeError } from "../../errors.js";
+import type { Prg, Stream } from "../../random/index.js";
+import type { Block, Kernels, Ring } from "../../ring/index.js";
+import type { Bits, Product, Share, Site } from "../protocol.js";
+
+/** One party's ends: its neighbours, memory and keys. */
+export interface Party {
+  readonly self: number;
+  readonly next: number;
+  readonly previous: number;
+  readonly ring: Ring;
+  readonly kernels: Kernels;
+  /** Under k_i, shared with the previous party. */
+  readonly lower: Prg;
+  /** Under k_{i+1}, shared with the next party. */
+  readonly upper: Prg;
+}
+
+/** A Share at party i: a = x_i, b = x_{i+1}. */
+export class Replicated {
+  constructor(
+    readonly n: number,
+    readonly a: Block,
+    readonly b: Block,
+  ) {}
+}
+/** A Product: this party's summand. Unmasked, so it must not leave as it is. */
+export class Summand {
+  constructor(
+    readonly n: number,
+    readonly words: Block,
+  ) {}
+}
+/** Bits at party i: `width` planes of ceil(n/64) words each; what lies beyond bit n of a plane is arbitrary. */
+export class Planes {
+  constructor(
+    readonly n: number,
+    readonly width: number,
+    readonly a: Block,
+    readonly b: Block,
+  ) {}
+}
+
+export const asShare = (value: Replicated): Share => value as unknown as Share;
+export const asProduct = (value: Summand): Product => value as unknown as Product;
+export const asBits = (value: Planes): Bits => value as unknown as Bits;
+
+export function openShare(value: Share): Replicated {
+  if (!((value as unknown) instanceof Replicated)) throw foreign("share");
+  return value as unknown as Replicated;
+}
+export function openProduct(value: Product): Summand {
+  if (!((value as unknown) instanceof Summand)) throw foreign("product");
+  return value as unknown as Summand;
+}
+export function openBits(value: Bits): Planes {
+  if (!((value as unknown) instanceof Planes)) throw foreign("bits");
+  return value as unknown as Planes;
+}
+const foreign = (kind: string) =>
+  new ShapeError(`rep3: expected a ${kind} of rep3, got one of another protocol; try converting it`);
+
+/** Words in one plane of n bits. */
+export const planeWords = (n: number): number => Math.ceil(n / 64);
+
+/** The two streams of one primitive. Both ends of a key draw the same things from it in the same order. */
+export interface Streams {
+  readonly lower: Stream;
+  readonly upper: Stream;
+}
+export function openStreams(party: Party, site: Site): Streams {
+  const nonce = site.nonce();
+  return { lower: party.lower.stream(nonce), upper: party.upper.stream(nonce) };
+}
+
+/** The next `words` words of a stream, into `block` from word `at`. */
+export function draw(party: Party, stream: Stream, block: Block, words: number, at = 0): void {
+  stream.fill(party.ring.bytes(block, at * 8, words * 8));
+}
+
+/** Elements that one pass over the cache handles; a multiple of 64, so that bits and packed fields stay aligned. */
+export const CHUNK = 4096;
+/** Above this many elements a tensor is cut in three, and each party takes each role once. */
+export const ONE_PIECE = 16384;
+
+/** Elements [from, from + n) of a tensor, in which party `pivot` takes role 1. */
+export interface Piece {
+  readonly from: number;
+  readonly n: number;
+  readonly pivot: number;
+}
+/** How the elements of a tensor are dealt out among the roles: in one piece, or in three cut at multiples of 64. */
+export function pieces(n: number, pivot: number): Piece[] {
+  if (n <= ONE_PIECE) return [{ from: 0, n, pivot: pivot % 3 }];
+  const groups = planeWords(n);
+  const cut = (j: number) => (j === 3 ? n : 64 * Math.floor((groups * j) / 3));
+  return [0, 1, 2].map((j) => ({ from: cut(j), n: cut(j + 1) - cut(j), pivot: j }));
+}
+/**
+ * Asymmetric primitives are written for roles 0, 1, 2 of the papers; party `pivot` takes role 1 and the others follow
+ * around the ring. Role r holds components and keys r and r+1 of the roles' numbering.
+ */
+export type Role = 0 | 1 | 2;
+export const roleOf = (party: number, pivot: number): Role => ((party - pivot + 4) % 3) as Role;
+
+export function checkWidth(what: string, width: number, smallest: number): void {
+  if (!Number.isInteger(width) || width < smallest || width > 64)
+    throw new BoundError(
+      `${what}: expected a width of ${smallest} to 64 bits, got ${width}; try the bound of the value`,
+    );
+}
+export function checkSame(what: string, a: number, b: number): void {
+  if (a !== b) throw new ShapeError(`${what}: expected inputs of one size, got ${a} and ${b}; try a linear map first`);
+}

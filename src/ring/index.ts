@@ -1,0 +1,33 @@
+/**
+ * The ring Z_2^64: arrays of 64-bit words in wasm memory, the kernels that compute on them, fixed-point numbers and
+ * shapes. Knows nothing of parties, secrets or protocols: what a word means is the caller's business.
+ *
+ * ```ts
+ * const ring = new Ring();
+ * const scope = ring.scope();
+ * try {
+ *   const a = scope.alloc(4);
+ *   encode([1, 2, 3, 4], 16, ring.i64(a));
+ *   ring.kernels.add(a.ptr, a.ptr, a.ptr, 4);
+ *   decode(ring.i64(a), 16); // 2, 4, 6, 8
+ * } finally {
+ *   scope.close();
+ * }
+ * ```
+ */
+export { Block, Ring, type RingOptions, Scope } from "./arena.js";
+export { decode, encode, encodeScalar } from "./fixed.js";
+export { createJsKernels } from "./kernels/js/index.js";
+export type { Kernels, LinearMemory } from "./kernels/kernels.js";
+export { createKernels, kernelHash } from "./kernels/wasm.js";
+export {
+  broadcastShapes,
+  broadcastStrides,
+  checkShape,
+  formatShape,
+  normalizeAxis,
+  type Shape,
+  sameShape,
+  size,
+  strides,
+} from "./shape.js";

@@ -1,0 +1,20 @@
+// The fixed map of linear memory below the arena: scratch areas of the kernels. Not an allocator.
+// No kernel keeps anything here between calls, and none is re-entered, so the areas may be shared.
+
+/** Blocking of matmul: K, rows of A and columns of B that are packed at a time. */
+export const KC: usize = 256;
+export const MC: usize = 64;
+export const NC: usize = 512;
+
+/** Page 0 begins unused, so that pointer 0 never is a valid block. */
+export const odometer: usize = 1024; // 3 x 32 i32: dims, strides, counters
+export const tile: usize = odometer + 512; // 2 x 4 words: a product tile that overhangs C
+export const rows: usize = tile + 512; // 128 v128: two interleaved 64x64 bit blocks
+export const edge: usize = rows + 2048; // 128 words: the last, incomplete pair of bit blocks
+export const sumsA: usize = edge + 1024; // MC words
+export const sumsB: usize = sumsA + (MC << 3); // NC words
+export const panelA: usize = sumsB + (NC << 3); // MC x KC words
+export const panelB: usize = panelA + ((MC * KC) << 3); // KC x NC words
+
+/** First byte of the arena: a whole number of pages. */
+export const heapBase: usize = (panelB + ((KC * NC) << 3) + 0xffff) & ~0xffff;

@@ -1,0 +1,196 @@
+/**
+ * The plan that user code is recording right now, and what belongs to it: values to share, run-time scalars, variables
+ * and pending reveals. Not a session: what happens with a closed plan is given from outside.
+ */
+import { NameError, ScaleError } from "../errors.js";
+import { share } from "../ops/build.js";
+import { mantissaBits, type PlanEnv, type Ref } from "../ops/index.js";
+import { differentiate, type Plan, Recorder } from "../plan/index.js";
+import { encode, type Shape, size } from "../ring/index.js";
+import type { Variable } from "./variable.js";
+
+/** Numbers that the driver shares with one run. */
+export interface Feed {
+  readonly slot: string;
+  /** Little-endian words at the slot's scale. */
+  readonly words: BigInt64Array;
+}
+/** A plan ready to run, with what it takes in; `revealed` is called with each label's words, or with an error. */
+export interface Closing {
+  readonly plan: Plan;
+  readonly scalars: Readonly<Record<string, number>>;
+  readonly feeds: readonly Feed[];
+  readonly reveals: readonly PendingReveal[];
+}
+export interface PendingReveal {
+  readonly label: string;
+  readonly shape: Shape;
+  readonly scale: number;
+  resolve(words: BigInt64Array): void;
+  reject(error: unknown): void;
+}
+/** What a graph needs from its session. */
+export interface GraphHost {
+  readonly env: PlanEnv;
+  /** The name under which reveals come back to this user. */
+  readonly recipient: string;
+  /** Runs plans in the order given. Settles the pending reveals itself. */
+  submit(closing: Closing): Promise<void>;
+}
+
+export class Graph {
+  #recorder: Recorder;
+  #feeds: Feed[] = [];
+  #scalars: Record<string, number> = {};
+  #reveals: PendingReveal[] = [];
+  #current = new Map<string, Ref>();
+  #assigned = new Set<string>();
+  readonly #known = new Map<string, Variable>();
+  #initialise: Variable[] = [];
+  #flushing = false;
+  #failed: unknown;
+
+  constructor(readonly host: GraphHost) {
+    this.#recorder = new Recorder(host.env);
+  }
+
+  get recorder(): Recorder {
+    return this.#recorder;
+  }
+
+  /** A value of the driver's own, shared when the plan runs. */
+  feed(data: Float64Array, shape: Shape): Ref {
+    const { fraction } = this.host.env;
+    const slot = `x${this.#feeds.length}`;
+    const words = new BigInt64Array(data.length);
+    encode(data, fraction, words);
+    this.#feeds.push({ slot, words });
+    return this.#recorder.node("input", [], { slot, shape, scale: fraction, bound: fraction + 15 });
+  }
+
+  /** A public number that may differ from run to run without making another plan. At most `maxExponent` fraction bits. */
+  scalar(name: string, value: number, maxExponent: number): Ref {
+    if (!Number.isFinite(value)) throw new ScaleError(`${name}: expected a finite number, got ${value}`);
+    const magnitude = value === 0 ? 0 : Math.floor(Math.log2(Math.abs(value)));
+    const exponent = Math.min(Math.max(0, mantissaBits - 1 - magnitude), maxExponent);
+    const mantissa = Math.round(value * 2 ** exponent);
+    if ((mantissa === 0 && value !== 0) || Math.abs(mantissa) > 2 ** mantissaBits)
+      throw new ScaleError(
+        `${name}: expected a magnitude between 2^-${maxExponent} and 2^${mantissaBits}, got ${value}; try a fraction with fewer bits`,
+      );
+    let slot = name;
+    for (let i = 2; slot in this.#scalars && this.#scalars[slot] !== mantissa; i++) slot = `${name}.${i}`;
+    this.#scalars[slot] = Math.min(mantissa, 2 ** mantissaBits - 1);
+    return this.#recorder.node("scalar", [], { slot, exponent });
+  }
+  /** A row or epoch number of this run. */
+  position(slot: string, value: number): string {
+    this.#scalars[slot] = value;
+    return slot;
+  }
+
+  /** The variable's value at this point of the plan: after an update, the updated one. */
+  read(variable: Variable): Ref {
+    const known = this.#known.get(variable.name);
+    if (known && known !== variable)
+      throw new NameError(`variable ${variable.name}: expected one variable of this name in a session, got two; try nn.named()`);
+    if (!known) {
+      this.#known.set(variable.name, variable);
+      if (!variable.stored) this.#initialise.push(variable);
+    }
+    const current = this.#current.get(variable.name);
+    if (current) return current;
+    const { fraction } = this.host.env;
+    const { name, shape } = variable;
+    const ref = this.#recorder.node("variable", [], { name, shape, scale: fraction, bound: fraction + 15 });
+    this.#current.set(name, ref);
+    return ref;
+  }
+  /** The variable has this value from here on; stored when the run is acknowledged. */
+  write(variable: Variable, value: Ref): void {
+    this.read(variable);
+    this.#current.set(variable.name, share(this.#recorder, value));
+    this.#assigned.add(variable.name);
+  }
+
+  gradients(loss: Ref, variables: readonly Variable[]): (Ref | undefined)[] {
+    return differentiate(this.#recorder, loss, variables.map((variable) => this.read(variable)));
+  }
+
+  /** `limit` of a meanLoss is a real number. Asks for a value at the end of this plan; the plan closes at the end of the current turn of the event loop. */
+  reveal(value: Ref, attrs: { release: string; limit?: number }): Promise<{ words: BigInt64Array; shape: Shape; scale: number }> {
+    const label = `r${this.#reveals.length}`;
+    const given = attrs.release === "count" ? value : share(this.#recorder, value);
+    const { scale: at } = given.type;
+    const limit = attrs.limit === undefined ? {} : { limit: Math.round(attrs.limit * 2 ** at) };
+    const recipients = [this.host.recipient];
+    const { type } = this.#recorder.node("reveal", [given], { label, release: attrs.release, recipients, ...limit });
+    const { shape, scale } = type;
+    const result = new Promise<{ words: BigInt64Array; shape: Shape; scale: number }>((resolve, reject) => {
+      this.#reveals.push({ label, shape, scale, reject, resolve: (words) => resolve({ words, shape, scale }) });
+    });
+    if (!this.#flushing) {
+      this.#flushing = true;
+      queueMicrotask(() => void this.close().catch(() => undefined));
+    }
+    return result;
+  }
+
+  /** Closes the plan and runs it. Resolves when the session has room for the next one; errors of earlier runs surface here. */
+  async close(): Promise<void> {
+    this.#flushing = false;
+    if (this.#failed) throw this.#failed;
+    const closings: Closing[] = [];
+    if (this.#initialise.length > 0) closings.push(initialPlan(this.host.env, this.#initialise));
+    for (const name of this.#assigned) this.#recorder.node("assign", [this.#current.get(name)!], { name });
+    if (this.#recorder.hasEffects)
+      closings.push({
+        plan: this.#recorder.close(),
+        scalars: this.#scalars,
+        feeds: this.#feeds,
+        reveals: this.#reveals,
+      });
+    else this.#recorder.close();
+    this.#reset();
+    try {
+      for (const closing of closings) await this.host.submit(closing);
+    } catch (error) {
+      this.#failed = error;
+      throw error;
+    }
+  }
+
+  #reset(): void {
+    this.#recorder = new Recorder(this.host.env);
+    this.#feeds = [];
+    this.#scalars = {};
+    this.#reveals = [];
+    this.#current = new Map();
+    this.#assigned = new Set();
+    this.#initialise = [];
+  }
+}
+
+/** A plan of its own that stores initial values, so that the first training step is the same plan as all others. */
+function initialPlan(env: PlanEnv, variables: readonly Variable[]): Closing {
+  const recorder = new Recorder(env);
+  const feeds: Feed[] = [];
+  for (const variable of variables) {
+    const { name, shape } = variable;
+    const values = variable.initial();
+    let ref: Ref;
+    if (values === 0) {
+      const zero = recorder.node("constant", [], { shape, scale: env.fraction, bound: 1, words: "AAAAAAAAAAA=" });
+      ref = recorder.node("secret", [zero]);
+    } else {
+      const slot = `init:${name}`;
+      const words = new BigInt64Array(size(shape));
+      encode(values, env.fraction, words);
+      feeds.push({ slot, words });
+      ref = recorder.node("input", [], { slot, shape, scale: env.fraction, bound: env.fraction + 15 });
+    }
+    recorder.node("assign", [ref], { name });
+    variable.stored = true;
+  }
+  return { plan: recorder.close(), scalars: {}, feeds, reveals: [] };
+}
