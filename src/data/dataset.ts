@@ -39,6 +39,7 @@ export function commonRows(datasets: Readonly<Record<string, Dataset>>): number 
   const list = Object.values(datasets);
   const rows = list[0]?.rows ?? 0;
   const other = list.find((dataset) => dataset.rows !== rows);
-  if (other) throw new ShapeError(`batches: expected ${rows} rows in every dataset, got ${other.rows} in ${other.meta.name}`);
+  if (other)
+    throw new ShapeError(`batches: expected ${rows} rows in every dataset, got ${other.rows} in ${other.meta.name}`);
   return rows;
 }

@@ -56,17 +56,12 @@ export function readCsv(source: string | Uint8Array, options: CsvOptions = {}): 
     words[place] = new Map(list.map((word, i) => [word, i]));
   }
 
-  // A cell takes two bytes at least, so memory is bounded by the size of the input.
   const perRow = places.length;
-  let values = new Float64Array(Math.max(1, perRow) * 64);
+  if (perRow === 0) throw new InputError(`${where}: expected at least one column, got none`);
+  const values = allocate(where, scanner.mostRows(width, perRow) * perRow);
   let rows = 0;
   let whole = true;
   while (!scanner.done) {
-    if ((rows + 1) * perRow > values.length) {
-      const larger = new Float64Array(values.length * 2);
-      larger.set(values);
-      values = larger;
-    }
     const at = rows * perRow;
     for (let column = 0; column < width; column++) {
       const last = column === width - 1;
@@ -84,10 +79,18 @@ export function readCsv(source: string | Uint8Array, options: CsvOptions = {}): 
   if (rows === 0) throw new InputError(`${where}: expected at least one row of numbers, got none below the header`);
   return {
     shape: [rows, perRow],
-    values: values.slice(0, rows * perRow),
+    values: rows * perRow === values.length ? values : values.slice(0, rows * perRow),
     kind: whole ? "integer" : "float",
     columns: names && places.map((place) => names[place]!),
   };
+}
+
+function allocate(where: string, elements: number): Float64Array {
+  try {
+    return new Float64Array(elements);
+  } catch (cause) {
+    throw new InputError(`${where}: expected memory for ${elements} numbers, got none; try fewer columns`, { cause });
+  }
 }
 
 function placeOf(where: string, column: string | number, names: string[] | undefined, width: number): number {
@@ -128,6 +131,16 @@ class Scanner {
 
   get done(): boolean {
     return this.#at >= this.#end;
+  }
+
+  /**
+   * How many rows can follow at most: a row ends with its line, and a cell takes a byte for its delimiter and, if it is
+   * read, another for its number. So at most four times the bytes of the input are allocated, whatever is in it.
+   */
+  mostRows(width: number, read: number): number {
+    let lines = 1;
+    for (let at = this.#at; at < this.#end; at++) if (this.#bytes[at] === LF) lines++;
+    return Math.min(lines, Math.floor((this.#end - this.#at + 1) / (width + read)));
   }
 
   /** The texts of this row; does not move. */
@@ -179,8 +192,9 @@ class Scanner {
       } else if (byte === 0x2e && point < 0) point = digits;
       else break;
     }
+    if (bytes[at] === CR && bytes[at + 1] === LF) at++;
     const end = at >= this.#end ? LF : bytes[at]!;
-    if (digits > 0 && digits <= 15 && at <= this.#end && (end === this.#delimiter || end === LF)) {
+    if (digits > 0 && digits <= 15 && (end === this.#delimiter || end === LF)) {
       const more = end === this.#delimiter && at < this.#end;
       this.#at = at + 1;
       this.#finish(column, last, more);

@@ -1,7 +1,4 @@
 /** Opens a data file and picks the reader by its content, not by its name. The only part of data/ that touches files. */
-import { open } from "node:fs/promises";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
 import { InputError, SecretgradError } from "../errors.js";
 import type { ArrayData } from "./readers.js";
 import { type CsvOptions, readCsv } from "./readers-csv.js";
@@ -16,15 +13,16 @@ export interface OpenFileOptions {
 }
 
 const MAX_BYTES = 2 ** 30;
-const unzip = promisify(gunzip);
 
 /** Reads .npy, IDX or CSV, also packed by gzip. */
 export async function openFile(path: string, options: OpenFileOptions = {}): Promise<ArrayData> {
   const maxBytes = options.maxBytes ?? MAX_BYTES;
-  let bytes = await load(path, maxBytes);
+  let bytes: Uint8Array = await load(path, maxBytes);
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    // Loaded when needed, so that the readers of bytes work where there are no files.
+    const [{ promisify }, { gunzip }] = await Promise.all([import("node:util"), import("node:zlib")]);
     try {
-      bytes = await unzip(bytes, { maxOutputLength: maxBytes });
+      bytes = await promisify(gunzip)(bytes, { maxOutputLength: maxBytes });
     } catch (cause) {
       throw new InputError(
         `${path}: expected gzip data of at most ${maxBytes} bytes unpacked, got more or a damaged file; try gunzip or a larger maxBytes`,
@@ -42,11 +40,14 @@ export function readBytes(bytes: Uint8Array, options: CsvOptions = {}): ArrayDat
   if (bytes[0] === 0 && bytes[1] === 0) return readIdx(bytes, options);
   // No text contains a zero byte; UTF-16 does, and so does nearly every binary format.
   if (bytes.length === 0 || bytes.subarray(0, 65536).includes(0))
-    throw new InputError(`${where}: expected .npy, IDX or CSV, got ${bytes.length === 0 ? "an empty file" : "another format"}`);
+    throw new InputError(
+      `${where}: expected .npy, IDX or CSV, got ${bytes.length === 0 ? "an empty file" : "another format"}`,
+    );
   return readCsv(bytes, options);
 }
 
-async function load(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
+async function load(path: string, maxBytes: number): Promise<Uint8Array> {
+  const { open } = await import("node:fs/promises");
   try {
     const file = await open(path, "r");
     try {
@@ -55,7 +56,7 @@ async function load(path: string, maxBytes: number): Promise<Uint8Array<ArrayBuf
         throw new InputError(
           `${path}: expected a file of at most ${maxBytes} bytes, got ${info.isFile() ? info.size : "something else"}; try a larger maxBytes`,
         );
-      return new Uint8Array(await file.readFile());
+      return await file.readFile();
     } finally {
       await file.close();
     }

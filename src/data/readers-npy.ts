@@ -26,7 +26,9 @@ export function readNpy(bytes: Uint8Array, options: ReadOptions = {}): ArrayData
   const length = version === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   const start = from + length;
   if (length > LARGEST_HEADER || start > bytes.length)
-    throw new InputError(`${where}: expected a header of at most ${LARGEST_HEADER} bytes inside the file, got ${length}`);
+    throw new InputError(
+      `${where}: expected a header of at most ${LARGEST_HEADER} bytes inside the file, got ${length}`,
+    );
   const header = new HeaderParser(where, new TextDecoder("latin1").decode(bytes.subarray(from, start))).parse();
   return readElements(where, bytes, start, header);
 }

@@ -66,7 +66,9 @@ export function elements<T extends NumericArray>(
 ): T {
   const start = bytes.byteOffset + from;
   if (size === 1 || (!bigEndian && start % size === 0)) return new make(bytes.buffer, start, count);
-  const copy = bytes.slice(from, from + count * size);
+  // Not bytes.slice(): Buffer's shares memory.
+  const copy = new Uint8Array(count * size);
+  copy.set(bytes.subarray(from, from + copy.length));
   if (bigEndian) reverseBytes(copy, size);
   return new make(copy.buffer, 0, count);
 }

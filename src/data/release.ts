@@ -2,8 +2,9 @@
  * Releases: the ways in which many rows become one number that may be revealed. Not reveal() itself, which gives a value
  * as it is and needs the owners' consent to exactly that.
  */
-import type { Tensor } from "../tensor/index.js";
+
 import { decode } from "../ring/index.js";
+import type { Tensor } from "../tensor/index.js";
 
 /** A number that can be revealed under a grant for this release. */
 export interface Release {

@@ -26,7 +26,11 @@ export function rowsOf(data: Pick<ArrayData, "shape" | "values">): RowSource {
   if (rows === undefined) throw new InputError("rowsOf: expected an array of at least one axis, got a single number");
   const size = rowSize(rowShape);
   const { values } = data;
-  return { rows, rowShape, read: (from, count, target) => target.set(values.subarray(from * size, (from + count) * size)) };
+  return {
+    rows,
+    rowShape,
+    read: (from, count, target) => target.set(values.subarray(from * size, (from + count) * size)),
+  };
 }
 
 /** Applies transforms from left to right. */
@@ -38,7 +42,8 @@ export function transform(source: RowSource, ...transforms: readonly Transform[]
 export function scale(factor: number): Transform {
   if (!Number.isFinite(factor)) throw new InputError(`scale: expected a finite number, got ${factor}`);
   return (source) => ({
-    ...source,
+    rows: source.rows,
+    rowShape: source.rowShape,
     async read(from, count, target) {
       await source.read(from, count, target);
       for (let i = 0; i < target.length; i++) target[i] = target[i]! * factor;
@@ -56,9 +61,12 @@ export function normalize(mean: number | readonly number[], std: number | readon
     const means = spread("mean", mean, size);
     const factors = spread("std", std, size).map((value) => 1 / value);
     if (!factors.every((factor) => Number.isFinite(factor) && factor > 0))
-      throw new InputError("normalize: expected positive standard deviations, got another; try to drop constant columns");
+      throw new InputError(
+        "normalize: expected positive standard deviations, got another; try to drop constant columns",
+      );
     return {
-      ...source,
+      rows: source.rows,
+      rowShape: source.rowShape,
       async read(from, count, target) {
         await source.read(from, count, target);
         for (let at = 0; at < target.length; at += size)
@@ -74,7 +82,9 @@ export function oneHot(classes: number): Transform {
     throw new InputError(`oneHot: expected 1 to 1000000 classes, got ${classes}`);
   return (source) => {
     if (rowSize(source.rowShape) !== 1)
-      throw new InputError(`oneHot: expected one class number per row, got rows of shape [${source.rowShape.join(", ")}]`);
+      throw new InputError(
+        `oneHot: expected one class number per row, got rows of shape [${source.rowShape.join(", ")}]`,
+      );
     return {
       rows: source.rows,
       rowShape: [classes],
@@ -101,7 +111,7 @@ export function reshape(...rowShape: readonly number[]): Transform {
       throw new InputError(
         `reshape: expected rows of ${rowSize(source.rowShape)} numbers, got shape [${rowShape.join(", ")}]`,
       );
-    return { ...source, rowShape };
+    return { rows: source.rows, rowShape, read: (from, count, target) => source.read(from, count, target) };
   };
 }
 
@@ -110,7 +120,10 @@ export function columns(which: number | readonly number[]): Transform {
   const list = typeof which === "number" ? [which] : which;
   return (source) => {
     const size = rowSize(source.rowShape);
-    if (source.rowShape.length !== 1 || !list.every((column) => Number.isInteger(column) && column >= 0 && column < size))
+    if (
+      source.rowShape.length !== 1 ||
+      !list.every((column) => Number.isInteger(column) && column >= 0 && column < size)
+    )
       throw new InputError(
         `columns: expected columns of a table from 0 to ${size - 1}, got others or rows of shape [${source.rowShape.join(", ")}]`,
       );

@@ -134,10 +134,11 @@ class Execution {
   #complete(id: number, value: Value): void {
     this.#left--;
     this.#values[id] = value;
-    // A stored variable belongs to the store: one reference that is never given back.
-    const owned = this.program.plan.nodes[id]!.op === "variable" ? 1 : 0;
     const object = contents(value);
-    this.#references.set(object, (this.#references.get(object) ?? owned) + 1);
+    const { op } = this.program.plan.nodes[id]!;
+    // A variable belongs to the store and an assigned share to the host: a reference that is never given back.
+    const kept = op === "variable" || op === "assign" ? 1 : 0;
+    this.#references.set(object, (this.#references.get(object) ?? 0) + 1 + kept);
     for (const consumer of this.program.consumers[id]!) {
       const left = this.#waits[consumer]! - 1;
       this.#waits[consumer] = left;

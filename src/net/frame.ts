@@ -63,7 +63,7 @@ export const HEADER_BYTES = 32;
 const MAGIC = 0x73676601;
 const VERSION = 1;
 export const LARGEST_PAYLOAD = 2 ** 32 - 1;
-const LARGEST_RUN = 2 ** 48 - 1;
+export const LARGEST_RUN = 2 ** 48 - 1;
 
 /** Payload length of a frame to send. */
 export function payloadBytes(parts: readonly Uint8Array[]): number {
@@ -117,3 +117,6 @@ export function decodeHeader(bytes: Uint8Array, at: number, from: string): Decod
     length: view.getUint32(28),
   };
 }
+
+/** Bytes of a frame with this payload, for cost formulas. */
+export const frameBytes = (payload: number): number => HEADER_BYTES + payload;

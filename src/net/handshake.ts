@@ -12,6 +12,7 @@ import { secureRandom } from "../random/index.js";
 import { checkName } from "./certificates.js";
 import { decodeFields, encodeFields } from "./fields.js";
 import { FrameKind } from "./frame.js";
+import type { SessionSecrets } from "./session-keys.js";
 import type { Connection } from "./transport.js";
 
 /** Everything that must be equal at all parties, and which of them we are. */
@@ -27,15 +28,6 @@ export interface Agreement {
   /** Names of all parties, by index. */
   readonly names: readonly string[];
   readonly self: number;
-}
-
-/** What a session's keys derive from. */
-export interface SessionSecrets {
-  readonly sessionId: bigint;
-  /** By peer: contribution of the lower index, contribution of the higher index. Own entry empty. */
-  readonly pairs: readonly (readonly Uint8Array[])[];
-  /** One nonce per party. */
-  readonly nonces: readonly Uint8Array[];
 }
 
 const LIMIT_BYTES = 16384;
@@ -210,7 +202,7 @@ function nextFrame(connection: Connection, kind: FrameKind): Promise<Uint8Array>
       },
       frame({ payload }) {
         connection.receive(undefined);
-        resolve(payload.slice());
+        resolve(Uint8Array.prototype.slice.call(payload));
       },
       close(cause) {
         reject(

@@ -9,10 +9,9 @@ export {
   type PeerAddress,
   type TlsMeshOptions,
 } from "./connect.js";
-export { type Frame, type FrameHeader, FrameKind, type FrameToSend, HEADER_BYTES } from "./frame.js";
+export { type Frame, type FrameHeader, FrameKind, type FrameToSend, frameBytes, HEADER_BYTES } from "./frame.js";
 export type { Agreement } from "./handshake.js";
 export { LinkedConnection, type LinkModel } from "./link.js";
-export { frameBytes } from "./linked-mesh.js";
 export { memoryPair } from "./memory.js";
 export type { Incoming, Mesh, MeshOptions, MeshStats, Outgoing, PeerTraffic } from "./mesh.js";
 export { PeerInbox } from "./peer-inbox.js";

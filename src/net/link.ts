@@ -51,7 +51,7 @@ export class LinkedConnection implements Connection {
     const bytes = HEADER_BYTES + payloadBytes(frame.parts);
     this.sentFrames++;
     this.sentBytes += bytes;
-    const copy = { ...frame, parts: frame.parts.map((part) => part.slice()) };
+    const copy = { ...frame, parts: frame.parts.map((part) => new Uint8Array(part)) };
     const { bytesPerSecond = Number.POSITIVE_INFINITY, latencyMs } = this.#model;
     this.#free = Math.max(this.#free, performance.now()) + (bytes / bytesPerSecond) * 1000;
     this.#schedule(this.#free + latencyMs, () => this.#inner.send(copy));

@@ -1,17 +1,19 @@
 /** Two connected ends in one process, for local() and tests. No secrecy: whoever runs the process sees everything. */
+import { BufferPool } from "./buffer-pool.js";
 import { FrameConnection, type Role } from "./transport.js";
 
 /** One end. What is sent arrives in a later turn of the event loop, in order, as one chunk per frame. */
 class MemoryConnection extends FrameConnection {
   readonly encrypted = false;
   other!: MemoryConnection;
+  readonly #pool = new BufferPool();
   #inbox: Uint8Array[] = [];
   #otherClosed = false;
   #reading = false;
   #scheduled = false;
 
   protected allocate(bytes: number): Uint8Array {
-    return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+    return this.#pool.take(bytes);
   }
 
   protected write(buffer: Uint8Array): void {
@@ -49,6 +51,7 @@ class MemoryConnection extends FrameConnection {
         return;
       }
       this.take(inbox[i]!);
+      this.other.#pool.give(inbox[i]!); // the decoder has copied what it keeps
     }
     if (this.#otherClosed && this.#inbox.length === 0 && !this.decoder.holding) this.lost("the other end closed");
   }

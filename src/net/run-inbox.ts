@@ -1,6 +1,5 @@
 /** Which data frames of one run may come from whom, and those that came before they were awaited. No I/O, no clock. */
 import { FrameError } from "../errors.js";
-import type { FrameHeader } from "./frame.js";
 import type { Incoming } from "./mesh.js";
 
 /** Frames of one run that wait here for one peer; the payload is bounded separately. */
@@ -25,7 +24,7 @@ interface EarlyFrame {
 
 export class RunInbox {
   /** Payload bytes allowed from each peer; undefined while the run is not open here. */
-  limitBytes: number | undefined;
+  #limitBytes: number | undefined;
   pending: Pending | undefined;
   /** The last round that was exchanged. */
   round = -1;
@@ -42,6 +41,10 @@ export class RunInbox {
     this.#early = names.map(() => []);
   }
 
+  get isOpen(): boolean {
+    return this.#limitBytes !== undefined;
+  }
+
   /** What the frames cost that wait here, while the run is not open yet. */
   earlyBytes(peer: number): number {
     return this.#receivedBytes[peer]! + this.#early[peer]!.length * EARLY_FRAME_BYTES;
@@ -49,13 +52,12 @@ export class RunInbox {
 
   /** Opens the run; what came early must fit the limit, too. */
   open(limitBytes: number): void {
-    this.limitBytes = limitBytes;
+    this.#limitBytes = limitBytes;
     for (let peer = 0; peer < this.names.length; peer++) this.#checkLimit(peer, 0);
   }
 
   /** Throws FrameError unless this frame may come now. Changes nothing. */
-  check(peer: number, header: FrameHeader, length: number): void {
-    const { round } = header;
+  check(peer: number, round: number, length: number): void {
     if (round <= this.#lastRound[peer]!)
       this.#refuse(peer, `round > ${this.#lastRound[peer]}`, `round ${round} (again or out of order)`);
     this.#checkLimit(peer, length);
@@ -78,7 +80,7 @@ export class RunInbox {
     const { pending } = this;
     const awaited = pending?.awaited[peer];
     if (pending && awaited) return this.#deliver(pending, awaited, payload);
-    this.#early[peer]!.push({ round, payload: payload.slice() });
+    this.#early[peer]!.push({ round, payload: Uint8Array.prototype.slice.call(payload) });
     return false;
   }
 
@@ -119,8 +121,8 @@ export class RunInbox {
   }
 
   #checkLimit(peer: number, length: number): void {
-    if (this.limitBytes !== undefined && this.#receivedBytes[peer]! + length > this.limitBytes)
-      this.#refuse(peer, `at most ${this.limitBytes} bytes in all`, `${this.#receivedBytes[peer]! + length}`);
+    if (this.#limitBytes !== undefined && this.#receivedBytes[peer]! + length > this.#limitBytes)
+      this.#refuse(peer, `at most ${this.#limitBytes} bytes in all`, `${this.#receivedBytes[peer]! + length}`);
   }
 
   #refuse(peer: number, expected: string, got: string): never {

@@ -1,5 +1,6 @@
 /** A frame connection on an authenticated TLS socket; whom the socket belongs to was checked in tls.ts. */
 import type { TLSSocket } from "node:tls";
+import { BufferPool } from "./buffer-pool.js";
 import { FrameConnection, type Role } from "./transport.js";
 
 /** After closing, the other end has this long to take what was sent. */
@@ -9,11 +10,8 @@ const LINGER_MS = 2000;
  * instead of being mapped anew (twice the throughput for 8 MiB frames).
  */
 const PIECE = 128 * 1024;
-/** Up to here the socket may keep the buffer as long as it likes: it comes from Node's pool or is small. */
+/** Up to here frames go to the socket at once; the pool does not take them back, so it may keep them. */
 const SMALL = 16 * 1024;
-/** Send buffers that are kept for later frames. */
-const SPARE_BUFFERS = 2;
-const LARGEST_SPARE = 16 * 2 ** 20;
 
 export class TlsConnection extends FrameConnection {
   readonly encrypted = true;
@@ -21,7 +19,7 @@ export class TlsConnection extends FrameConnection {
   /** Frames that wait for the socket, the first one written up to `#at`. */
   readonly #queue: Uint8Array[] = [];
   #at = 0;
-  #spare: ArrayBuffer[] = [];
+  readonly #pool = new BufferPool();
   #ending = false;
 
   /** A socket that was created with `onread` gives its bytes to `received`; of others the data event is used. */
@@ -41,10 +39,7 @@ export class TlsConnection extends FrameConnection {
   }
 
   protected allocate(bytes: number): Uint8Array {
-    if (bytes <= SMALL) return Buffer.allocUnsafe(bytes);
-    const fitting = this.#spare.findIndex(({ byteLength }) => byteLength >= bytes);
-    if (fitting >= 0) return new Uint8Array(this.#spare.splice(fitting, 1)[0]!, 0, bytes);
-    return new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+    return this.#pool.take(bytes);
   }
 
   protected write(buffer: Uint8Array): void {
@@ -62,7 +57,7 @@ export class TlsConnection extends FrameConnection {
     if (this.#at === first.length) {
       this.#at = 0;
       this.#queue.shift();
-      this.#reuse(first);
+      this.#pool.give(first);
       const next = this.#queue[0];
       if (!next) {
         if (this.#ending) this.#socket.end();
@@ -75,15 +70,6 @@ export class TlsConnection extends FrameConnection {
     this.#at = end;
     this.#socket.write(piece, this.#writeNext);
   };
-
-  #reuse({ buffer }: Uint8Array): void {
-    const { byteLength } = buffer;
-    if (byteLength <= SMALL || byteLength > LARGEST_SPARE) return;
-    this.#spare.push(buffer as ArrayBuffer);
-    if (this.#spare.length <= SPARE_BUFFERS) return;
-    // The smallest one goes: the large ones are dear to map anew.
-    this.#spare.sort((a, b) => b.byteLength - a.byteLength).pop();
-  }
 
   protected setReading(on: boolean): void {
     if (on) this.#socket.resume();

@@ -24,9 +24,12 @@ export function mseLoss(
 ): Loss {
   const difference = prediction.sub(target);
   if (difference.size !== prediction.size)
-    throw new ShapeError(`mseLoss: expected a target of shape [${prediction.shape}], got one that broadcasts to [${difference.shape}]`);
+    throw new ShapeError(
+      `mseLoss: expected a target of shape [${prediction.shape}], got one that broadcasts to [${difference.shape}]`,
+    );
   const rank = prediction.shape.length;
-  const rows = rank <= 1 ? difference.square() : difference.square().sum(prediction.shape.slice(1).map((_, i) => i + 1));
+  const rows =
+    rank <= 1 ? difference.square() : difference.square().sum(prediction.shape.slice(1).map((_, i) => i + 1));
   const total = rows.sum();
   const batch = prediction.shape[0] ?? 1;
   const { reduction = "mean" } = options;

@@ -28,7 +28,9 @@ export interface Module {
   /** Replaces the initial values. Throws on missing, unknown or misshapen entries, as PyTorch does with strict=True. */
   loadStateDict(state: Readonly<Record<string, Values | Plaintext>>): Module;
   /** The trained values, revealed to you: needs a grant from everyone whose data trained them. */
-  stateDict(session: { reveal(variables: readonly Variable[]): Promise<Plaintext[]> }): Promise<Record<string, Plaintext>>;
+  stateDict(session: {
+    reveal(variables: readonly Variable[]): Promise<Plaintext[]>;
+  }): Promise<Record<string, Plaintext>>;
 }
 
 /**
@@ -52,10 +54,15 @@ export function module<C extends Readonly<Record<string, Module | Parameter>>>(
       const unknown = Object.keys(state).filter((key) => !parameters.has(key));
       const missing = [...parameters.keys()].filter((key) => !Object.hasOwn(state, key));
       if (unknown.length > 0 || missing.length > 0)
-        throw new NameError(`loadStateDict: expected ${[...parameters.keys()]}, got unknown [${unknown}] and missing [${missing}]`);
+        throw new NameError(
+          `loadStateDict: expected ${[...parameters.keys()]}, got unknown [${unknown}] and missing [${missing}]`,
+        );
       for (const [key, parameter] of parameters) {
         const given = state[key]!;
-        const { data, shape } = given instanceof Plaintext ? given : readValues(given, ArrayBuffer.isView(given) ? parameter.shape : undefined);
+        const { data, shape } =
+          given instanceof Plaintext
+            ? given
+            : readValues(given, ArrayBuffer.isView(given) ? parameter.shape : undefined);
         if (size(shape) !== size(parameter.shape) || shape.some((d, i) => d !== parameter.shape[i]))
           throw new ShapeError(`loadStateDict: expected ${key} of shape [${parameter.shape}], got [${shape}]`);
         parameter.start = () => data;

@@ -7,7 +7,7 @@
  */
 import * as build from "../ops/build.js";
 import type { Ref } from "../ops/index.js";
-import { Tensor, Variable } from "../tensor/index.js";
+import { type Tensor, Variable } from "../tensor/index.js";
 
 export interface SgdOptions {
   lr: number;
@@ -35,7 +35,8 @@ export function sgd(parameters: readonly Variable[], options: SgdOptions): Optim
         let step: Ref | undefined = gradients[i];
         if (!step) return;
         const weight = graph.read(parameter);
-        if (weightDecay !== 0) step = build.add(b, step, build.mul(b, weight, graph.scalar("weightDecay", weightDecay, fraction)));
+        if (weightDecay !== 0)
+          step = build.add(b, step, build.mul(b, weight, graph.scalar("weightDecay", weightDecay, fraction)));
         if (momentum !== 0) {
           const velocity = velocityOf(parameter);
           step = build.add(b, step, build.mul(b, graph.read(velocity), graph.scalar("momentum", momentum, fraction)));

@@ -3,7 +3,7 @@
  * at the start of a session. Not the decision what a plan needs, which is policy.ts.
  */
 import * as v from "valibot";
-import { NameError, PolicyError, StorageError } from "../errors.js";
+import { GrantMissingError, NameError, PolicyError } from "../errors.js";
 import { identityName } from "./cluster.js";
 import type { Requirement } from "./policy.js";
 import { RunSet } from "./run-set.js";
@@ -29,14 +29,14 @@ export const grantSchema = v.strictObject({
 export type Grant = v.InferOutput<typeof grantSchema>;
 
 const ranges = v.array(v.tuple([runNumber, runNumber]));
-const recordSchema = v.variant("type", [
+export const grantRecord = v.variant("type", [
   v.strictObject({ type: v.literal("put"), owner: identityName, grant: grantSchema }),
   v.strictObject({ type: v.literal("revoke"), id: idHex }),
   v.strictObject({ type: v.literal("spend"), run: runNumber, ids: v.array(idHex) }),
   v.strictObject({ type: v.literal("refund"), run: runNumber, ids: v.array(idHex) }),
   v.strictObject({ type: v.literal("merge"), id: idHex, revoked: v.boolean(), spent: ranges, refunded: ranges }),
 ]);
-type Record = v.InferOutput<typeof recordSchema>;
+export type GrantRecord = v.InferOutput<typeof grantRecord>;
 
 interface Held {
   readonly owner: string;
@@ -59,24 +59,23 @@ export interface GrantInfo extends Grant {
 }
 
 const LARGEST_PER_OWNER = 10_000;
+/** Records that are worth a rewrite at the start. */
+const COMPACT_ABOVE = 1000;
+const FORGET_MS = 30 * 24 * 3_600_000;
 
 export class Grants {
-  readonly #journal: Journal;
+  readonly #journal: Journal<GrantRecord>;
   readonly #now: () => number;
   readonly #held = new Map<string, Held>();
 
-  constructor(journal: Journal, now: () => number) {
+  constructor(journal: Journal<GrantRecord>, now: () => number) {
     this.#journal = journal;
     this.#now = now;
-    for (const record of journal.records()) {
-      const result = v.safeParse(recordSchema, record);
-      if (!result.success)
-        throw new StorageError("grants: expected records of this version, got another; try the release that wrote them");
-      this.#apply(result.output);
-    }
+    for (const record of journal.records()) this.#apply(record);
+    this.#compact();
   }
 
-  async put(owner: string, grant: Grant): Promise<void> {
+  put(owner: string, grant: Grant): void {
     const known = this.#held.get(grant.id);
     if (known) {
       // The same again is a retry, after one of the parties was not reached.
@@ -89,16 +88,14 @@ export class Grants {
     for (const each of this.#held.values()) if (each.owner === owner) owned++;
     if (owned >= LARGEST_PER_OWNER)
       throw new PolicyError(`grant: expected at most ${LARGEST_PER_OWNER} grants of ${owner}, got one more`);
-    const record: Record = { type: "put", owner, grant };
-    await this.#journal.append(record);
-    this.#apply(record);
+    this.#write({ type: "put", owner, grant });
   }
 
-  async revoke(owner: string, id: string): Promise<void> {
+  revoke(owner: string, id: string): void {
     const known = this.#held.get(id);
     if (!known || known.owner !== owner)
       throw new NameError(`grant ${id}: expected one of ${owner}'s grants, got none; try \`secretgrad grants\``);
-    if (!known.revoked) await this.#write({ type: "revoke", id });
+    if (!known.revoked) this.#write({ type: "revoke", id });
   }
 
   list(): GrantInfo[] {
@@ -135,13 +132,13 @@ export class Grants {
     }
   }
 
-  /** Durable when it resolves; only then may the run begin. */
-  async spend(run: number, ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await this.#write({ type: "spend", run, ids: [...ids] });
+  /** Durable when it returns; only then may the run begin. */
+  spend(run: number, ids: readonly string[]): void {
+    if (ids.length > 0) this.#write({ type: "spend", run, ids: [...ids] });
   }
   /** The run never began at any party. */
-  async refund(run: number, ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await this.#write({ type: "refund", run, ids: [...ids] });
+  refund(run: number, ids: readonly string[]): void {
+    if (ids.length > 0) this.#write({ type: "refund", run, ids: [...ids] });
   }
 
   uses(): GrantUse[] {
@@ -154,7 +151,7 @@ export class Grants {
   }
 
   /** Takes over what a peer has spent, refunded and revoked. New grants come from their owners only, never from a peer. */
-  async merge(uses: readonly GrantUse[]): Promise<void> {
+  merge(uses: readonly GrantUse[]): void {
     for (const use of uses) {
       const held = this.#held.get(use.id);
       if (!held) continue;
@@ -163,22 +160,32 @@ export class Grants {
       const refunded = new RunSet();
       refunded.addAll(held.refunded.ranges);
       const news = [spent.addAll(use.spent), refunded.addAll(use.refunded), use.revoked && !held.revoked];
-      if (news.includes(true)) await this.#write({ type: "merge", ...use });
+      if (news.includes(true)) this.#write({ type: "merge", ...use });
     }
   }
 
-  async #write(record: Record): Promise<void> {
-    // Applied first: a use that is being written must count already for the run after.
+  #write(record: GrantRecord): void {
+    this.#journal.append(record);
     this.#apply(record);
-    await this.#journal.append(record);
   }
 
-  #apply(record: Record): void {
+  /** Years of training leave a record for each run; a grant needs two. Expired grants are forgotten. */
+  #compact(): void {
+    if (this.#journal.length <= 2 * this.#held.size + COMPACT_ABOVE) return;
+    for (const [id, { grant }] of this.#held)
+      if (Date.parse(grant.expires) + FORGET_MS < this.#now()) this.#held.delete(id);
+    this.#journal.rewrite(
+      [...this.#held.values()].flatMap(({ owner, grant, revoked, spent, refunded }): GrantRecord[] => [
+        { type: "put", owner, grant },
+        { type: "merge", id: grant.id, revoked, spent: spent.ranges, refunded: refunded.ranges },
+      ]),
+    );
+  }
+
+  #apply(record: GrantRecord): void {
     if (record.type === "put") {
       const { owner, grant } = record;
-      // Two calls at once may both have found the id free; what was spent since must not come back.
-      if (!this.#held.has(grant.id))
-        this.#held.set(grant.id, { owner, grant, revoked: false, spent: new RunSet(), refunded: new RunSet() });
+      this.#held.set(grant.id, { owner, grant, revoked: false, spent: new RunSet(), refunded: new RunSet() });
       return;
     }
     for (const id of "ids" in record ? record.ids : [record.id]) {
@@ -209,14 +216,14 @@ export class Grants {
     return undefined;
   }
 
-  #missing(digest: string, need: Requirement): PolicyError {
+  #missing(digest: string, need: Requirement): GrantMissingError {
     const near = [...this.#held.values()]
       .filter((held) => held.owner === need.owner && held.grant.digest === digest)
       .map((held) => this.#objection(held, digest, need))
       .filter((objection) => objection !== undefined);
     const got = near.length > 0 ? `one ${near.at(-1)}` : "none";
     const prefix = digest.slice(0, 12);
-    return new PolicyError(
+    return new GrantMissingError(
       `plan ${prefix}: expected a grant by ${need.owner} (source ${need.source}) for reveal "${need.label}" (release ${need.release} of ${need.rows} rows to ${need.recipients.join(", ")}), got ${got}; try \`secretgrad grant ${prefix} --times N\` as ${need.owner}`,
     );
   }

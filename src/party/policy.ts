@@ -4,11 +4,11 @@
  *
  * Labels stop mistakes. Against a hostile driver only the approval by digest protects (docs/security.md).
  */
+import type { DatasetMeta } from "../data/share-meta.js";
 import { NameError, PlanError, PolicyError } from "../errors.js";
 import type { RowRequest } from "../ops/index.js";
 import { type PlanReveal, scalarFits } from "../plan/index.js";
 import { sameShape } from "../ring/index.js";
-import type { DatasetMeta } from "./dataset-meta.js";
 import type { KnownPlan } from "./plans.js";
 import { checkBatch } from "./rows.js";
 import { ownerOfSource, ultimateSources, type VariableMeta } from "./variable-meta.js";

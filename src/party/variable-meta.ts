@@ -4,7 +4,7 @@ import type { ValueType } from "../ops/index.js";
 import { natural, planName, runNumber } from "./schemas.js";
 import { identityName } from "./cluster.js";
 
-export const variableMetaSchema = v.strictObject({
+export const variableMeta = v.strictObject({
   shape: v.pipe(v.array(natural), v.maxLength(6)),
   scale: v.pipe(natural, v.maxValue(61)),
   bound: v.pipe(natural, v.maxValue(64)),
@@ -15,7 +15,7 @@ export const variableMetaSchema = v.strictObject({
   /** The run that assigned it last. */
   run: runNumber,
 });
-export type VariableMeta = v.InferOutput<typeof variableMetaSchema>;
+export type VariableMeta = v.InferOutput<typeof variableMeta>;
 
 /** The owner of an ultimate source. */
 export function ownerOfSource(source: string): string {

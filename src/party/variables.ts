@@ -62,19 +62,19 @@ export class Variables {
   }
 
   /** Goes back to the version after `run` and forgets all others, in memory, and newer ones on disk. */
-  async restore(run: number, protocol: Protocol): Promise<void> {
+  restore(run: number, protocol: Protocol): void {
     this.#protocol = protocol;
     let target = this.#versions.find((version) => version.run === run);
-    if (!target) target = run === 0 ? { run: 0, entries: new Map() } : await this.#load(run, protocol);
+    if (!target) target = run === 0 ? { run: 0, entries: new Map() } : this.#load(run, protocol);
     for (const version of this.#versions) if (version !== target) this.#release(version);
     this.#versions = [target];
-    for (const newer of this.#store.list()) if (newer > run) await this.#store.remove(newer);
+    for (const newer of this.#store.list()) if (newer > run) this.#store.remove(newer);
   }
 
-  async #load(run: number, protocol: Protocol): Promise<Version> {
+  #load(run: number, protocol: Protocol): Version {
     const entries = new Map<string, Entry>();
     try {
-      for (const { name, meta, bytes } of await this.#store.load(run)) {
+      for (const { name, meta, bytes } of this.#store.load(run)) {
         const held = { share: protocol.load(this.#scope, bytes), references: 1 };
         this.#held.set(held.share, held);
         entries.set(name, { meta, held });
@@ -126,9 +126,9 @@ export class Variables {
   }
 
   /** Removes old checkpoints; `common` is the newest that all parties have. */
-  async prune(common: number): Promise<void> {
+  prune(common: number): void {
     const runs = [...this.#store.list()];
-    for (const run of runs.slice(0, -KEPT)) if (run < common) await this.#store.remove(run);
+    for (const run of runs.slice(0, -KEPT)) if (run < common) this.#store.remove(run);
   }
 
   #adopt(share: Share, from: Scope): Held {

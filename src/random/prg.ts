@@ -50,7 +50,7 @@ export class Prg {
 
   constructor(key: Uint8Array, options: PrgOptions = {}) {
     if (key.length !== 16) throw new BoundError(`Prg: expected a key of 16 bytes, got ${key.length}; try deriveKey`);
-    this.#key = key.slice();
+    this.#key = new Uint8Array(key);
     this.#ecb = createCipheriv("aes-128-ecb", this.#key, null);
     this.#ecb.setAutoPadding(false);
     this.#opened = options.audit ? new Set() : undefined;

@@ -93,7 +93,9 @@ export class Graph {
   read(variable: Variable): Ref {
     const known = this.#known.get(variable.name);
     if (known && known !== variable)
-      throw new NameError(`variable ${variable.name}: expected one variable of this name in a session, got two; try nn.named()`);
+      throw new NameError(
+        `variable ${variable.name}: expected one variable of this name in a session, got two; try nn.named()`,
+      );
     if (!known) {
       this.#known.set(variable.name, variable);
       if (!variable.stored) this.#initialise.push(variable);
@@ -114,11 +116,18 @@ export class Graph {
   }
 
   gradients(loss: Ref, variables: readonly Variable[]): (Ref | undefined)[] {
-    return differentiate(this.#recorder, loss, variables.map((variable) => this.read(variable)));
+    return differentiate(
+      this.#recorder,
+      loss,
+      variables.map((variable) => this.read(variable)),
+    );
   }
 
   /** `limit` of a meanLoss is a real number. Asks for a value at the end of this plan; the plan closes at the end of the current turn of the event loop. */
-  reveal(value: Ref, attrs: { release: string; limit?: number }): Promise<{ words: BigInt64Array; shape: Shape; scale: number }> {
+  reveal(
+    value: Ref,
+    attrs: { release: string; limit?: number },
+  ): Promise<{ words: BigInt64Array; shape: Shape; scale: number }> {
     const label = `r${this.#reveals.length}`;
     const given = attrs.release === "count" ? value : share(this.#recorder, value);
     const { scale: at } = given.type;

@@ -14,7 +14,8 @@ export class Plaintext {
 
   /** The only element. */
   item(): number {
-    if (this.data.length !== 1) throw new RangeError(`item: expected one element, got shape [${this.shape}]; try toArray()`);
+    if (this.data.length !== 1)
+      throw new RangeError(`item: expected one element, got shape [${this.shape}]; try toArray()`);
     return this.data[0]!;
   }
 
@@ -22,7 +23,9 @@ export class Plaintext {
   toArray(): Nested {
     let level: Nested[] = Array.from(this.data);
     for (const length of this.shape.slice(1).reverse())
-      level = Array.from({ length: length === 0 ? 0 : level.length / length }, (_, i) => level.slice(i * length, (i + 1) * length));
+      level = Array.from({ length: length === 0 ? 0 : level.length / length }, (_, i) =>
+        level.slice(i * length, (i + 1) * length),
+      );
     return this.shape.length === 0 ? level[0]! : level;
   }
   toJSON(): Nested {
@@ -44,14 +47,17 @@ export function readValues(values: Values, shape?: Shape): { data: Float64Array;
     return checked(data, shape ?? [data.length]);
   }
   const dims: number[] = [];
-  for (let level: Nested | undefined = values as Nested; Array.isArray(level); level = level[0]) dims.push(level.length);
+  for (let level: Nested | undefined = values as Nested; Array.isArray(level); level = level[0])
+    dims.push(level.length);
   const flat: number[] = [];
   const walk = (level: Nested, depth: number): void => {
     if (Array.isArray(level)) {
-      if (level.length !== dims[depth]) throw new RangeError(`values: expected ${dims[depth]} elements at depth ${depth}, got ${level.length}`);
+      if (level.length !== dims[depth])
+        throw new RangeError(`values: expected ${dims[depth]} elements at depth ${depth}, got ${level.length}`);
       for (const item of level) walk(item, depth + 1);
     } else {
-      if (depth !== dims.length) throw new RangeError("values: expected nested arrays of equal depth, got a ragged one");
+      if (depth !== dims.length)
+        throw new RangeError("values: expected nested arrays of equal depth, got a ragged one");
       flat.push(level);
     }
   };
@@ -61,6 +67,7 @@ export function readValues(values: Values, shape?: Shape): { data: Float64Array;
 export type Values = number | readonly unknown[] | ArrayLike<number>;
 
 function checked(data: Float64Array, shape: Shape): { data: Float64Array; shape: Shape } {
-  if (data.length !== size(shape)) throw new RangeError(`values: expected ${size(shape)} numbers for shape [${shape}], got ${data.length}`);
+  if (data.length !== size(shape))
+    throw new RangeError(`values: expected ${size(shape)} numbers for shape [${shape}], got ${data.length}`);
   return { data, shape };
 }

@@ -76,7 +76,13 @@ export class Tensor {
   // -- layout --
   reshape(...shape: number[]): Tensor {
     const known = shape.reduce((n, d) => (d === -1 ? n : n * d), 1);
-    return this.#wrap(build.reshape(this.graph.recorder, this.ref, shape.map((d) => (d === -1 ? this.size / known : d))));
+    return this.#wrap(
+      build.reshape(
+        this.graph.recorder,
+        this.ref,
+        shape.map((d) => (d === -1 ? this.size / known : d)),
+      ),
+    );
   }
   /** Keeps axis 0 and joins all others. */
   flatten(): Tensor {
@@ -141,7 +147,9 @@ export class Tensor {
     throw new SecretLeakError("JSON: expected a plain value, got a secret tensor; try await tensor.reveal()");
   }
   valueOf(): never {
-    throw new SecretLeakError("operator: expected a plain value, got a secret tensor; try add(), mul(), lt() …, or await reveal()");
+    throw new SecretLeakError(
+      "operator: expected a plain value, got a secret tensor; try add(), mul(), lt() …, or await reveal()",
+    );
   }
   [Symbol.toPrimitive](hint: string): string {
     if (hint === "string") return this.toString();
@@ -173,7 +181,14 @@ export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
 }
 export function concat(parts: readonly Tensor[], axis = 0): Tensor {
   const { graph } = parts[0]!;
-  return new Tensor(graph, build.concat(graph.recorder, parts.map((part) => part.ref), normalizeAxis(axis, parts[0]!.shape.length)));
+  return new Tensor(
+    graph,
+    build.concat(
+      graph.recorder,
+      parts.map((part) => part.ref),
+      normalizeAxis(axis, parts[0]!.shape.length),
+    ),
+  );
 }
 
 function list(axes: number | readonly number[] | undefined): readonly number[] | undefined {

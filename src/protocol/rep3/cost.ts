@@ -2,7 +2,7 @@
  * What each primitive of rep3 costs, as formulas in n, width, shift and the pivot. Not measured: the conformance suite
  * asserts that the traffic equals them exactly.
  *
- * Notation: W = ceil(n/64) words in a plane, F = ceil(n shift/64) words of packed fields; sums over the three pieces
+ * Notation: W = ceil(n/64) words in a plane, F = shift W words of fields; sums over the three pieces
  * where n > 16384. Formulas give words by role; role r of pivot p is party (p - 1 + r) mod 3.
  *
  * | primitive | rounds        | words sent by roles 0, 1, 2                        | source |
@@ -26,7 +26,7 @@ import type { Adder } from "./adder.js";
 import { signAdder, zeroAdder } from "./compare.js";
 import { bitsAdder, sklansky } from "./convert.js";
 import { pieces, planeWords } from "./share.js";
-import { packedWords } from "./truncate.js";
+import { fieldWords } from "./truncate.js";
 
 /** The cost of a primitive with roles, from the words that roles 0, 1, 2 send for a piece of n elements. */
 function byRole(
@@ -68,7 +68,7 @@ export const costs: Costs = {
   reshare: (n) => each(1, n),
   truncate: (n, shift, pivot) =>
     byRole(n, pivot, 2, (size) => {
-      const fields = packedWords(size, shift);
+      const fields = fieldWords(size, shift);
       return [size + fields, size + 2 * fields, size + fields];
     }),
   and: (n, width) => each(1, width * planeWords(n)),

@@ -112,6 +112,8 @@ export function microWinograd(
 }
 
 /** 2 x 4 tile; a0, a1: two rows of A; b: B itself, with `row` bytes from one k to the next. */
+// @ts-ignore: decorator
+@inline
 export function microPair(
   c0: usize, c1: usize, a0: usize, a1: usize, b: usize, row: usize, k: usize, first: i32,
 ): void {
@@ -150,6 +152,8 @@ export function microPair(
 }
 
 /** 1 x 8 tile with A and B as they are: a whole cache line of every row of B. */
+// @ts-ignore: decorator
+@inline
 export function microRow(c: usize, a: usize, b: usize, row: usize, k: usize, first: i32): void {
   let l0 = i64x2.splat(0);
   let h0 = i64x2.splat(0);

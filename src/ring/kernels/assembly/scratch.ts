@@ -9,8 +9,9 @@ export const NC: usize = 512;
 /** Page 0 begins unused, so that pointer 0 never is a valid block. */
 export const odometer: usize = 1024; // 3 x 32 i32: dims, strides, counters
 export const tile: usize = odometer + 512; // 2 x 4 words: a product tile that overhangs C
-export const rows: usize = tile + 512; // 128 v128: two interleaved 64x64 bit blocks
-export const edge: usize = rows + 2048; // 128 words: the last, incomplete pair of bit blocks
+export const rows: usize = tile + 512; // 32 v128: two interleaved bit matrices
+export const lines: usize = rows + 512; // 64 x 64 bytes: a cache line of every bit plane
+export const edge: usize = lines + 4096; // 128 words: the last, incomplete pair of bit blocks
 export const sumsA: usize = edge + 1024; // MC words
 export const sumsB: usize = sumsA + (MC << 3); // NC words
 export const panelA: usize = sumsB + (NC << 3); // MC x KC words

@@ -1,0 +1,166 @@
+/**
+ * What is measured: single operators and whole networks, each as plans (set-up, timed, check) with a float64 reference.
+ * Not how it is measured (`measure.ts`).
+ */
+import * as build from "../src/ops/build.js";
+import type { Ref } from "../src/ops/index.js";
+import { type Plan, Recorder } from "../src/plan/index.js";
+import { type Shape, size } from "../src/ring/index.js";
+import * as reference from "./reference.js";
+
+/** Values that are shared before (set-up) or with (timed) a run. */
+export interface Given {
+  readonly shape: Shape;
+  readonly data: Float64Array;
+}
+export interface Case {
+  readonly name: string;
+  readonly group: "ops" | "nets";
+  readonly fraction: number;
+  readonly repetitions: number;
+  /** Shared once, kept as variables. */
+  readonly state: () => Record<string, Given>;
+  /** Shared anew for each repetition, inside the timed plan. */
+  readonly fresh: () => Record<string, Given>;
+  /** Records the timed plan; values named in `assign` are kept, those in `reveal` leave. */
+  readonly record: (b: Recorder, values: Record<string, Ref>) => { assign?: Record<string, Ref>; reveal?: Ref };
+  /** What a run should give, in float64: the revealed values, or the assigned ones by name. */
+  readonly expect: (values: Record<string, Given>) => Record<string, Float64Array>;
+}
+
+const names = (fraction: number, shape: Shape, slot: string) => ({
+  slot,
+  shape,
+  scale: fraction,
+  bound: fraction + 15,
+});
+
+/** A plan that shares values and stores them as variables. */
+export function setUpPlan(fraction: number, state: Record<string, Given>): Plan {
+  const b = new Recorder({ fraction });
+  for (const [name, { shape }] of Object.entries(state))
+    b.node("assign", [b.node("input", [], names(fraction, shape, name))], { name });
+  return b.close();
+}
+export function timedPlan(item: Case, state: Record<string, Given>, fresh: Record<string, Given>): Plan {
+  const { fraction } = item;
+  const b = new Recorder({ fraction });
+  const values: Record<string, Ref> = {};
+  for (const [name, { shape }] of Object.entries(state))
+    values[name] = b.node("variable", [], { name, shape, scale: fraction, bound: fraction + 15 });
+  for (const [name, { shape }] of Object.entries(fresh))
+    values[name] = b.node("input", [], names(fraction, shape, name));
+  const { assign = {}, reveal } = item.record(b, values);
+  for (const [name, ref] of Object.entries(assign)) b.node("assign", [build.share(b, ref)], { name });
+  if (reveal) b.node("reveal", [build.share(b, reveal)], { label: "out", release: "open", recipients: ["bench"] });
+  return b.close();
+}
+/** A plan that reveals a variable, to check it after the clock has stopped. */
+export function checkPlan(fraction: number, name: string, shape: Shape): Plan {
+  const b = new Recorder({ fraction });
+  const value = b.node("variable", [], { name, shape, scale: fraction, bound: fraction + 15 });
+  b.node("reveal", [value], { label: "out", release: "open", recipients: ["bench"] });
+  return b.close();
+}
+
+/** Deterministic pseudo-random values in [-limit, limit): operands, not secrets. */
+function values(shape: Shape, limit: number, seed: number): Given {
+  let state = seed >>> 0 || 1;
+  const data = Float64Array.from({ length: size(shape) }, () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return ((state >>> 0) / 2 ** 31 - 1) * limit;
+  });
+  return { shape, data };
+}
+let seed = 1;
+const anew = (shape: Shape, limit: number) => values(shape, limit, seed++ * 2654435761);
+
+const elementwise = (n: number): Case => ({
+  name: `mul ${n}`,
+  group: "ops",
+  fraction: 16,
+  repetitions: 15,
+  state: () => ({ x: anew([n], 4), y: anew([n], 4) }),
+  fresh: () => ({}),
+  record: (b, { x, y }) => ({ assign: { out: build.mul(b, x!, y!) } }),
+  expect: ({ x, y }) => ({ out: x!.data.map((value, i) => value * y!.data[i]!) }),
+});
+const product = (m: number, k: number, n: number, repetitions: number): Case => ({
+  name: `matmul ${m}x${k}x${n}`,
+  group: "ops",
+  fraction: 16,
+  repetitions,
+  state: () => ({ x: anew([m, k], 1), y: anew([k, n], 1) }),
+  fresh: () => ({}),
+  record: (b, { x, y }) => ({ assign: { out: build.matmul(b, x!, y!) } }),
+  expect: ({ x, y }) => ({ out: reference.matmul(x!.data, y!.data, m, k, n) }),
+});
+const rectifier = (n: number, repetitions: number): Case => ({
+  name: `relu ${n}`,
+  group: "ops",
+  fraction: 16,
+  repetitions,
+  state: () => ({ x: anew([n], 100) }),
+  fresh: () => ({}),
+  record: (b, { x }) => ({ assign: { out: build.relu(b, x!) } }),
+  expect: ({ x }) => ({ out: x!.data.map((value) => Math.max(0, value)) }),
+});
+
+function weights(widths: readonly number[]): Record<string, Given> {
+  const state: Record<string, Given> = {};
+  for (let i = 0; i + 1 < widths.length; i++) {
+    const limit = 1 / Math.sqrt(widths[i]!);
+    state[`w${i}`] = anew([widths[i + 1]!, widths[i]!], limit);
+    state[`b${i}`] = anew([widths[i + 1]!], limit);
+  }
+  return state;
+}
+function forward(b: Recorder, x: Ref, values: Record<string, Ref>, layers: number): Ref {
+  let value = x;
+  for (let i = 0; i < layers; i++) {
+    value = build.add(b, build.matmul(b, value, build.transpose(b, values[`w${i}`]!)), values[`b${i}`]!);
+    if (i + 1 < layers) value = build.relu(b, value);
+  }
+  return value;
+}
+const inference = (name: string, widths: readonly number[], batch: number, repetitions: number): Case => ({
+  name: `${name} b${batch} infer`,
+  group: "nets",
+  fraction: 16,
+  repetitions,
+  state: () => weights(widths),
+  fresh: () => ({ x: anew([batch, widths[0]!], 1) }),
+  record: (b, values) => ({ reveal: forward(b, values.x!, values, widths.length - 1) }),
+  expect: (values) => ({ out: reference.forward(values, widths, batch) }),
+});
+/** Forward, sum of squares / batch, backward, SGD step with learning rate 0.02: mission row 24's step. */
+const training = (name: string, widths: readonly number[], batch: number, repetitions: number): Case => ({
+  name: `${name} b${batch} train mse`,
+  group: "nets",
+  fraction: 20,
+  repetitions,
+  state: () => weights(widths),
+  fresh: () => ({ x: anew([batch, widths[0]!], 1), t: anew([batch, widths.at(-1)!], 1) }),
+  record(b, values) {
+    const output = forward(b, values.x!, values, widths.length - 1);
+    const loss = build.divPublic(b, build.sum(b, build.square(b, build.sub(b, output, values.t!))), batch);
+    return { assign: reference.recordSgd(b, loss, values, widths.length - 1, 0.02) };
+  },
+  expect: (values) => reference.trainStep(values, widths, batch, 0.02),
+});
+
+const mlp64 = [784, 128, 64, 10];
+const mlp128 = [784, 128, 128, 10];
+export const cases: readonly Case[] = [
+  elementwise(100_000),
+  product(64, 784, 128, 15),
+  product(512, 512, 512, 7),
+  rectifier(100_000, 15),
+  rectifier(1_000_000, 7),
+  training("mlp64", mlp64, 64, 25),
+  inference("mlp64", mlp64, 1, 25),
+  inference("mlp128", mlp128, 128, 15),
+  inference("mlp128", mlp128, 1, 25),
+];

@@ -1,0 +1,91 @@
+/** The parties of a benchmark, as processes over TLS or in this process over memory, behind one interface. */
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { createIdentity, createMemoryMeshes, fingerprint, type Pin } from "../src/net/index.js";
+import { protocolNamed } from "../src/protocol/index.js";
+import { BenchParty, type RunOrder, type RunReport } from "./party.js";
+import type { Order } from "./worker.js";
+
+export interface BenchCluster {
+  readonly parties: number;
+  run(order: (party: number) => Omit<RunOrder, "run">): Promise<RunReport[]>;
+  ring(bytes: number, rounds: number): Promise<number>;
+  close(): void;
+}
+
+export async function memoryCluster(protocol: string): Promise<BenchCluster> {
+  const count = protocolNamed(protocol).parties;
+  const names = Array.from({ length: count }, (_, i) => `p${i}`);
+  const parties = createMemoryMeshes(names, { timeoutMs: 120_000, earlyLimitBytes: 2 ** 30 }).map(
+    (mesh) => new BenchParty(protocol, mesh),
+  );
+  let run = -1;
+  return {
+    parties: count,
+    run(order) {
+      run += 2;
+      return Promise.all(parties.map((party, i) => party.run({ ...order(i), run })));
+    },
+    async ring(bytes, rounds) {
+      run += 2;
+      return Math.max(...(await Promise.all(parties.map((party) => party.ring(run, bytes, rounds)))));
+    },
+    close() {},
+  };
+}
+
+export async function tlsCluster(protocol: string): Promise<BenchCluster> {
+  const count = protocolNamed(protocol).parties;
+  const names = Array.from({ length: count }, (_, i) => `p${i}`);
+  const identities = await Promise.all(names.map((name) => createIdentity(name)));
+  const fingerprints = identities.map((identity) => fingerprint(identity.certPem));
+  const pins = names.map((name, index): [string, Pin] => [fingerprints[index]!, { name, role: "party", index }]);
+  const path = fileURLToPath(new URL(`./worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url));
+  const children = names.map(() => fork(path, { serialization: "advanced" }));
+  const close = () => {
+    for (const child of children) child.kill();
+  };
+  try {
+    const ports = await Promise.all(
+      children.map((child, i) => ask(child, { do: "listen", identity: identities[i]!, pins })),
+    );
+    const addresses = ports.map((port, i) => ({
+      host: "127.0.0.1",
+      port: port as number,
+      fingerprint: fingerprints[i]!,
+    }));
+    await Promise.all(children.map((child, self) => ask(child, { do: "connect", protocol, names, self, addresses })));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  let run = -1;
+  return {
+    parties: count,
+    run(order) {
+      run += 2;
+      return Promise.all(
+        children.map((child, i) => ask(child, { do: "run", order: { ...order(i), run } }) as Promise<RunReport>),
+      );
+    },
+    async ring(bytes, rounds) {
+      run += 2;
+      const seconds = await Promise.all(children.map((child) => ask(child, { do: "ring", run, bytes, rounds })));
+      return Math.max(...(seconds as number[]));
+    },
+    close,
+  };
+}
+
+function ask(child: ChildProcess, order: Order): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null) => reject(new Error(`bench: a party exited with ${code}`));
+    child.once("exit", onExit);
+    child.once("message", (answer: { result?: unknown; error?: string }) => {
+      child.off("exit", onExit);
+      if (answer.error === undefined) resolve(answer.result);
+      else reject(new Error(answer.error));
+    });
+    child.send(order);
+  });
+}

@@ -1,0 +1,69 @@
+/**
+ * `npm run bench -- <kernels|ops|nets> [--protocol rep3] [--transport tls|memory] [--only TEXT] [--profile] [--json]`:
+ * reads the arguments and prints rows; measuring is `measure.ts` and `kernels.ts`.
+ */
+import { parseArgs } from "node:util";
+import { cases } from "./cases.js";
+import { memoryCluster, tlsCluster } from "./cluster.js";
+import { kernels } from "./kernels.js";
+import { calibrate, measure, type Row } from "./measure.js";
+
+const usage =
+  "usage: bench <kernels|ops|nets> [--protocol rep3] [--transport tls|memory] [--only TEXT] [--profile] [--json]";
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    protocol: { type: "string", default: "rep3" },
+    transport: { type: "string", default: "tls" },
+    only: { type: "string", default: "" },
+    profile: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+  },
+});
+const [group = ""] = positionals;
+const print = (row: object, text: string) => console.log(flags.json ? JSON.stringify(row) : text);
+
+if (group === "kernels") {
+  for await (const row of kernels({ only: flags.only }))
+    print(
+      row,
+      `${row.case.padEnd(32)} ${ms(row.seconds)} (min ${ms(row.min)})${row.gmacs ? `  ${row.gmacs.toFixed(2)} G multiply-adds/s` : ""}${row.ratio ? `  ${row.ratio.toFixed(1)}x` : ""}`,
+    );
+} else if (group === "ops" || group === "nets") {
+  const cluster = await (flags.transport === "memory" ? memoryCluster : tlsCluster)(flags.protocol);
+  try {
+    let gmacs = 0;
+    for await (const row of kernels({ only: "matmul 256x256x256" })) gmacs = Math.max(gmacs, row.gmacs ?? 0);
+    const speed = await calibrate(cluster, gmacs);
+    print(
+      speed,
+      `calibration: ${gmacs.toFixed(2)} G multiply-adds/s, ${Number(speed.roundMicroseconds).toFixed(0)} µs a round, ${Number(speed.mebibyteRingMilliseconds).toFixed(2)} ms for 1 MiB to the next party`,
+    );
+    if (!flags.json)
+      console.log(
+        `${flags.protocol} over ${flags.transport}; cached: the compiled plan and the shares of weights and operands; fresh in each run: masks, and the inputs of networks\n`,
+      );
+    for (const item of cases.filter(({ group: of, name }) => of === group && name.includes(flags.only))) {
+      const { profile, ...row } = await measure(cluster, flags.protocol, item, { profile: flags.profile });
+      print(row, table(row));
+      if (profile)
+        for (const [op, { seconds, bytes, calls }] of [...profile].sort((a, b) => b[1].seconds - a[1].seconds))
+          print(
+            { case: item.name, op, seconds, bytes, calls },
+            `    ${op.padEnd(12)} ${ms(seconds)} local  ${bytes} B  ${calls} steps`,
+          );
+    }
+  } finally {
+    cluster.close();
+  }
+} else {
+  console.error(usage);
+  process.exitCode = 2;
+}
+
+function table(row: Row): string {
+  return `${row.case.padEnd(24)} ${ms(row.seconds)} (min ${ms(row.min)})  ${row.rounds} rounds  ${(row.bytesPerParty / 1e6).toFixed(3)} MB a party  largest error ${row.maxError.toExponential(1)}`;
+}
+function ms(seconds: number): string {
+  return `${(seconds * 1000).toFixed(seconds < 0.01 ? 2 : 1)} ms`.padStart(10);
+}

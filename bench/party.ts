@@ -1,0 +1,163 @@
+/**
+ * One party of a benchmark: runs plans that it is told to run, keeps variables, reports times. Not the daemon of
+ * `src/party`: nothing is stored, granted or policed here, so that what is timed is the protocol.
+ */
+import { compile, execute, type Profile, type Program } from "../src/engine/index.js";
+import type { Mesh } from "../src/net/index.js";
+import type { EvalHost } from "../src/ops/index.js";
+import { decodePlan } from "../src/plan/index.js";
+import { type Protocol, protocolNamed, type Share } from "../src/protocol/index.js";
+import { Ring, type Scope } from "../src/ring/index.js";
+
+export interface RunOrder {
+  readonly plan: Uint8Array;
+  readonly run: number;
+  readonly scalars: Readonly<Record<string, number>>;
+  /** This party's part of each input: its seeds and, if it keeps one, the correction. */
+  readonly inputs: Readonly<
+    Record<string, { readonly seeds: readonly Uint8Array[]; readonly correction?: Uint8Array }>
+  >;
+  readonly profile?: boolean;
+}
+export interface RunReport {
+  readonly seconds: number;
+  readonly rounds: number;
+  readonly bytes: number;
+  readonly parts: readonly Uint8Array[];
+  readonly profile?: readonly (readonly [string, { seconds: number; bytes: number; calls: number }])[];
+}
+
+export class BenchParty {
+  readonly #ring = new Ring();
+  readonly #store: Scope;
+  readonly #protocol: Protocol;
+  readonly #programs = new Map<string, Program>();
+  readonly #variables = new Map<string, Share>();
+
+  constructor(
+    protocol: string,
+    readonly mesh: Mesh,
+  ) {
+    this.#store = this.#ring.scope();
+    this.#protocol = protocolNamed(protocol).create({
+      ring: this.#ring,
+      self: mesh.self,
+      pairKey: (peer, label) => mesh.pairKey(peer, label),
+    });
+  }
+
+  async run(order: RunOrder): Promise<RunReport> {
+    const program = this.#program(order.plan);
+    const scope = this.#ring.scope();
+    const parts: Uint8Array[] = [];
+    const written = new Map<string, Share>();
+    const host: EvalHost = {
+      scalar: (slot) => BigInt(order.scalars[slot] ?? 0),
+      input: (slot, words) => {
+        const { seeds, correction } = order.inputs[slot]!;
+        const read = (offset: number, target: Uint8Array) =>
+          target.set(correction!.subarray(offset * 8, offset * 8 + target.length));
+        return { rows: 1, rowWords: words, stored: correction ? { seeds, correction: read } : { seeds } };
+      },
+      dataset: () => fail("dataset"),
+      rows: () => fail("rows"),
+      variable: (name) => this.#variables.get(name) ?? fail(name),
+      assign: (name, share) => void written.set(name, share),
+      reveal: (_label, _recipient, part) => void parts.push(this.#ring.bytes(part).slice()),
+    };
+    await this.#barrier(order.run);
+    this.mesh.openRun(order.run + 1, 2 ** 40);
+    const profile: Profile = new Map();
+    const options = { ring: this.#ring, protocol: this.#protocol, mesh: this.mesh, run: order.run + 1, host, scope };
+    const before = performance.now();
+    const stats = await execute(program, order.profile ? { ...options, profile } : options);
+    const collected = parts.length > 0 ? await this.#deliver(order.run + 1, stats.rounds, parts) : [];
+    const seconds = (performance.now() - before) / 1000;
+    this.mesh.closeRun(order.run + 1);
+    for (const [name, share] of written) {
+      const old = this.#variables.get(name);
+      if (old) this.#protocol.free(this.#store, old);
+      this.#variables.set(name, this.#protocol.move(share, scope, this.#store));
+    }
+    scope.close();
+    return {
+      seconds,
+      rounds: stats.rounds,
+      bytes: stats.bytes,
+      parts: collected,
+      ...(order.profile ? { profile: [...profile] } : {}),
+    };
+  }
+
+  #program(bytes: Uint8Array): Program {
+    const key = Buffer.from(bytes).toString("latin1");
+    const known = this.#programs.get(key);
+    if (known) return known;
+    const program = compile(
+      decodePlan(bytes, { maxBytes: 2 ** 26, maxNodes: 20_000, maxElements: 2 ** 30 }),
+      this.#protocol.definition,
+    );
+    this.#programs.set(key, program);
+    return program;
+  }
+
+  /** All parties start the clock within one message's time. */
+  async #barrier(run: number): Promise<void> {
+    this.mesh.openRun(run, 64);
+    await this.#exchange(run, 0, (peer) => ({ send: [new Uint8Array(8)], receive: peer === this.mesh.self ? 0 : 8 }));
+    this.mesh.closeRun(run);
+  }
+
+  /** The parts of revealed values travel to party 0, as they would to a recipient. */
+  async #deliver(run: number, round: number, parts: readonly Uint8Array[]): Promise<Uint8Array[]> {
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    const own = Buffer.concat(parts);
+    const all: Uint8Array[] = this.mesh.self === 0 ? [own] : [];
+    await this.#exchange(
+      run,
+      round,
+      (peer) => ({ send: peer === 0 ? [own] : [], receive: this.mesh.self === 0 ? bytes : 0 }),
+      (peer, payload) => {
+        all[peer] = payload.slice();
+      },
+    );
+    return all;
+  }
+
+  #exchange(
+    run: number,
+    round: number,
+    what: (peer: number) => { send: Uint8Array[]; receive: number },
+    deliver: (peer: number, payload: Uint8Array) => void = () => {},
+  ): Promise<void> {
+    const peers = this.mesh.names.map((_, peer) => peer).filter((peer) => peer !== this.mesh.self);
+    const send = peers.map((peer) => ({ peer, parts: what(peer).send })).filter(({ parts }) => parts.length > 0);
+    const receive = peers
+      .map((peer) => ({ peer, bytes: what(peer).receive, deliver: (payload: Uint8Array) => deliver(peer, payload) }))
+      .filter(({ bytes }) => bytes > 0);
+    return new Promise((resolve, reject) =>
+      this.mesh.exchange(run, round, send, receive, (error) => (error ? reject(error) : resolve())),
+    );
+  }
+
+  /** Seconds of rounds in which every party sends `bytes` to the next and awaits as much from the one before. */
+  async ring(run: number, bytes: number, rounds: number): Promise<number> {
+    await this.#barrier(run);
+    this.mesh.openRun(run + 1, 2 ** 40);
+    const payload = new Uint8Array(bytes);
+    const { self, parties } = this.mesh;
+    const before = performance.now();
+    for (let round = 0; round < rounds; round++)
+      await this.#exchange(run + 1, round, (peer) => ({
+        send: peer === (self + 1) % parties ? [payload] : [],
+        receive: peer === (self + parties - 1) % parties ? bytes : 0,
+      }));
+    const seconds = (performance.now() - before) / 1000;
+    this.mesh.closeRun(run + 1);
+    return seconds / rounds;
+  }
+}
+
+function fail(what: string): never {
+  throw new Error(`bench: expected no ${what} in a benchmark`);
+}

@@ -1,0 +1,58 @@
+/** A benchmark's party as a process: TLS to its peers, orders from the benchmark over the process channel. */
+import { connectTlsMesh, type Identity, listen, PeerInbox, type Pin } from "../src/net/index.js";
+import { BenchParty, type RunOrder } from "./party.js";
+
+export type Order =
+  | { readonly do: "listen"; readonly identity: Identity; readonly pins: readonly (readonly [string, Pin])[] }
+  | {
+      readonly do: "connect";
+      readonly protocol: string;
+      readonly names: readonly string[];
+      readonly self: number;
+      readonly addresses: readonly { host: string; port: number; fingerprint: string }[];
+    }
+  | { readonly do: "run"; readonly order: RunOrder }
+  | { readonly do: "ring"; readonly run: number; readonly bytes: number; readonly rounds: number };
+
+const inbox = new PeerInbox();
+let identity: Identity;
+let party: BenchParty;
+
+async function obey(order: Order): Promise<unknown> {
+  switch (order.do) {
+    case "listen": {
+      identity = order.identity;
+      const listener = await listen("127.0.0.1", 0, identity, new Map(order.pins), (connection) =>
+        inbox.offer(connection),
+      );
+      return listener.port;
+    }
+    case "connect": {
+      const { names, self, protocol, addresses } = order;
+      const agreement = { library: "bench", kernels: "", protocol, label: "bench", names, self };
+      const peers = addresses.map((address, i) => (i === self ? undefined : address));
+      const mesh = await connectTlsMesh({
+        agreement,
+        identity,
+        peers,
+        inbox,
+        timeoutMs: 120_000,
+        earlyLimitBytes: 2 ** 30,
+      });
+      party = new BenchParty(protocol, mesh);
+      return undefined;
+    }
+    case "run":
+      return party.run(order.order);
+    case "ring":
+      return party.ring(order.run, order.bytes, order.rounds);
+  }
+}
+
+process.on("message", (order: Order) => {
+  obey(order).then(
+    (result) => process.send!({ result }),
+    (error: unknown) => process.send!({ error: String(error instanceof Error ? error.stack : error) }),
+  );
+});
+process.on("disconnect", () => process.exit(0));

@@ -1,0 +1,192 @@
+// The mesh over memory: rounds, early frames, every kind of misbehaviour, time-outs and the end of a session.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { BoundError, FrameError, PeerLostError, SessionEndedError } from "../../src/errors.js";
+import { localSecrets } from "../../src/net/handshake.js";
+import { type Connection, createMemoryMeshes, FrameKind, type FrameToSend, type Mesh, memoryLinks } from "../../src/net/index.js";
+import { LinkedMesh } from "../../src/net/linked-mesh.js";
+import { endAll, exchange, frame, NAMES, sleep } from "./helpers.js";
+
+const MiB = 2 ** 20;
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+
+test("three parties exchange in a ring, several runs at once", async () => {
+  const meshes = createMemoryMeshes(NAMES);
+  const ring = async (mesh: Mesh, run: number, rounds: number) => {
+    mesh.openRun(run, 3 * rounds);
+    const [next, previous] = [(mesh.self + 1) % 3, (mesh.self + 2) % 3];
+    for (let round = 0; round < rounds; round++) {
+      const got = await exchange(mesh, run, round, { [next]: [bytes(mesh.self), bytes(run, round)] }, { [previous]: 3 });
+      assert.deepEqual(got, { [previous]: bytes(previous, run, round) });
+    }
+    mesh.closeRun(run);
+  };
+  await Promise.all(meshes.flatMap((mesh) => [ring(mesh, 1, 20), ring(mesh, 2, 7), ring(mesh, 5, 1)]));
+  const { rounds, frames, wireBytes, peers } = meshes[0]!.stats();
+  assert.equal(rounds, 28);
+  assert.equal(frames, 28);
+  assert.equal(wireBytes, 2 * 28 * (32 + 3));
+  assert.deepEqual(peers.map(({ sentPayloadBytes }) => sentPayloadBytes), [0, 84, 0]);
+  assert.deepEqual(peers.map(({ receivedPayloadBytes }) => receivedPayloadBytes), [0, 0, 84]);
+  endAll(meshes);
+});
+
+test("keys agree at both ends, coins at all, and differ by pair, label and session", () => {
+  const meshes = createMemoryMeshes(NAMES);
+  const [alice, bob, carol] = meshes as [Mesh, Mesh, Mesh];
+  const hex = (key: Uint8Array) => Buffer.from(key).toString("hex");
+  assert.equal(hex(alice.pairKey(1, "mask")), hex(bob.pairKey(0, "mask")));
+  assert.equal(hex(carol.pairKey(1, "mask")), hex(bob.pairKey(2, "mask")));
+  assert.equal(hex(alice.coinKey("rows")), hex(carol.coinKey("rows")));
+  const [other] = createMemoryMeshes(NAMES);
+  const keys = [
+    alice.pairKey(1, "mask"),
+    alice.pairKey(2, "mask"),
+    bob.pairKey(2, "mask"),
+    alice.pairKey(1, "other"),
+    alice.coinKey("mask"),
+    other!.pairKey(1, "mask"),
+    other!.coinKey("mask"),
+  ].map(hex);
+  assert.equal(new Set(keys).size, keys.length);
+  assert.equal(alice.pairKey(1, "mask", 32).length, 32);
+  assert.throws(() => alice.pairKey(0, "mask"), BoundError);
+  assert.throws(() => alice.pairKey(3, "mask"), BoundError);
+  endAll(meshes);
+  assert.throws(() => alice.pairKey(1, "mask"), SessionEndedError);
+  other!.end(new Error("over"));
+});
+
+test("a peer may be ahead: rounds and runs that come early wait", async () => {
+  const meshes = createMemoryMeshes(["alice", "bob"]);
+  const [alice, bob] = meshes as [Mesh, Mesh];
+  alice.openRun(1, 0);
+  alice.openRun(2, 0);
+  for (let round = 0; round < 50; round++) await exchange(alice, 1, round, { 1: bytes(round) }, {});
+  await exchange(alice, 2, 0, { 1: bytes(99) }, {});
+  await sleep(5);
+  bob.openRun(1, 50);
+  for (let round = 0; round < 50; round++)
+    assert.deepEqual(await exchange(bob, 1, round, {}, { 0: 1 }), { 0: bytes(round) });
+  bob.closeRun(1);
+  bob.openRun(2, 1);
+  assert.deepEqual(await exchange(bob, 2, 0, {}, { 0: 1 }), { 0: bytes(99) });
+  endAll(meshes);
+});
+
+test("done comes after exchange has returned, and a long chain of early rounds does not recurse", async () => {
+  const meshes = createMemoryMeshes(["alice", "bob"]);
+  const [alice, bob] = meshes as [Mesh, Mesh];
+  const rounds = 20_000;
+  alice.openRun(1, 0);
+  const sending = new Promise<void>((resolve) => {
+    const step = (round: number) =>
+      round === rounds ? resolve() : alice.exchange(1, round, [{ peer: 1, parts: [] }], [], () => step(round + 1));
+    step(0);
+  });
+  await sending;
+  await sleep(5);
+  bob.openRun(1, 0);
+  await new Promise<void>((resolve, reject) => {
+    let inside = false;
+    const step = (round: number, error?: Error): void => {
+      if (error || inside) return reject(error ?? new Error("done before exchange returned"));
+      if (round === rounds) return resolve();
+      inside = true;
+      bob.exchange(1, round, [], [{ peer: 0, bytes: 0, deliver: () => {} }], (problem) => step(round + 1, problem));
+      inside = false;
+    };
+    step(0);
+  });
+  endAll(meshes);
+});
+
+test("mistakes of our own are thrown at once and leave the session alone", async () => {
+  const meshes = createMemoryMeshes(NAMES);
+  const [alice] = meshes as [Mesh];
+  const done = () => assert.fail("not started");
+  assert.throws(() => alice.exchange(1, 0, [], [], done), BoundError);
+  alice.openRun(3, 10);
+  for (const run of [3, 2, -1, 0.5, 2 ** 48]) assert.throws(() => alice.openRun(run, 10), BoundError);
+  assert.throws(() => alice.openRun(4, -1), BoundError);
+  const incoming = (peer: number) => ({ peer, bytes: 1, deliver: () => {} });
+  for (const peer of [-1, 0, 3, 1.5]) {
+    assert.throws(() => alice.exchange(3, 0, [{ peer, parts: [] }], [], done), BoundError);
+    assert.throws(() => alice.exchange(3, 0, [], [incoming(peer)], done), BoundError);
+    assert.throws(() => alice.sendControl(peer, bytes(1)), BoundError);
+  }
+  assert.throws(() => alice.exchange(3, 0, [], [incoming(1), incoming(1)], done), BoundError);
+  for (const round of [-1, 0.5, 2 ** 32]) assert.throws(() => alice.exchange(3, round, [], [], done), BoundError);
+  await exchange(alice, 3, 5, {}, {});
+  assert.throws(() => alice.exchange(3, 5, [], [], done), BoundError);
+  const waiting = exchange(alice, 3, 6, {}, { 1: 1 });
+  assert.throws(() => alice.exchange(3, 7, [], [], done), BoundError);
+  assert.throws(() => alice.closeRun(3), BoundError);
+  assert.throws(() => alice.sendControl(1, new Uint8Array(2 * MiB)), BoundError);
+  endAll(meshes);
+  await assert.rejects(waiting, /test is over/);
+});
+
+/** Alice as a mesh; what bob and carol send is up to the test. */
+function attacked(options = {}): { alice: Mesh; id: bigint; bob: Connection; carol: Connection } {
+  const links = memoryLinks(NAMES);
+  const secrets = localSecrets({ library: "", kernels: "", protocol: "", label: "", names: NAMES });
+  const alice = new LinkedMesh(0, NAMES, links[0]!, secrets[0]!, options);
+  return { alice, id: secrets[0]!.sessionId, bob: links[1]![0]!, carol: links[2]![0]! };
+}
+
+interface Attack {
+  readonly name: string;
+  readonly frames: readonly Partial<FrameToSend>[];
+  readonly message: RegExp;
+}
+
+const word = { parts: [new Uint8Array(8)] };
+/** Alice has closed run 3 and skipped 4, run 5 is open for 24 bytes, round 1 is over, round 2 awaits 8 bytes from bob. */
+const attacks: Attack[] = [
+  { name: "wrong length", frames: [{ run: 5, round: 2, parts: [new Uint8Array(9)] }], message: /8 bytes in round 2, got 9/ },
+  { name: "no payload", frames: [{ run: 5, round: 2 }], message: /8 bytes in round 2, got 0/ },
+  { name: "later round", frames: [{ run: 5, round: 3, ...word }], message: /round 2, got round 3/ },
+  { name: "repeated round", frames: [{ run: 5, round: 1, ...word }], message: /again or out of order/ },
+  { name: "frame twice", frames: [{ run: 5, round: 2, ...word }, { run: 5, round: 2, ...word }], message: /again/ },
+  { name: "more than the run may send", frames: [{ run: 5, round: 2, ...word }, { run: 5, round: 3, ...word }], message: /at most 24 bytes in all, got 32/ },
+  { name: "closed run", frames: [{ run: 3, round: 9, ...word }], message: /is over/ },
+  { name: "skipped run", frames: [{ run: 4, round: 0, ...word }], message: /is over/ },
+  { name: "other session", frames: [{ run: 5, round: 2, session: 1n, ...word }], message: /this session's id/ },
+  { name: "handshake again", frames: [{ kind: FrameKind.hello }], message: /a frame of a session, got kind 2/ },
+  { name: "remote call", frames: [{ kind: FrameKind.request }], message: /a frame of a session/ },
+  { name: "control too long", frames: [{ kind: FrameKind.control, parts: [new Uint8Array(MiB + 1)] }], message: /at most 1048576/ },
+  { name: "control flood", frames: Array.from({ length: 65 }, () => ({ kind: FrameKind.control })), message: /64 control messages/ },
+  { name: "end too long", frames: [{ kind: FrameKind.end, parts: [new Uint8Array(3)] }], message: /at most 2 bytes/ },
+  { name: "too many runs ahead", frames: Array.from({ length: 9 }, (_, i) => ({ run: 6 + i })), message: /at most 8 runs ahead/ },
+  { name: "too much ahead", frames: [{ run: 6, parts: [new Uint8Array(2000)] }], message: /at most 2000 bytes ahead/ },
+];
+
+for (const { name, frames, message } of attacks)
+  test(`a peer's mistake ends the session and names the peer: ${name}`, async () => {
+    const { alice, id, bob, carol } = attacked({ earlyLimitBytes: 2000 + 8 * 256 });
+    if (name === "too much ahead") message.test(""); // the limit counts 256 bytes per frame
+    alice.openRun(3, 0);
+    alice.closeRun(3);
+    alice.openRun(5, 24);
+    bob.send(frame({ session: id, run: 5, round: 0, ...word }));
+    await exchange(alice, 5, 0, {}, { 1: 8 });
+    bob.send(frame({ session: id, run: 5, round: 1, ...word }));
+    await exchange(alice, 5, 1, {}, { 1: 8 });
+    const toldCarol = new Promise<number>((resolve) => {
+      carol.receive({ limitBytes: 100, frame: ({ kind, payload }) => kind === FrameKind.end && resolve(payload[0]!), close() {} });
+    });
+    // Bob's second frame of a pair is wrong, so round 2 itself may succeed.
+    const waiting = exchange(alice, 5, 2, {}, { 1: 8, 2: 8 });
+    const many = name === "too much ahead" ? [...frames, { run: 6, round: 1, parts: [new Uint8Array(2000)] }] : frames;
+    for (const sent of many) bob.send(frame({ session: id, ...sent }));
+    const error = await alice.ended;
+    assert.ok(error instanceof FrameError, String(error));
+    if (name !== "too much ahead") assert.match(error.message, message);
+    assert.match(error.message, /from bob/);
+    await assert.rejects(waiting, (rejected) => rejected === error);
+    assert.equal(await toldCarol, 1);
+    await assert.rejects(exchange(alice, 5, 3, {}, {}), (rejected) => rejected === error);
+    assert.throws(() => alice.openRun(9, 0), (thrown) => thrown === error);
+    assert.throws(() => alice.sendControl(2, bytes(1)), (thrown) => thrown === error);
+  });
