@@ -8,15 +8,8 @@ import { datasetName, digestHex, faultSchema, idHex, issueText, natural, positiv
 
 const runKind = v.picklist(["plan", "remove", "checkpoint"]);
 
-/** One dataset as a party knows it. `content` binds meta and the pieces that this party shares with the receiver. */
-const datasetState = v.strictObject({
-  name: datasetName,
-  uploadId: idHex,
-  state: v.picklist(["prepared", "published"]),
-  content: digestHex,
-  /** Left over from an upload to an earlier process of this party: its uploader has given up. */
-  stale: v.boolean(),
-});
+/** One dataset as a party has it; `digest` is that of its meta, which covers the upload. */
+const uploadState = v.strictObject({ state: v.picklist(["uploading", "prepared", "published"]), digest: digestHex });
 
 const messages = v.variant("type", [
   /** First message of a session: what this party holds. */
@@ -30,7 +23,7 @@ const messages = v.variant("type", [
     checkpoints: v.array(runNumber),
     /** A hash of the coin that orders rows, if it has one. */
     coin: v.optional(digestHex),
-    datasets: v.pipe(v.array(datasetState), v.maxLength(100_000)),
+    datasets: v.record(datasetName, uploadState),
     grants: v.pipe(
       v.array(
         v.strictObject({
@@ -47,11 +40,12 @@ const messages = v.variant("type", [
   /** Second message: what this party concludes from all first ones. Must be equal at all. */
   v.strictObject({ type: v.literal("agree"), base: runNumber, nextRun: runNumber, state: digestHex }),
 
-  /** A peer to party 0: the caller's request is here (or was refused here). */
+  /** The caller's request is here, or was refused here. `inputs` proves equal seeds to the receiver (pieces.ts). */
   v.strictObject({
     type: v.literal("have"),
     request: idHex,
     args: digestHex,
+    inputs: digestHex,
     refused: v.optional(faultSchema),
   }),
   /** Party 0: the request does not become a run. */
@@ -65,29 +59,25 @@ const messages = v.variant("type", [
     args: digestHex,
     grants: v.pipe(v.array(idHex), v.maxLength(1000)),
   }),
-  /** The run is allowed here and its grants are spent. `inputs` proves equal seeds to the parties that hold them, too. */
-  v.strictObject({ type: v.literal("ready"), run: runNumber, request: idHex, args: digestHex, inputs: digestHex }),
+  /** The run is allowed here and its grants are spent. */
+  v.strictObject({ type: v.literal("ready"), run: runNumber, request: idHex, args: digestHex }),
   /** The run is not allowed here; it ends before it began. */
   v.strictObject({ type: v.literal("refuse"), run: runNumber, fault: faultSchema }),
   /** The run is complete here. */
   v.strictObject({ type: v.literal("done"), run: runNumber }),
-  /** The state after this run is on disk here. */
+  /** The variables after this run are on disk here. */
   v.strictObject({ type: v.literal("saved"), run: runNumber }),
+  /** To party 0: somebody wants a checkpoint. */
+  v.strictObject({ type: v.literal("want") }),
 
-  /** Asks what a peer knows of a dataset that the sender wants to publish. */
-  v.strictObject({ type: v.literal("ask"), ask: positive, name: datasetName, uploadId: idHex }),
-  v.strictObject({
-    type: v.literal("answer"),
-    ask: natural,
-    state: v.picklist(["absent", "prepared", "published"]),
-    content: v.optional(digestHex),
-  }),
+  /** Asks what a peer has of a dataset. */
+  v.strictObject({ type: v.literal("ask"), ask: positive, name: datasetName }),
+  v.strictObject({ type: v.literal("answer"), ask: natural, state: v.optional(uploadState) }),
 ]);
 
 export type Message = v.InferOutput<typeof messages>;
 export type MessageOf<T extends Message["type"]> = Extract<Message, { type: T }>;
 export type RunKind = v.InferOutput<typeof runKind>;
-export type DatasetState = v.InferOutput<typeof datasetState>;
 
 export function encodeMessage(message: Message): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(message));

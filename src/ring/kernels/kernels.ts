@@ -2,7 +2,8 @@
  * The kernel interface: every inner loop over ring words, by pointer into one linear memory. Not an implementation:
  * `wasm.ts` binds the AssemblyScript build, `js/` is the readable twin and the test oracle.
  *
- * A pointer is a byte offset, a multiple of 16. A word is 64 bits, little-endian. All arithmetic is modulo 2^64.
+ * A pointer is a byte offset, a multiple of 8 (blocks of the arena begin at multiples of 64). A word is 64 bits,
+ * little-endian. All arithmetic is modulo 2^64.
  * `dst` may equal a source where the operation is element-wise; otherwise sources and destination must not overlap.
  * No kernel branches on the words it reads: time depends on the sizes only.
  */
@@ -24,6 +25,7 @@ export interface Kernels {
   mulScalarAdd(dst: number, a: number, c: bigint, n: number): void;
   fill(dst: number, c: bigint, n: number): void;
   copy(dst: number, a: number, n: number): void;
+  /** For all shifts: bits from 0 to 63. */
   shl(dst: number, a: number, bits: number, n: number): void;
   /** Logical shift right (zeros come in). */
   shr(dst: number, a: number, bits: number, n: number): void;
@@ -44,7 +46,7 @@ export interface Kernels {
   transpose(dst: number, src: number, rows: number, cols: number): void;
   /**
    * Gather by strides into a contiguous row-major dst: `dims` and `strides` point to `rank` i32 each (strides in words,
-   * 0 broadcasts, negative allowed). src points at the element with all indices 0.
+   * 0 broadcasts, negative allowed; at most 16 axes). src points at the element with all indices 0.
    */
   gatherStrided(dst: number, src: number, rank: number, dims: number, strides: number): void;
   /** The transpose of gatherStrided: dst[strided] += src[contiguous]; dst must be prepared (zeroed) by the caller. */

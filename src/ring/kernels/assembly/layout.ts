@@ -33,7 +33,9 @@ function transposeBlock(dst: usize, dstRow: usize, src: usize, srcRow: usize, ro
     }
   }
   if (i < rows) {
-    for (let j: usize = 0; j < cols; j++) store<u64>(dst + j * dstRow + (i << 3), load<u64>(src + i * srcRow + (j << 3)));
+    const from = src + i * srcRow;
+    const to = dst + (i << 3);
+    for (let j: usize = 0; j < cols; j++) store<u64>(to + j * dstRow, load<u64>(from + (j << 3)));
   }
 }
 
@@ -45,7 +47,9 @@ export function transpose(dst: usize, src: usize, rows: usize, cols: usize): voi
 export function gatherRows(dst: usize, src: usize, index: usize, rows: usize, rowWords: usize): void {
   const bytes = rowWords << 3;
   if (rowWords == 1) {
-    for (let r: usize = 0; r < rows; r++) store<u64>(dst + (r << 3), load<u64>(src + (<usize>load<u32>(index + (r << 2)) << 3)));
+    for (let r: usize = 0; r < rows; r++) {
+      store<u64>(dst + (r << 3), load<u64>(src + (<usize>load<u32>(index + (r << 2)) << 3)));
+    }
     return;
   }
   for (let r: usize = 0; r < rows; r++) {

@@ -53,7 +53,8 @@ function rowPairs(c: usize, a: usize, b: usize, m: usize, k: usize, n: usize, ac
         microPair(ci, ci + row, ai, ai + (k << 3), bp + (j << 3), row, kc, first);
       }
     }
-    if (j < n) for (let i: usize = 0; i < m; i++) columns(c + ((i * n) << 3), a + ((i * k + p) << 3), bp, j, n, kc, first);
+    if (j == n) continue;
+    for (let i: usize = 0; i < m; i++) columns(c + ((i * n) << 3), a + ((i * k + p) << 3), bp, j, n, kc, first);
   }
 }
 
@@ -96,7 +97,7 @@ function putTile(c: usize, row: usize, m: usize, n: usize, first: i32): void {
   }
 }
 
-/** Blocks of B and A are packed in turn; see Goto and van de Geijn, "Anatomy of high-performance matrix multiplication". */
+/** Packs blocks of B and of A in turn: Goto, van de Geijn, "Anatomy of high-performance matrix multiplication", 2008. */
 function winograd(c: usize, a: usize, b: usize, m: usize, k: usize, n: usize, accumulate: i32): void {
   const row = n << 3;
   for (let jc: usize = 0; jc < n; jc += NC) {

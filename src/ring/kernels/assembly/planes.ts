@@ -106,12 +106,16 @@ function foldWords(src: usize, high: bool): void {
     const b = v128.load(src, 512);
     const c = v128.load(src, 256);
     const d = v128.load(src, 768);
+    const x0 = v128.shuffle<i64>(a, b, 0, 2);
+    const x1 = v128.shuffle<i64>(a, b, 1, 3);
+    const y0 = v128.shuffle<i64>(c, d, 0, 2);
+    const y1 = v128.shuffle<i64>(c, d, 1, 3);
     if (high) {
-      v128.store(row(i), v128.or(i64x2.shr_u(v128.shuffle<i64>(a, b, 0, 2), 32), v128.andnot(v128.shuffle<i64>(c, d, 0, 2), leftHalf(32))));
-      v128.store(row(i), v128.or(i64x2.shr_u(v128.shuffle<i64>(a, b, 1, 3), 32), v128.andnot(v128.shuffle<i64>(c, d, 1, 3), leftHalf(32))), 16);
+      v128.store(row(i), v128.or(i64x2.shr_u(x0, 32), v128.andnot(y0, leftHalf(32))));
+      v128.store(row(i), v128.or(i64x2.shr_u(x1, 32), v128.andnot(y1, leftHalf(32))), 16);
     } else {
-      v128.store(row(i), v128.or(v128.and(v128.shuffle<i64>(a, b, 0, 2), leftHalf(32)), i64x2.shl(v128.shuffle<i64>(c, d, 0, 2), 32)));
-      v128.store(row(i), v128.or(v128.and(v128.shuffle<i64>(a, b, 1, 3), leftHalf(32)), i64x2.shl(v128.shuffle<i64>(c, d, 1, 3), 32)), 16);
+      v128.store(row(i), v128.or(v128.and(x0, leftHalf(32)), i64x2.shl(y0, 32)));
+      v128.store(row(i), v128.or(v128.and(x1, leftHalf(32)), i64x2.shl(y1, 32)), 16);
     }
     src += 16;
   }

@@ -1,135 +1,180 @@
-// Gather and scatter-add by strides, for views, broadcasts and their gradients. Axes are merged first, so that most
-// calls end in one of three inner loops: contiguous, broadcast, or strided. Not for windows (windows.ts).
+// Gather and scatter-add by strides, for views, broadcasts and their gradients: one side is contiguous, the other is
+// walked by strides. Axes are merged first, and a long one is chosen for the innermost loop. Not im2col (windows.ts).
 import { add } from "./elementwise";
 import { sumWords, transposeBlocked } from "./layout";
 import { odometer } from "./scratch";
 
+/** An axis of this length makes a good innermost loop. */
+const LONG: i32 = 8;
+
+// Per axis: its length, its steps on the strided and on the contiguous side (in words), and where the walk is.
 // @ts-ignore: decorator
 @inline
-function dimAt(axis: usize): usize { return odometer + (axis << 2); }
+function lengthAt(axis: i32): usize { return odometer + (<usize>axis << 4); }
 // @ts-ignore: decorator
 @inline
-function strideAt(axis: usize): usize { return odometer + 128 + (axis << 2); }
+function stepAt(axis: i32): usize { return lengthAt(axis) + 4; }
 // @ts-ignore: decorator
 @inline
-function counterAt(axis: usize): usize { return odometer + 256 + (axis << 2); }
+function packedStepAt(axis: i32): usize { return lengthAt(axis) + 8; }
+// @ts-ignore: decorator
+@inline
+function counterAt(axis: i32): usize { return lengthAt(axis) + 12; }
 
 /**
- * Copies dims and strides to the odometer without axes of length 1 and with every pair of axes merged that can be
- * walked as one. Returns the number of axes left, or -1 where there is no element at all.
+ * Sets the odometer, without axes of length 1 and with every pair of axes merged that can be walked as one. Returns
+ * the number of axes left, or -1 where there is no element at all.
  */
-function simplify(rank: usize, dims: usize, strides: usize): i32 {
-  let left: usize = 0;
-  for (let axis: usize = 0; axis < rank; axis++) {
-    const dim = load<i32>(dims + (axis << 2));
-    const stride = load<i32>(strides + (axis << 2));
-    if (dim == 0) return -1;
-    if (dim == 1) continue;
-    if (left > 0 && load<i32>(strideAt(left - 1)) == dim * stride) {
-      store<i32>(dimAt(left - 1), load<i32>(dimAt(left - 1)) * dim);
-      store<i32>(strideAt(left - 1), stride);
+function simplify(rank: i32, dims: usize, strides: usize): i32 {
+  let left = 0;
+  for (let axis = 0; axis < rank; axis++) {
+    const length = load<i32>(dims + (<usize>axis << 2));
+    const step = load<i32>(strides + (<usize>axis << 2));
+    if (length == 0) return -1;
+    if (length == 1) continue;
+    if (left > 0 && load<i32>(stepAt(left - 1)) == length * step) {
+      store<i32>(lengthAt(left - 1), load<i32>(lengthAt(left - 1)) * length);
+      store<i32>(stepAt(left - 1), step);
     } else {
-      store<i32>(dimAt(left), dim);
-      store<i32>(strideAt(left), stride);
-      store<i32>(counterAt(left), 0);
+      store<i32>(lengthAt(left), length);
+      store<i32>(stepAt(left), step);
       left++;
     }
   }
-  return <i32>left;
+  let packed = 1;
+  for (let axis = left - 1; axis >= 0; axis--) {
+    store<i32>(packedStepAt(axis), packed);
+    store<i32>(counterAt(axis), 0);
+    packed *= load<i32>(lengthAt(axis));
+  }
+  return left;
 }
+
+/** Exchanges the last axis for the next long one, or else the longest; the contiguous side is then strided as well. */
+function chooseInnermost(axes: i32): void {
+  let chosen = axes - 1;
+  for (let axis = axes - 2; axis >= 0 && load<i32>(lengthAt(chosen)) < LONG; axis--) {
+    if (load<i32>(lengthAt(axis)) > load<i32>(lengthAt(chosen))) chosen = axis;
+  }
+  const kept = v128.load(lengthAt(chosen));
+  v128.store(lengthAt(chosen), v128.load(lengthAt(axes - 1)));
+  v128.store(lengthAt(axes - 1), kept);
+}
+
+/** By how many bytes the contiguous side moves in the last step; the other result of advance(). */
+let packedMove: usize = 0;
 
 /** Moves to the next index of the first `axes` axes and returns by how many bytes the strided side moves. */
 // @ts-ignore: decorator
 @inline
-function advance(axes: usize): usize {
-  let move: usize = 0;
-  for (let axis = axes; axis > 0; axis--) {
-    const dim = load<i32>(dimAt(axis - 1));
-    const stride = load<i32>(strideAt(axis - 1));
-    const count = load<i32>(counterAt(axis - 1)) + 1;
-    if (count < dim) {
-      store<i32>(counterAt(axis - 1), count);
-      return move + (stride << 3);
+function advance(axes: i32): usize {
+  let move: i32 = 0;
+  let packed: i32 = 0;
+  for (let axis = axes - 1; axis >= 0; axis--) {
+    const length = load<i32>(lengthAt(axis));
+    const step = load<i32>(stepAt(axis));
+    const packedStep = load<i32>(packedStepAt(axis));
+    const count = load<i32>(counterAt(axis)) + 1;
+    if (count < length) {
+      store<i32>(counterAt(axis), count);
+      move += step;
+      packed += packedStep;
+      break;
     }
-    store<i32>(counterAt(axis - 1), 0);
-    move -= ((dim - 1) * stride) << 3;
+    store<i32>(counterAt(axis), 0);
+    move -= count * step - step;
+    packed -= count * packedStep - packedStep;
   }
-  return move;
+  packedMove = <usize>packed << 3;
+  return <usize>move << 3;
 }
 
 /** The number of indices of the first `axes` axes. */
 // @ts-ignore: decorator
 @inline
-function countOf(axes: usize): usize {
-  let count: usize = 1;
-  for (let axis: usize = 0; axis < axes; axis++) count *= load<i32>(dimAt(axis));
+function countOf(axes: i32): i32 {
+  let count = 1;
+  for (let axis = 0; axis < axes; axis++) count *= load<i32>(lengthAt(axis));
   return count;
 }
 
-export function gatherStrided(dst: usize, src: usize, rank: usize, dims: usize, strides: usize): void {
+export function gatherStrided(dst: usize, src: usize, rank: i32, dims: usize, strides: usize): void {
   const left = simplify(rank, dims, strides);
   if (left < 0) return;
   if (left == 0) {
     store<u64>(dst, load<u64>(src));
     return;
   }
-  const axes = <usize>left - 1;
-  const inner = <usize>load<i32>(dimAt(axes));
-  const step = load<i32>(strideAt(axes));
-  if (axes > 0 && step > 1 && load<i32>(strideAt(axes - 1)) == 1) {
-    // The two innermost axes are a transposed matrix.
-    const rows = <usize>load<i32>(dimAt(axes - 1));
-    for (let times = countOf(axes - 1); times > 0; times--) {
-      transposeBlocked(dst, inner, src, step, inner, rows);
-      dst += (rows * inner) << 3;
-      src += advance(axes - 1);
-    }
+  const axes = left - 1;
+  if (axes > 0 && load<i32>(stepAt(axes)) > 1 && load<i32>(stepAt(axes - 1)) == 1) {
+    transposes(dst, src, axes - 1);
     return;
   }
+  chooseInnermost(left);
+  const inner = <usize>load<i32>(lengthAt(axes));
+  const step = <usize>load<i32>(stepAt(axes)) << 3;
+  const packedStep = <usize>load<i32>(packedStepAt(axes)) << 3;
   for (let times = countOf(axes); times > 0; times--) {
-    if (step == 1) {
-      if (inner < 16) for (let i: usize = 0; i < inner; i++) store<u64>(dst + (i << 3), load<u64>(src + (i << 3)));
-      else memory.copy(dst, src, inner << 3);
-    } else if (step == 0) {
+    if (packedStep == 8 && step == 8) {
+      memory.copy(dst, src, inner << 3);
+    } else if (packedStep == 8 && step == 0) {
       const value = v128.load64_splat(src);
       let i: usize = 0;
       for (; i + 2 <= inner; i += 2) v128.store(dst + (i << 3), value);
       if (i < inner) v128.store64_lane(dst + (i << 3), value, 0);
     } else {
       let from = src;
+      let to = dst;
       for (let i: usize = 0; i < inner; i++) {
-        store<u64>(dst + (i << 3), load<u64>(from));
-        from += step << 3;
+        store<u64>(to, load<u64>(from));
+        from += step;
+        to += packedStep;
       }
     }
-    dst += inner << 3;
     src += advance(axes);
+    dst += packedMove;
   }
 }
 
-export function scatterAddStrided(dst: usize, src: usize, rank: usize, dims: usize, strides: usize): void {
+/** The case where the two axes after the first `axes` ones are a transposed matrix. */
+function transposes(dst: usize, src: usize, axes: i32): void {
+  const rows = <usize>load<i32>(lengthAt(axes));
+  const cols = <usize>load<i32>(lengthAt(axes + 1));
+  const step = <usize>load<i32>(stepAt(axes + 1));
+  for (let times = countOf(axes); times > 0; times--) {
+    transposeBlocked(dst, cols, src, step, cols, rows);
+    src += advance(axes);
+    dst += packedMove;
+  }
+}
+
+export function scatterAddStrided(dst: usize, src: usize, rank: i32, dims: usize, strides: usize): void {
   const left = simplify(rank, dims, strides);
   if (left < 0) return;
   if (left == 0) {
     store<u64>(dst, load<u64>(dst) + load<u64>(src));
     return;
   }
-  const axes = <usize>left - 1;
-  const inner = <usize>load<i32>(dimAt(axes));
-  const step = load<i32>(strideAt(axes));
+  const axes = left - 1;
+  chooseInnermost(left);
+  const inner = <usize>load<i32>(lengthAt(axes));
+  const step = <usize>load<i32>(stepAt(axes)) << 3;
+  const packedStep = <usize>load<i32>(packedStepAt(axes)) << 3;
   for (let times = countOf(axes); times > 0; times--) {
-    if (step == 1) {
+    if (packedStep == 8 && step == 8) {
       add(dst, dst, src, inner);
-    } else if (step == 0) {
+    } else if (packedStep == 8 && step == 0) {
       store<u64>(dst, load<u64>(dst) + sumWords(src, inner));
     } else {
+      let from = src;
       let to = dst;
       for (let i: usize = 0; i < inner; i++) {
-        store<u64>(to, load<u64>(to) + load<u64>(src + (i << 3)));
-        to += step << 3;
+        store<u64>(to, load<u64>(to) + load<u64>(from));
+        from += packedStep;
+        to += step;
       }
     }
-    src += inner << 3;
     dst += advance(axes);
+    src += packedMove;
   }
 }
