@@ -36,6 +36,8 @@ interface Slot {
   readonly haves: Map<number, MessageOf<"have">>;
   settle?: { resolve(outcome: Outcome): void; reject(error: Error): void };
   timer?: NodeJS.Timeout;
+  /** It has become a run; from now on only the run ends it. */
+  taken: boolean;
 }
 
 export interface RequestsOptions {
@@ -136,8 +138,10 @@ export class Requests {
   /** The request became a run and no longer times out. Undefined: this party does not have it. */
   take(id: string): Request | undefined {
     const slot = this.#slots.get(id);
-    clearTimeout(slot?.timer);
-    return slot?.request;
+    if (!slot) return undefined;
+    slot.taken = true;
+    clearTimeout(slot.timer);
+    return slot.request;
   }
 
   /** Whether every party has said that it has this request. */
@@ -184,7 +188,7 @@ export class Requests {
   #slot(id: string): Slot {
     const known = this.#slots.get(id);
     if (known) return known;
-    const slot: Slot = { id, haves: new Map() };
+    const slot: Slot = { id, haves: new Map(), taken: false };
     this.#slots.set(id, slot);
     const { timeoutMs } = this.#core;
     // Party 0 decides; the others wait longer for its word.
@@ -204,7 +208,7 @@ export class Requests {
   }
 
   #look(slot: Slot): void {
-    if (this.#leads) {
+    if (this.#leads && !slot.taken) {
       for (const [peer, { refused }] of slot.haves)
         if (refused) return this.#drop(slot.id, errorFromWire(named(refused, this.#core.names[peer]!), "run"));
       if (!this.complete(slot.id) || this.#backlog.includes(slot.id)) return;
@@ -215,6 +219,7 @@ export class Requests {
 
   /** Party 0: tells everybody that this will be no run. */
   #drop(id: string, error: Error): void {
+    if (this.#slots.get(id)?.taken) return;
     const fault = named(errorToWire(error, "run"), "");
     for (let peer = 1; peer < this.#core.names.length; peer++)
       this.#options.send(peer, { type: "drop", request: id, fault });
@@ -222,6 +227,7 @@ export class Requests {
   }
 
   #forget(id: string, error: Error): void {
+    if (this.#slots.get(id)?.taken) return;
     this.#dropped.set(id, error);
     if (this.#dropped.size > REMEMBERED) this.#dropped.delete(this.#dropped.keys().next().value!);
     this.finish(id, error);

@@ -97,7 +97,7 @@ function putTile(c: usize, row: usize, m: usize, n: usize, first: i32): void {
   }
 }
 
-/** Packs blocks of B and of A in turn: Goto, van de Geijn, "Anatomy of high-performance matrix multiplication", 2008. */
+/** Packs blocks of B and of A in turn: Goto, van de Geijn, "Anatomy of High-Performance Matrix Multiplication". */
 function winograd(c: usize, a: usize, b: usize, m: usize, k: usize, n: usize, accumulate: i32): void {
   const row = n << 3;
   for (let jc: usize = 0; jc < n; jc += NC) {

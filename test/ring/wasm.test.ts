@@ -1,0 +1,18 @@
+/** The embedded module: its hash, that it needs nothing from outside, and that both twins offer the same kernels. */
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+import { wasmBase64 } from "../../src/ring/kernels/wasm-bytes.gen.js";
+import { createJsKernels, createKernels, kernelHash } from "../../src/ring/index.js";
+
+test("kernelHash is the SHA-256 of the module", () => {
+  assert.equal(kernelHash, createHash("sha256").update(Buffer.from(wasmBase64, "base64")).digest("hex"));
+});
+
+test("both twins offer every kernel, over memories of their own", () => {
+  const [fast, other, slow] = [createKernels(), createKernels(), createJsKernels()];
+  for (const [name, value] of Object.entries(slow)) assert.equal(typeof fast[name as keyof typeof fast], typeof value);
+  assert.notEqual(fast.memory, other.memory);
+  assert.equal(fast.heapBase % 64, 0);
+  assert.ok(fast.heapBase < fast.memory.buffer.byteLength);
+});
