@@ -2,15 +2,34 @@
  * A driver's session with the parties: sends plans and the driver's own shared inputs, adds up what is revealed to it.
  * Holds no share of anybody else's data, and computes nothing on secrets.
  */
-import { type Dataset as DatasetHandle, Dataset, type DatasetMeta } from "../data/index.js";
-import { GrantMissingError, InputError, NameError, SessionEndedError } from "../errors.js";
+import { Dataset, type DatasetMeta } from "../data/index.js";
+import {
+  FrameError,
+  GrantMissingError,
+  InputError,
+  NameError,
+  PolicyError,
+  SessionEndedError,
+  ShapeError,
+} from "../errors.js";
 import type { PlanEnv } from "../ops/index.js";
-import { planCost, planInputs, type PlanCost, type Plan } from "../plan/index.js";
+import { type Plan, type PlanCost, planCost, planInputs } from "../plan/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 import { secureRandom } from "../random/index.js";
 import { decode } from "../ring/index.js";
-import { type Closing, Graph, type GraphHost, Plaintext, readValues, Tensor, type Values, type Variable } from "../tensor/index.js";
-import type { PartyCaller } from "./caller.js";
+import {
+  type Closing,
+  Graph,
+  type GraphHost,
+  Plaintext,
+  readValues,
+  Tensor,
+  type Values,
+  type Variable,
+} from "../tensor/index.js";
+import { type CallResult, callAll, type PartyCaller } from "./caller.js";
+import { commonDatasets, commonVariables } from "./listings.js";
+import { type RunReport, readAnswers } from "./run-answer.js";
 
 export interface SessionOptions {
   readonly definition: ProtocolDefinition;
@@ -21,40 +40,52 @@ export interface SessionOptions {
   readonly fraction?: number;
   /** How long a run waits for an owner's grant before it fails. Default 0. */
   readonly waitForGrantsMs?: number;
-  /** Called once for each plan that waits for a grant. */
+  /** Called once for each run that waits for a grant. */
   readonly onWaiting?: (message: string, plan: Plan) => void;
+  /** Called when a run is done, in the order of the runs. */
+  readonly onRun?: (report: RunReport) => void;
+  /** How long a party may take for one answer. Default ten minutes; lost connections are noticed at once. */
   readonly timeoutMs?: number;
+  /** Does what a plan needs before it is sent; local() grants here. */
+  readonly prepare?: (plan: Plan) => Promise<void>;
   readonly close?: () => Promise<void>;
 }
 
-/** What a run cost, as the parties report it. */
-export interface RunReport {
-  readonly run: number;
-  readonly rounds: number;
-  /** Payload bytes sent, by party. */
-  readonly bytes: readonly number[];
-  readonly seconds: number;
-}
-
 const mostInFlight = 4;
+const defaultTimeoutMs = 600_000;
+const grantPollMs = 200;
 
 export class Session implements GraphHost {
   readonly env: PlanEnv;
   readonly recipient: string;
   readonly graph: Graph;
-  /** The newest run's cost. */
+  /** What the newest run cost. */
   lastRun: RunReport | undefined;
   readonly #known = new Set<string>();
+  /** Plans that have run: their grants are there, so that others may be sent right behind them. */
+  readonly #proven = new Set<string>();
   readonly #inFlight = new Set<Promise<void>>();
   #datasets = new Map<string, DatasetMeta>();
   #order: Promise<void> = Promise.resolve();
+  #sequence = 0;
+  #newestDone = 0;
   #error: unknown;
   #closed = false;
 
   constructor(readonly options: SessionOptions) {
-    this.env = { fraction: options.fraction ?? 20 };
+    const { fraction = 20 } = options;
+    if (!Number.isInteger(fraction) || fraction < 1 || fraction > 24)
+      throw new InputError(
+        `session: expected 1 to 24 fraction bits, got ${fraction}; try 20 for training or 16 for inference`,
+      );
+    this.env = { fraction };
     this.recipient = options.name;
     this.graph = new Graph(this);
+  }
+
+  /** Names of the parties. */
+  get parties(): string[] {
+    return this.options.parties.map((party) => party.name);
   }
 
   /** Values of your own as a secret tensor: shared on this machine, before anything leaves it. */
@@ -64,7 +95,7 @@ export class Session implements GraphHost {
   }
 
   /** A dataset that its owner has shared with these parties. */
-  dataset(name: string): DatasetHandle {
+  dataset(name: string): Dataset {
     const meta = this.#datasets.get(name);
     if (!meta)
       throw new NameError(
@@ -75,11 +106,30 @@ export class Session implements GraphHost {
   datasets(): DatasetMeta[] {
     return [...this.#datasets.values()];
   }
-  /** Asks the parties again which datasets they hold. */
+  /** Asks the parties again which datasets they hold. Only what all of them hold, alike, counts. */
   async refresh(): Promise<void> {
-    const { result } = await this.options.parties[0]!.call("dataset.list", {});
-    const { datasets } = result as { datasets: DatasetMeta[] };
-    this.#datasets = new Map(datasets.map((meta) => [meta.name, meta]));
+    const metas = commonDatasets(this.options.parties, await this.#all("dataset.list", () => ({ params: {} })));
+    this.#datasets = new Map(metas.map((meta) => [meta.name, meta]));
+  }
+
+  /**
+   * Goes on with a model that the parties hold from an earlier session instead of initialising it again. Returns how
+   * many of the variables they hold; the others start afresh.
+   */
+  async resume(variables: readonly Variable[]): Promise<number> {
+    const held = commonVariables(this.options.parties, await this.#all("variable.list", () => ({ params: {} })));
+    let found = 0;
+    for (const variable of variables) {
+      const known = held.get(variable.name);
+      if (!known) continue;
+      if (known.shape.join() !== variable.shape.join())
+        throw new ShapeError(
+          `resume: expected ${variable.name} of shape [${variable.shape}], got [${known.shape}] at the parties; try nn.named()`,
+        );
+      variable.stored = true;
+      found++;
+    }
+    return found;
   }
 
   /** What a plan would cost with this session's protocol. */
@@ -103,7 +153,8 @@ export class Session implements GraphHost {
   /** Makes the newest version of all variables durable at every party. */
   async save(): Promise<void> {
     await this.flush();
-    await this.#all("checkpoint", () => ({ params: {} }));
+    const request = hex(secureRandom(16));
+    await this.#all("checkpoint", () => ({ params: { request } }));
   }
 
   async close(): Promise<void> {
@@ -119,21 +170,33 @@ export class Session implements GraphHost {
     return this.close();
   }
 
-  /** GraphHost: runs a plan after all earlier ones; at most four are in flight. */
+  /**
+   * GraphHost: runs a plan after all earlier ones. Plans get their place in the order of the calls; the call returns
+   * when there is room for another one, at most four being in flight.
+   */
   async submit(closing: Closing): Promise<void> {
-    if (this.#closed) throw new SessionEndedError("session: expected an open session, got a closed one; try connect() again");
-    while (this.#inFlight.size >= mostInFlight) await Promise.race(this.#inFlight);
+    if (this.#closed)
+      throw new SessionEndedError("session: expected an open session, got a closed one; try connect() again");
     this.#throwPending();
-    const sent = this.#order.then(() => this.#put(closing.plan));
-    this.#order = sent.catch(() => undefined);
+    const number = ++this.#sequence;
+    const earlier = [...this.#inFlight];
+    const room = earlier.length < mostInFlight ? undefined : earlier[earlier.length - mostInFlight];
+    const first = closing.reveals.length > 0 && !this.#proven.has(closing.plan.digest);
+    const sent = this.#order.then(async () => {
+      await room;
+      await this.#put(closing.plan);
+    });
     const run = sent
-      .then(() => this.#run(closing))
+      .then(() => this.#run(closing, number, earlier))
       .catch((error: unknown) => {
         for (const reveal of closing.reveals) reveal.reject(error);
         if (closing.reveals.length === 0) this.#error ??= error;
       })
       .finally(() => this.#inFlight.delete(run));
+    // A plan that may have to wait for a grant holds up what comes after it, so that nothing overtakes it.
+    this.#order = first ? run : sent.catch(() => undefined);
     this.#inFlight.add(run);
+    await room;
   }
 
   #throwPending(): void {
@@ -143,51 +206,59 @@ export class Session implements GraphHost {
   }
 
   async #put(plan: Plan): Promise<void> {
+    await this.options.prepare?.(plan);
     if (this.#known.has(plan.digest)) return;
-    await this.#all("plan.put", () => ({ params: {}, body: plan.bytes }));
+    const answers = await this.#all("plan.put", () => ({ params: {}, body: plan.bytes }));
+    answers.forEach(({ result }, i) => {
+      const { digest } = (result ?? {}) as { digest?: unknown };
+      if (digest !== plan.digest)
+        throw new FrameError(`plan: expected its digest from ${this.parties[i]}, got another; try the same release`);
+    });
     this.#known.add(plan.digest);
   }
 
-  async #run(closing: Closing): Promise<void> {
+  async #run(closing: Closing, number: number, earlier: readonly Promise<void>[]): Promise<void> {
+    const { plan } = closing;
     const deadline = Date.now() + (this.options.waitForGrantsMs ?? 0);
     let told = false;
+    let sentAgain = false;
     for (;;) {
       try {
-        return await this.#attempt(closing);
+        await this.#attempt(closing);
+        this.#proven.add(plan.digest);
+        this.#newestDone = Math.max(this.#newestDone, number);
+        return;
       } catch (error) {
-        if (error instanceof GrantMissingError && Date.now() < deadline) {
-          if (!told) this.options.onWaiting?.(error.message, closing.plan);
+        if (isForgotten(error, plan) && !sentAgain) {
+          // The parties keep a limited number of plans, and none over a restart.
+          sentAgain = true;
+          this.#known.delete(plan.digest);
+          await this.#put(plan);
+        } else if (error instanceof GrantMissingError && Date.now() < deadline) {
+          await Promise.all(earlier);
+          if (this.#newestDone > number) throw error;
+          if (!told) this.options.onWaiting?.(error.message, plan);
           told = true;
-          await new Promise((resolve) => setTimeout(resolve, 250));
+          await new Promise((resolve) => setTimeout(resolve, grantPollMs));
         } else throw error;
       }
     }
   }
 
   async #attempt({ plan, scalars, feeds, reveals }: Closing): Promise<void> {
+    const { definition, parties } = this.options;
     const request = hex(secureRandom(16));
     const bodies = this.#share(plan, feeds);
     const answers = await this.#all("run", (party) => ({
       params: { request, digest: plan.digest, scalars },
       body: bodies[party]!,
     }));
-    const reports = answers.map(({ result }) => result as RunAnswer);
-    this.lastRun = {
-      run: reports[0]!.run,
-      rounds: reports[0]!.stats?.rounds ?? 0,
-      bytes: reports.map((report) => report.stats?.bytes ?? 0),
-      seconds: Math.max(...reports.map((report) => report.stats?.seconds ?? 0)),
-    };
-    let at = 0;
-    for (const { label, bytes } of reports[0]!.reveals) {
-      const parts = answers.map(({ body }) => body.subarray(at, at + bytes));
-      at += bytes;
-      const pending = reveals.find((reveal) => reveal.label === label);
-      if (!pending || parts.some((part) => part.length !== bytes))
-        throw new InputError(`run: expected parts of ${bytes} bytes for every reveal, got others; the parties disagree`);
-      const words = this.options.definition.sharing.combine(parts).slice();
-      pending.resolve(new BigInt64Array(words.buffer));
-    }
+    const { report, words } = readAnswers(parties, answers, reveals, definition.sharing);
+    this.lastRun = report;
+    this.options.onRun?.(report);
+    reveals.forEach((reveal, i) => {
+      reveal.resolve(words[i]!);
+    });
   }
 
   /** The driver's inputs, shared: for each slot of the plan, each party's seeds and, if it keeps one, the correction. */
@@ -196,7 +267,7 @@ export class Session implements GraphHost {
     const chunks: Uint8Array[][] = Array.from({ length: parties }, () => []);
     for (const { slot, words } of planInputs(plan)) {
       const feed = feeds.find((candidate) => candidate.slot === slot);
-      if (!feed || feed.words.length !== words)
+      if (feed?.words.length !== words)
         throw new InputError(`input ${slot}: expected ${words} words, got ${feed?.words.length ?? "none"}`);
       const seeds = sharing.freshSeeds();
       const bytes = new Uint8Array(feed.words.buffer, feed.words.byteOffset, feed.words.byteLength);
@@ -206,44 +277,19 @@ export class Session implements GraphHost {
         if (sharing.keepsCorrection[party]) list.push(correction);
       });
     }
-    return chunks.map(join);
+    return chunks.map((list) => Buffer.concat(list));
   }
 
-  #all(
-    method: string,
-    make: (party: number) => { params: unknown; body?: Uint8Array },
-  ): Promise<{ result: unknown; body: Uint8Array }[]> {
-    const { timeoutMs } = this.options;
-    return everyOne(
-      this.options.parties.map((party, i) => {
-        const { params, body } = make(i);
-        return party.call(method, params, body, timeoutMs === undefined ? {} : { timeoutMs });
-      }),
-    );
+  #all(method: string, make: (party: number) => { params: unknown; body?: Uint8Array }): Promise<CallResult[]> {
+    return callAll(this.options.parties, method, make, { timeoutMs: this.options.timeoutMs ?? defaultTimeoutMs });
   }
 }
 
-interface RunAnswer {
-  readonly run: number;
-  readonly reveals: readonly { readonly label: string; readonly bytes: number }[];
-  readonly stats?: { readonly rounds: number; readonly bytes: number; readonly seconds: number };
-}
-
-/** Waits for all, so that no answer is left unhandled, then throws the most telling error. */
-async function everyOne<T>(calls: readonly Promise<T>[]): Promise<T[]> {
-  const settled = await Promise.allSettled(calls);
-  const errors = settled.flatMap((result) => (result.status === "rejected" ? [result.reason as unknown] : []));
-  if (errors.length > 0) throw errors.find((error) => !(error instanceof SessionEndedError)) ?? errors[0];
-  return settled.map((result) => (result as PromiseFulfilledResult<T>).value);
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+function isForgotten(error: unknown, plan: Plan): boolean {
+  return (
+    error instanceof NameError &&
+    !(error instanceof PolicyError) &&
+    error.message.startsWith(`plan ${plan.digest.slice(0, 12)}`)
+  );
 }
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

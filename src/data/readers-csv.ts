@@ -26,6 +26,9 @@ export interface CsvData extends ArrayData {
 const QUOTE = 0x22;
 const LF = 0x0a;
 const CR = 0x0d;
+/** Limits of what becomes strings: numbers and categories are short, and a file of another kind is soon noticed. */
+const MOST_COLUMNS = 1_000_000;
+const LONGEST_CELL = 10_000;
 const NUMBER = /^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?$/;
 const POWERS = Float64Array.from({ length: 16 }, (_, i) => 10 ** i);
 const decoder = new TextDecoder("utf-8");
@@ -150,7 +153,8 @@ class Scanner {
     let more = true;
     while (more) {
       more = this.#cell(cells.length);
-      cells.push(this.#text());
+      cells.push(this.#text(cells.length));
+      if (cells.length > MOST_COLUMNS) throw this.#bad(MOST_COLUMNS, `at most ${MOST_COLUMNS} columns`, "more");
     }
     [this.#at, this.#row] = [at, row];
     return cells;
@@ -168,7 +172,7 @@ class Scanner {
 
   word(column: number, last: boolean, list: ReadonlyMap<string, number>): number {
     const more = this.#cell(column);
-    const value = list.get(this.#text().trim());
+    const value = list.get(this.#text(column).trim());
     if (value === undefined) throw this.#bad(column, `one of the ${list.size} categories`, "another word");
     this.#finish(column, last, more);
     return value;
@@ -202,7 +206,7 @@ class Scanner {
       return negative ? -magnitude : magnitude;
     }
     const more = this.#cell(column);
-    const text = this.#text().trim();
+    const text = this.#text(column).trim();
     if (text === "") throw this.#bad(column, "a number", "an empty cell");
     const value = NUMBER.test(text) ? Number(text) : Number.NaN;
     if (!Number.isFinite(value)) throw this.#bad(column, "a finite number", "something else");
@@ -239,7 +243,9 @@ class Scanner {
     return more;
   }
 
-  #text(): string {
+  #text(column: number): string {
+    if (this.#to - this.#from > LONGEST_CELL)
+      throw this.#bad(column, `a cell of at most ${LONGEST_CELL} bytes`, "a longer one");
     const text = decoder.decode(this.#bytes.subarray(this.#from, this.#to));
     return this.#escaped ? text.replaceAll('""', '"') : text;
   }

@@ -2,7 +2,7 @@
  * What is public about a shared dataset, its validation, and the digest of an upload. Not the sharing itself, and not
  * where a party keeps it. Parties and owners both work with this file, so that they cannot disagree.
  */
-import { createHash, type Hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { InputError } from "../errors.js";
 
@@ -78,25 +78,34 @@ export function metaDigest(meta: DatasetMeta): string {
   return createHash("sha256").update("secretgrad dataset meta\n").update(canonical(meta, false)).digest("hex");
 }
 
-/** SHA-256 of everything that one party gets: meta, seeds, and the SHA-256 of the correction. */
+/** SHA-256 in hex of everything that one party gets: meta, seeds, and the SHA-256 of the correction (of nothing, if none). */
+export function uploadDigest(meta: DatasetMeta, seeds: readonly Uint8Array[], correctionHash: Uint8Array): string {
+  const hash = createHash("sha256").update("secretgrad dataset upload\n");
+  hash.update(`${canonical(meta, meta.keepsCorrection)}\n${seeds.length}\n`);
+  for (const seed of seeds) hash.update(seed);
+  return hash.update(correctionHash).digest("hex");
+}
+
+/** The same while the correction arrives piece by piece. */
 export class UploadDigest {
-  readonly #head: Hash;
-  readonly #correction = createHash("sha256");
+  readonly #meta: DatasetMeta;
+  readonly #seeds: readonly Uint8Array[];
+  readonly #hash = createHash("sha256");
 
   constructor(meta: DatasetMeta, seeds: readonly Uint8Array[]) {
-    this.#head = createHash("sha256").update("secretgrad dataset upload\n");
-    this.#head.update(`${canonical(meta, meta.keepsCorrection)}\n${seeds.length}\n`);
-    for (const seed of seeds) this.#head.update(seed);
+    this.#meta = meta;
+    // The caller may reuse its buffers. Not slice(): Buffer's shares memory.
+    this.#seeds = seeds.map((seed) => new Uint8Array(seed));
   }
 
   /** The next bytes of the correction. */
   update(correction: Uint8Array): void {
-    this.#correction.update(correction);
+    this.#hash.update(correction);
   }
 
   /** Ends it: the digest of everything, in hex, and that of the correction, which parties can compare. */
   end(): { readonly hex: string; readonly correction: Uint8Array } {
-    const correction = this.#correction.digest();
-    return { hex: this.#head.update(correction).digest("hex"), correction };
+    const correction = this.#hash.digest();
+    return { hex: uploadDigest(this.#meta, this.#seeds, correction), correction };
   }
 }

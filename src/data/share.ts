@@ -6,11 +6,12 @@
  * commit (prepare) everywhere, then publish.
  */
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { InputError, ScaleError, SecretgradError } from "../errors.js";
 import type { ProtocolDefinition, Seeds } from "../protocol/protocol.js";
 import { secureRandom } from "../random/index.js";
 import { encode } from "../ring/index.js";
-import { type DatasetMeta, parseDatasetMeta, UploadDigest } from "./share-meta.js";
+import { type DatasetMeta, parseDatasetMeta, uploadDigest } from "./share-meta.js";
 import { type RowSource, rowSize } from "./transforms.js";
 
 /** One method per call to a party; `party` is its index. Rejects with what the party answered. */
@@ -54,20 +55,20 @@ export async function shareDataset(source: RowSource, options: ShareOptions, upl
   const meta = describe(source, options);
   const metas = sharing.keepsCorrection.map((keepsCorrection) => ({ ...meta, keepsCorrection }));
   const seeds = sharing.freshSeeds();
-  const digests = metas.map((each, party) => new UploadDigest(each, seeds.byParty[party]!));
+  const hash = createHash("sha256");
   const keepers = metas.flatMap((each, party) => (each.keepsCorrection ? [party] : []));
 
   const begun: number[] = [];
+  // Double buffering: while one correction travels, the next is computed; then this waits for the travelling one.
+  let travelling: Promise<unknown> = Promise.resolve();
   try {
     options.signal?.throwIfAborted();
     await atAll(metas, async (each, party) => {
       await upload.begin(party, each, seeds.byParty[party]!);
       begun.push(party);
     });
-    // Double buffering: while one correction travels, the next is computed; then this waits for the travelling one.
-    let travelling: Promise<unknown> = Promise.resolve();
     for await (const { words, offset, rows } of corrections(source, meta, options, seeds)) {
-      for (const party of keepers) digests[party]!.update(words);
+      hash.update(words);
       await travelling;
       options.signal?.throwIfAborted();
       options.onProgress?.({ rows, of: meta.rows });
@@ -77,8 +78,13 @@ export async function shareDataset(source: RowSource, options: ShareOptions, upl
     }
     await travelling;
     options.signal?.throwIfAborted();
-    await atAll(digests, (digest, party) => upload.commit(party, meta.name, digest.end().hex));
+    const [kept, none] = [hash.digest(), createHash("sha256").digest()];
+    await atAll(metas, (each, party) =>
+      upload.commit(party, meta.name, uploadDigest(each, seeds.byParty[party]!, each.keepsCorrection ? kept : none)),
+    );
   } catch (error) {
+    // No append may arrive after the abort.
+    await travelling.catch(() => {});
     // Best effort: a party that cannot be reached drops what it has by itself.
     await Promise.allSettled(begun.map((party) => upload.abort(party, meta.name)));
     throw error;
@@ -125,20 +131,23 @@ async function* corrections(
   const perChunk = Math.max(1, Math.floor(chunkBytes(options) / (size * WORD)));
   const numbers = new Float64Array(Math.min(perChunk, meta.rows) * size);
   const words = new BigInt64Array(numbers.length);
-  for (let row = 0; row < meta.rows; row += perChunk) {
-    const count = Math.min(perChunk, meta.rows - row);
-    const part = numbers.subarray(0, count * size);
-    // A source that fills less than it was asked for must not share the previous chunk twice.
-    part.fill(Number.NaN);
-    await source.read(row, count, part);
-    checkNumbers(part, meta, row, size);
-    const encoded = encode(part, meta.scale, words.subarray(0, part.length));
-    const bytes = new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.byteLength);
-    const offset = row * size;
-    yield { words: options.definition.sharing.correction(seeds, offset, bytes), offset, rows: row };
+  try {
+    for (let row = 0; row < meta.rows; row += perChunk) {
+      const count = Math.min(perChunk, meta.rows - row);
+      const part = numbers.subarray(0, count * size);
+      // A source that fills less than it was asked for must not share the previous chunk twice.
+      part.fill(Number.NaN);
+      await source.read(row, count, part);
+      checkNumbers(part, meta, row, size);
+      const encoded = encode(part, meta.scale, words.subarray(0, part.length));
+      const bytes = new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.byteLength);
+      const offset = row * size;
+      yield { words: options.definition.sharing.correction(seeds, offset, bytes), offset, rows: row };
+    }
+  } finally {
+    numbers.fill(0);
+    words.fill(0n);
   }
-  numbers.fill(0);
-  words.fill(0n);
 }
 
 /** Refuses what the declared bound does not hold, NaN included: a shared NaN would be silent garbage for good. */

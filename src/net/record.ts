@@ -166,7 +166,8 @@ class ReplayMesh implements Mesh {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    queueMicrotask(() => {
+    // A turn of the event loop, as from a socket: what the party does in promises is done by then.
+    setImmediate(() => {
       this.#scheduled = false;
       try {
         this.#play();
@@ -176,7 +177,7 @@ class ReplayMesh implements Mesh {
     });
   }
 
-  /** Delivers entries in the recorded order, up to one that nobody awaits yet. */
+  /** Delivers entries in the recorded order, up to one that nobody awaits yet or that the party must react to. */
   #play(): void {
     while (!this.#error) {
       for (const [run, pending] of this.#pending)
@@ -194,8 +195,9 @@ class ReplayMesh implements Mesh {
       if (entry.kind === "control") {
         if (!this.#onControl) return;
         this.#next++;
+        this.#schedule();
         this.#onControl(entry.peer, entry.bytes);
-        continue;
+        return;
       }
       const pending = this.#pending.get(entry.run);
       const incoming = pending?.round === entry.round ? pending.awaited.get(entry.peer) : undefined;

@@ -1,9 +1,9 @@
 /** Calls over a connection (rpc.ts), serving end: looks up the method, limits what runs at once, hides internal errors. */
-import { BoundError, FrameError, NameError } from "../errors.js";
+import { BoundError, FrameError, NameError, SecretgradError } from "../errors.js";
 import { type Frame, FrameKind } from "./frame.js";
 import { BODY_LIMIT_BYTES, JSON_LIMIT_BYTES, type RpcLimits } from "./rpc.js";
 import { decodeCall, encodeCall, type Json } from "./rpc-codec.js";
-import type { Connection } from "./transport.js";
+import type { Connection, ConnectionHandlers } from "./transport.js";
 import { errorToWire } from "./wire-errors.js";
 
 export interface HandlerResult {
@@ -38,6 +38,9 @@ export function serve(connection: Connection, handlers: Handlers, options: Serve
   const waiting: Frame[] = [];
   let running = 0;
   let lastId = 0;
+  /** Payload bytes of the calls that run or wait; above the limit nothing more is read from the connection. */
+  let heldBytes = 0;
+  let paused = false;
   const answer = (id: number, head: unknown, body?: Uint8Array) =>
     connection.send({ kind: FrameKind.response, session: 0n, run: id, round: 0, parts: encodeCall(head, body) });
 
@@ -55,7 +58,7 @@ export function serve(connection: Connection, handlers: Handlers, options: Serve
       answer(run, { result }, back);
     } catch (error) {
       const wire = errorToWire(error, `call ${method}`);
-      if (wire.name === "SecretgradError") options.onError?.(error, method);
+      if (!(error instanceof SecretgradError)) options.onError?.(error, method);
       answer(run, { error: wire });
       // A caller that cannot speak the format is not listened to any more.
       if (error instanceof FrameError && method === "?") connection.close(error);
@@ -64,14 +67,20 @@ export function serve(connection: Connection, handlers: Handlers, options: Serve
   const next = () => {
     while (running < concurrency && waiting.length > 0) {
       running++;
-      void perform(waiting.shift()!).finally(() => {
+      const frame = waiting.shift()!;
+      void perform(frame).finally(() => {
         running--;
+        heldBytes -= frame.payload.length;
+        if (paused && heldBytes <= bodyLimit) {
+          paused = false;
+          connection.receive(receiver);
+        }
         next();
       });
     }
   };
 
-  connection.receive({
+  const receiver: ConnectionHandlers = {
     limitBytes: 4 + jsonLimit + bodyLimit,
     keep: true,
     header({ kind, run }) {
@@ -88,11 +97,17 @@ export function serve(connection: Connection, handlers: Handlers, options: Serve
         return;
       }
       waiting.push(frame);
+      heldBytes += frame.payload.length;
+      if (heldBytes > bodyLimit) {
+        paused = true;
+        connection.receive(undefined);
+      }
       next();
     },
     close(error) {
       waiting.length = 0;
       options.onClose?.(error);
     },
-  });
+  };
+  connection.receive(receiver);
 }

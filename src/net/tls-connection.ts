@@ -3,8 +3,8 @@ import type { TLSSocket } from "node:tls";
 import { BufferPool } from "./buffer-pool.js";
 import { FrameConnection, type Role } from "./transport.js";
 
-/** After closing, the other end has this long to take what was sent. */
-const LINGER_MS = 2000;
+/** After closing, the socket goes when nothing has moved for so long. */
+const LINGER_MS = 3000;
 /**
  * Larger frames are written in pieces, one after the other: OpenSSL's and the socket's buffers then stay in the cache
  * instead of being mapped anew (twice the throughput for 8 MiB frames).
@@ -36,6 +36,11 @@ export class TlsConnection extends FrameConnection {
   /** Bytes from the socket; the buffer may be used again afterwards. */
   received(chunk: Uint8Array): void {
     this.take(chunk);
+  }
+
+  debug(): unknown {
+    const s = this.#socket as any;
+    return { queue: this.#queue.map((b) => b.length), at: this.#at, sent: this.sentBytes, received: this.receivedBytes, wl: s.writableLength, need: s.writableNeedDrain, bw: s.bytesWritten, br: s.bytesRead, flowing: s.readableFlowing, reading: s._handle?.reading, wq: s._handle?.writeQueueSize, parentwq: s._handle?._parent?.writeQueueSize };
   }
 
   protected allocate(bytes: number): Uint8Array {
@@ -83,8 +88,6 @@ export class TlsConnection extends FrameConnection {
     socket.resume();
     this.#ending = true;
     if (this.#queue.length === 0) socket.end();
-    const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-    timer.unref();
-    socket.once("close", () => clearTimeout(timer));
+    socket.setTimeout(LINGER_MS, () => socket.destroy());
   }
 }

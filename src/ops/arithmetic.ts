@@ -4,11 +4,12 @@
  */
 import * as v from "valibot";
 import { PlanError, ScaleError } from "../errors.js";
+import { sum, mul as times } from "./build.js";
 import { mapLinear, publicOf, shareOf } from "./evaluate.js";
-import { mul as times } from "./build.js";
-import type { EvalContext, NodeTypes, Operator, Value, ValueType } from "./op.js";
+import { together } from "./flow.js";
+import type { EvalContext, NodeTypes, Operator, Ref, Value, ValueType } from "./op.js";
 import { noCost, scaleSchema } from "./source.js";
-import { capBound, elements, expectSameShape, mergeFlows } from "./type.js";
+import { capBound, elements, expectSameShape, refuseBits } from "./type.js";
 
 const nothing = v.strictObject({});
 
@@ -18,7 +19,7 @@ function inferSum(name: string, [a, b]: readonly ValueType[]): ValueType {
     throw new PlanError(`${name}: expected two shares, products or public values, got ${a!.kind} and ${b!.kind}`);
   if (a!.scale !== b!.scale) throw new ScaleError(`${name}: expected equal scales, got ${a!.scale} and ${b!.scale}; try rescale`);
   const proved = a!.proved && b!.proved;
-  return { ...a!, ...capBound(Math.max(a!.bound, b!.bound) + 1, proved), flows: mergeFlows(a!.flows, b!.flows) };
+  return { ...a!, ...capBound(Math.max(a!.bound, b!.bound) + 1, proved), ...together(a!.shape, a!, b!) };
 }
 
 export const add: Operator = {
@@ -49,7 +50,7 @@ export const neg: Operator = {
   attrs: nothing,
   arity: 1,
   infer([a]) {
-    if (a!.kind === "bits") throw new PlanError("neg: expected a number, got bits; try fromBits");
+    refuseBits("neg", a!);
     return a!;
   },
   gradient: (builder, _inputs, _attrs, _output, gradient) => [builder.node("neg", [gradient])],
@@ -81,20 +82,21 @@ export const mul: Operator = {
     const scalarLeft = a!.kind === "public" && a!.shape.length === 0;
     const scalarRight = b!.kind === "public" && b!.shape.length === 0;
     if (!scalarLeft && !scalarRight) expectSameShape("mul", a!, b!);
+    const shape = scalarLeft ? b!.shape : a!.shape;
     return {
       kind,
-      shape: scalarLeft ? b!.shape : a!.shape,
+      shape,
       scale: a!.scale + b!.scale,
       ...capBound(a!.bound + b!.bound, a!.proved && b!.proved),
-      flows: mergeFlows(a!.flows, b!.flows),
+      ...together(shape, a!, b!),
     };
   },
-  gradient(builder, [a, b], _attrs, _output, gradient) {
-    return [a, b].map((self, i) => {
-      if (self!.type.kind === "public") return undefined;
-      const other = (i === 0 ? b : a)!;
-      return times(builder, gradient, other);
-    });
+  gradient(builder, [a, b], _attrs, output, gradient, wanted) {
+    const along = (self: Ref, other: Ref) => {
+      const part = times(builder, gradient, other);
+      return self.type.shape.length === output.type.shape.length ? part : sum(builder, part);
+    };
+    return [wanted[0] ? along(a!, b!) : undefined, wanted[1] ? along(b!, a!) : undefined];
   },
   cost: noCost,
   evaluate(context, [a, b], _, types) {
@@ -132,7 +134,7 @@ export const rescale: Operator<v.InferOutput<typeof rescaleAttrs>> = {
   attrs: rescaleAttrs,
   arity: 1,
   infer([a], { bits }) {
-    if (a!.kind === "bits") throw new PlanError("rescale: expected a number, got bits; try fromBits");
+    refuseBits("rescale", a!);
     return { ...a!, scale: a!.scale + bits, ...capBound(a!.bound + bits, a!.proved) };
   },
   gradient: (_builder, _inputs, _attrs, _output, gradient) => [gradient],

@@ -2,29 +2,14 @@
  * Operators as people think of them, composed from the table: broadcasting, scale alignment, relu, maximum, mean. What
  * `tensor/` and gradient rules call; records nodes, computes nothing.
  */
-import { ScaleError, ShapeError } from "../errors.js";
-import { broadcastShapes, encodeScalar, type Shape, sameShape, size } from "../ring/index.js";
+import { PlanError, ScaleError, ShapeError } from "../errors.js";
+import { broadcastShapes, formatShape, normalizeAxis, type Shape, sameShape, size } from "../ring/index.js";
 import { factor, share } from "./factor.js";
+import { constant, exactScale, numberOf, scalarConstant, significantScale } from "./numbers.js";
 import type { Builder, Ref } from "./op.js";
-import { encodeWords } from "./source.js";
+import { maxBound } from "./type.js";
 
-export { factor, share };
-
-/** A public number or tensor, as integers at `scale` fraction bits. */
-export function constant(b: Builder, values: number | ArrayLike<number>, shape: Shape, scale: number): Ref {
-  const list = typeof values === "number" ? [values] : Array.from(values);
-  const words = BigInt64Array.from(list, (value) => encodeScalar(value, scale));
-  let bound = 1;
-  for (const word of words) while (word >= 1n << BigInt(bound) || -word >= 1n << BigInt(bound)) bound++;
-  return b.node("constant", [], { shape, scale, bound, words: encodeWords(words) });
-}
-
-/** The fewest fraction bits (at most `limit`) at which the number is exact, or `limit`. */
-export function exactScale(value: number, limit: number): number {
-  let scale = 0;
-  while (scale < limit && !Number.isInteger(value * 2 ** scale)) scale++;
-  return scale;
-}
+export { constant, exactScale, factor, share };
 
 function raise(b: Builder, x: Ref, scale: number): Ref {
   return x.type.scale === scale ? x : b.node("rescale", [x], { bits: scale - x.type.scale });
@@ -36,21 +21,28 @@ function numeric(b: Builder, x: Ref): Ref {
   return x.type.kind === "bits" ? b.node("fromBits", [x]) : x;
 }
 
-/** Brings two values to one kind, scale and shape, so that they can be added. A product pulls the other up to it. */
+/**
+ * Brings two values to one kind, scale and shape, so that they can be added. A product pulls the other up to it; a scale at
+ * which sums would have no room for 12 integer bits is truncated instead.
+ */
 export function align(b: Builder, x: Ref, y: Ref): [Ref, Ref] {
   let pair: [Ref, Ref] = [numeric(b, x), numeric(b, y)];
+  const common = () => Math.max(pair[0].type.scale, pair[1].type.scale);
+  if (pair[0].type.scale !== pair[1].type.scale && common() > maxBound - productIntegerBits)
+    pair = both(pair, (ref) => (ref.type.scale > maxBound - productIntegerBits ? share(b, ref) : ref));
   const kinds = pair.map((ref) => ref.type.kind);
   const target = kinds.includes("product") ? "product" : kinds.includes("share") ? "share" : "public";
-  const scale = Math.max(pair[0].type.scale, pair[1].type.scale);
-  if (scale > 61) throw new ScaleError(`add: expected a common scale of at most 61 bits, got ${scale}; try truncating`);
+  const scale = common();
   const shape = broadcastShapes(pair[0].type.shape, pair[1].type.shape);
-  pair = pair.map((ref) => {
-    let out = ref;
+  return both(pair, (ref) => {
+    let out = raise(b, ref, scale);
     if (out.type.kind === "public" && target !== "public") out = b.node("secret", [out]);
     if (out.type.kind === "share" && target === "product") out = b.node("lift", [out]);
-    return expand(b, raise(b, out, scale), shape);
-  }) as [Ref, Ref];
-  return pair;
+    return expand(b, out, shape);
+  });
+}
+function both(pair: readonly [Ref, Ref], change: (ref: Ref) => Ref): [Ref, Ref] {
+  return [change(pair[0]), change(pair[1])];
 }
 
 export function add(b: Builder, x: Ref, y: Ref): Ref {
@@ -65,31 +57,67 @@ export function neg(b: Builder, x: Ref): Ref {
 
 /** A product with a public scalar keeps the other's kind; otherwise both are brought to shares first. */
 export function mul(b: Builder, x: Ref, y: Ref): Ref {
+  const [p, q] = [numberOf(x), numberOf(y)];
+  if (p === 1) return numeric(b, y);
+  if (q === 1) return numeric(b, x);
+  if (p !== undefined && q !== undefined) return scalarConstant(b, p * q, significantBits);
   for (const [a, c] of [[x, y], [y, x]] as const)
-    if (a.type.kind === "public" && a.type.shape.length === 0 && c.type.kind !== "public")
-      return b.node("mul", [fitScale(b, numeric(b, c), a), a]);
-  const [p, q] = [factor(b, x), factor(b, y)];
-  const shape = broadcastShapes(p.type.shape, q.type.shape);
-  return b.node("mul", [expand(b, p, shape), expand(b, q, shape)]);
+    if (a.type.kind === "public" && a.type.shape.length === 0) return b.node("mul", [fit(b, numeric(b, c), a), a]);
+  const [f, g] = [factor(b, x), factor(b, y)];
+  const shape = broadcastShapes(f.type.shape, g.type.shape);
+  return b.node("mul", [expand(b, f, shape), expand(b, g, shape)]);
 }
-/** Truncates first when the product's scale would leave no room for integer bits. */
-function fitScale(b: Builder, x: Ref, scalar: Ref): Ref {
-  return x.type.scale + scalar.type.scale > 54 ? factor(b, x) : x;
+
+/** Significant bits of a public factor that is not exact: as many as float32 has. */
+const significantBits = 24;
+/**
+ * A product that meets a public factor before it is truncated is declared below 2^12, so that a run-time scalar of 10 bits
+ * finds room at f = 20 (40 + 12 + 10 = 62).
+ */
+const productIntegerBits = 12;
+
+/** Bits that a public factor may have before x must be truncated. */
+function roomFor({ type }: Ref): number {
+  const bound = type.kind === "product" ? Math.min(type.bound, type.scale + productIntegerBits) : type.bound;
+  return maxBound - bound;
+}
+/** Truncates x first where its product with `scalar` would leave no room. */
+function fit(b: Builder, x: Ref, scalar: Ref): Ref {
+  const { scale, bound } = scalar.type;
+  if (bound <= roomFor(x) && x.type.scale + scale <= 61) return x;
+  return x.type.scale > b.env.fraction ? share(b, x) : x;
 }
 
 export function square(b: Builder, x: Ref): Ref {
   return mul(b, x, x);
 }
 
-/** Division by a public number: a product with its reciprocal at the session's scale. */
+/** Division by a public number: a product with its reciprocal. */
 export function divPublic(b: Builder, x: Ref, divisor: number): Ref {
-  if (divisor === 0 || !Number.isFinite(divisor)) throw new ScaleError(`div: expected a finite divisor other than 0, got ${divisor}`);
+  if (divisor === 0 || !Number.isFinite(divisor))
+    throw new ScaleError(`div: expected a finite divisor other than 0, got ${divisor}; try another one`);
   return scaleBy(b, x, 1 / divisor);
 }
-/** x times a public number; a power of two costs no precision. */
+/**
+ * x times a public number, to 16 significant bits at least; a power of two is exact and costs no precision. On a product
+ * that has no room for them x is truncated first, which costs two more rounds but not the precision.
+ */
 export function scaleBy(b: Builder, x: Ref, value: number): Ref {
-  const scale = exactScale(value, b.env.fraction);
-  return mul(b, x, constant(b, value, [], scale));
+  if (!Number.isFinite(value)) throw new ScaleError(`mul: expected a finite number, got ${value}; try another one`);
+  const number = numberOf(x);
+  if (number !== undefined) return scalarConstant(b, number * value, significantBits);
+  let factored = numeric(b, x);
+  const wanted = (room: number) => Math.min(significantBits, room);
+  const exact = constantBits(value, significantBits);
+  if (roomFor(factored) < Math.min(exact, 16) || factored.type.scale + significantScale(value, 16) > 61)
+    if (factored.type.scale > b.env.fraction) factored = share(b, factored);
+  const scalar = scalarConstant(b, value, Math.max(1, wanted(roomFor(factored))), 61 - factored.type.scale);
+  return mul(b, factored, scalar);
+}
+/** Bits of the word that the number becomes: fewer than `bits` if it is exact with fewer. */
+function constantBits(value: number, bits: number): number {
+  const word = Math.abs(value) * 2 ** significantScale(value, bits);
+  return Math.ceil(Math.log2(word + 1));
 }
 
 export function matmul(b: Builder, x: Ref, y: Ref): Ref {
@@ -98,21 +126,25 @@ export function matmul(b: Builder, x: Ref, y: Ref): Ref {
 
 export function sum(b: Builder, x: Ref, axes?: readonly number[], keepDims = false): Ref {
   const value = numeric(b, x);
-  const rank = value.type.shape.length;
-  const over = [...new Set(axes ?? value.type.shape.map((_, i) => i))].map((axis) => normal(axis, rank)).sort((p, q) => p - q);
+  const { shape } = value.type;
+  const over = distinctAxes(shape, axes, "sum");
   if (over.length === 0) return value;
   const summed = b.node("sum", [value], { axes: over });
-  if (!keepDims) return summed;
-  return b.node("reshape", [summed], { shape: value.type.shape.map((d, i) => (over.includes(i) ? 1 : d)) });
+  return keepDims ? reshape(b, summed, shape.map((d, i) => (over.includes(i) ? 1 : d))) : summed;
 }
 export function mean(b: Builder, x: Ref, axes?: readonly number[], keepDims = false): Ref {
   const total = sum(b, x, axes, keepDims);
-  return divPublic(b, total, Math.max(1, size(x.type.shape) / Math.max(1, size(total.type.shape))));
+  const terms = size(distinctAxes(x.type.shape, axes, "mean").map((axis) => x.type.shape[axis]!));
+  if (terms === 0)
+    throw new ShapeError(
+      `mean: expected at least one element, got shape ${formatShape(x.type.shape)}; try sum, which is 0`,
+    );
+  return divPublic(b, total, terms);
 }
-function normal(axis: number, rank: number): number {
-  const at = axis < 0 ? axis + rank : axis;
-  if (!Number.isInteger(at) || at < 0 || at >= rank) throw new ShapeError(`axis: expected -${rank} to ${rank - 1}, got ${axis}`);
-  return at;
+/** Ascending; all of them if none are given. */
+function distinctAxes(shape: Shape, axes: readonly number[] | undefined, where: string): number[] {
+  const list = axes?.map((axis) => normalizeAxis(axis, shape.length, where)) ?? shape.map((_, i) => i);
+  return [...new Set(list)].sort((p, q) => p - q);
 }
 
 export function reshape(b: Builder, x: Ref, shape: Shape): Ref {
@@ -120,17 +152,17 @@ export function reshape(b: Builder, x: Ref, shape: Shape): Ref {
 }
 export function transpose(b: Builder, x: Ref, axes?: readonly number[]): Ref {
   const order = axes ?? x.type.shape.map((_, i) => x.type.shape.length - 1 - i);
-  return b.node("transpose", [numeric(b, x)], { axes: order.map((axis) => normal(axis, x.type.shape.length)) });
+  return b.node("transpose", [numeric(b, x)], { axes: order.map((axis) => normalizeAxis(axis, x.type.shape.length, "transpose")) });
 }
 export function slice(b: Builder, x: Ref, axis: number, start: number, end: number): Ref {
-  return b.node("slice", [numeric(b, x)], { axis: normal(axis, x.type.shape.length), start, end });
+  return b.node("slice", [numeric(b, x)], { axis: normalizeAxis(axis, x.type.shape.length, "slice"), start, end });
 }
 export function concat(b: Builder, parts: readonly Ref[], axis: number): Ref {
   const first = parts[0];
   if (!first) throw new ShapeError("concat: expected at least one value, got none");
   const shares = parts.map((part) => share(b, part));
   const scale = Math.max(...shares.map((part) => part.type.scale));
-  return b.node("concat", shares.map((part) => raise(b, part, scale)), { axis: normal(axis, first.type.shape.length) });
+  return b.node("concat", shares.map((part) => raise(b, part, scale)), { axis: normalizeAxis(axis, first.type.shape.length, "concat") });
 }
 
 /** x < 0 as bits. */
@@ -147,15 +179,15 @@ export function equal(b: Builder, x: Ref, y: Ref): Ref {
 export function not(b: Builder, x: Ref): Ref {
   return b.node("not", [x]);
 }
-/** x where the bit is set, else y. */
+/** x where the bit is set, else y. Bits that have to be broadcast cost a conversion and a product instead of a selection. */
 export function where(b: Builder, bit: Ref, x: Ref, y: Ref): Ref {
+  if (bit.type.kind !== "bits")
+    throw new PlanError(`where: expected bits to choose by, got a ${bit.type.kind}; try a comparison`);
   const [p, q] = align(b, share(b, x), share(b, y));
-  const shape = p.type.shape;
-  if (!sameShape(bit.type.shape, shape)) {
-    const asNumber = expand(b, b.node("fromBits", [bit]), shape);
-    return add(b, q, mul(b, asNumber, sub(b, p, q)));
-  }
-  return b.node("choose", [bit, p, q]);
+  const shape = broadcastShapes(bit.type.shape, p.type.shape);
+  const [yes, no] = [expand(b, p, shape), expand(b, q, shape)];
+  if (sameShape(bit.type.shape, shape)) return b.node("choose", [bit, yes, no]);
+  return add(b, no, mul(b, expand(b, numeric(b, bit), shape), sub(b, yes, no)));
 }
 
 /** max(x, 0): the sign bit, then one selection. The gradient reuses the bit. */
@@ -174,7 +206,7 @@ export function maximum(b: Builder, x: Ref, y: Ref): Ref {
 export function maxAndArgmax(b: Builder, x: Ref, axis = -1): { max: Ref; argmax: Ref } {
   const value = share(b, x);
   const rank = value.type.shape.length;
-  const at = normal(axis, rank);
+  const at = normalizeAxis(axis, rank, "max");
   const n = value.type.shape[at]!;
   if (n === 0) throw new ShapeError("max: expected at least one element, got an empty axis");
   const positions = constant(b, Array.from({ length: n }, (_, i) => i), value.type.shape.map((_, i) => (i === at ? n : 1)), 0);

@@ -5,9 +5,10 @@ import * as v from "valibot";
 import { PlanError, ScaleError } from "../errors.js";
 import { bitsOf, shareOf } from "./evaluate.js";
 import { share } from "./factor.js";
+import { together } from "./flow.js";
 import type { Operator, ValueType } from "./op.js";
 import { noCost } from "./source.js";
-import { comparisonWidth, elements, expectKind, expectSameShape, mergeFlows } from "./type.js";
+import { comparisonWidth, elements, expectKind, expectSameShape } from "./type.js";
 
 const nothing = v.strictObject({});
 const oneBit = (type: ValueType): ValueType => ({ ...type, kind: "bits", scale: 0, bound: 1, proved: true });
@@ -57,7 +58,7 @@ function inferLogic(name: string, [a, b]: readonly ValueType[]): ValueType {
   expectKind(name, a!, "bits");
   expectKind(name, b!, "bits");
   expectSameShape(name, a!, b!);
-  return { ...a!, flows: mergeFlows(a!.flows, b!.flows) };
+  return { ...a!, ...together(a!.shape, a!, b!) };
 }
 
 export const xor: Operator = {
@@ -100,7 +101,7 @@ export const select: Operator = {
     expectKind("select", bit!, "bits");
     if (x!.kind !== "share") throw new PlanError(`select: expected a share to choose, got a ${x!.kind}; try truncate or reshare`);
     expectSameShape("select", bit!, x!);
-    return { ...x!, flows: mergeFlows(bit!.flows, x!.flows) };
+    return { ...x!, ...together(x!.shape, bit!, x!) };
   },
   gradient: (builder, [bit], _attrs, _output, gradient) => [
     undefined,
@@ -124,7 +125,7 @@ export const choose: Operator = {
     expectSameShape("choose", x!, y!);
     if (x!.scale !== y!.scale) throw new ScaleError(`choose: expected equal scales, got ${x!.scale} and ${y!.scale}; try rescale`);
     const bound = Math.max(x!.bound, y!.bound);
-    return { ...x!, bound, proved: x!.proved && y!.proved, flows: mergeFlows(bit!.flows, x!.flows, y!.flows) };
+    return { ...x!, bound, proved: x!.proved && y!.proved, ...together(x!.shape, bit!, x!, y!) };
   },
   gradient(builder, [bit], _attrs, _output, gradient) {
     const whole = share(builder, gradient);

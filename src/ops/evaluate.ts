@@ -2,7 +2,7 @@
  * Helpers that evaluation rules share: linear maps over any kind of value, and public words. Not the rules themselves.
  */
 import { PlanError } from "../errors.js";
-import type { Linear, Share } from "../protocol/index.js";
+import type { Bits, Linear, Share } from "../protocol/index.js";
 import type { Block } from "../ring/index.js";
 import type { EvalContext, Value } from "./op.js";
 
@@ -29,7 +29,7 @@ export function shareOf(value: Value | undefined): Share {
   return value.share;
 }
 
-export function bitsOf(value: Value | undefined) {
+export function bitsOf(value: Value | undefined): Bits {
   if (value?.kind !== "bits") throw new PlanError(`evaluate: expected bits, got ${value?.kind ?? "nothing"}`);
   return value.bits;
 }
@@ -37,6 +37,12 @@ export function bitsOf(value: Value | undefined) {
 export function publicOf(value: Value | undefined): Block {
   if (value?.kind !== "public") throw new PlanError(`evaluate: expected public words, got ${value?.kind ?? "nothing"}`);
   return value.words;
+}
+
+/** Gives a value's memory back: for intermediate values of a rule, the engine frees results. */
+export function freeValue({ protocol, site }: EvalContext, value: Value): void {
+  if (value.kind === "public") site.scope.free(value.words);
+  else protocol.free(site.scope, value.kind === "share" ? value.share : value.kind === "bits" ? value.bits : value.product);
 }
 
 /** Puts small integers (shapes, strides, row numbers) into memory for a kernel, for the time of one call. */

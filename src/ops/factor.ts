@@ -17,6 +17,6 @@ export function factor(builder: Builder, ref: Ref): Ref {
 }
 
 /** A share at no more than the session's scale: what comparisons, selections, variables and reveals need. */
-export function share(b: Builder, x: Ref): Ref {
-  return x.type.kind === "public" ? b.node("secret", [x]) : factor(b, x);
+export function share(builder: Builder, ref: Ref): Ref {
+  return factor(builder, ref.type.kind === "public" ? builder.node("secret", [ref]) : ref);
 }

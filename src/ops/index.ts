@@ -2,7 +2,8 @@
 export type {
   Builder, EvalContext, EvalHost, Flow, Kind, NodeTypes, Operator, PlanEnv, Ref, RowRequest, StoredRows, Value, ValueType,
 } from "./op.js";
-export { type Release, releases } from "./sink.js";
-export { encodeWords, mantissaBits } from "./source.js";
+export { encodeWords, mantissaBits } from "./constant.js";
+export { isDataset } from "./flow.js";
+export { mostLoss, type Release, releases } from "./sink.js";
 export { operator, operators, type OpName, sinks } from "./table.js";
 export { comparisonWidth } from "./type.js";

@@ -5,11 +5,10 @@ import * as v from "valibot";
 import { PlanError, ShapeError } from "../errors.js";
 import { broadcastStrides, type Shape, sameShape, size, strides } from "../ring/index.js";
 import { mapLinear, withInts } from "./evaluate.js";
-import type { EvalContext, Flow, Operator, Value, ValueType } from "./op.js";
-import { dimension, noCost, shapeSchema } from "./source.js";
-import { elements, mergeFlows, moveAxes } from "./type.js";
-
-const axisSchema = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(5));
+import { cut, moved, reshapedAlike, reshapedAxis, together } from "./flow.js";
+import type { EvalContext, Operator, Value } from "./op.js";
+import { axisSchema, dimension, mostAxes, noCost, shapeSchema } from "./source.js";
+import { elements, refuseBits } from "./type.js";
 
 /** Gathers by strides, starting `offset` words into the source. */
 function gather(context: EvalContext, value: Value, dims: Shape, steps: readonly number[], offset = 0): Value {
@@ -21,10 +20,6 @@ function gather(context: EvalContext, value: Value, dims: Shape, steps: readonly
   );
 }
 
-function refuseBits(name: string, type: ValueType): void {
-  if (type.kind === "bits") throw new PlanError(`${name}: expected a number, got bits; try fromBits`);
-}
-
 const shapeAttrs = v.strictObject({ shape: shapeSchema });
 /** The same elements in row-major order under another shape. */
 export const reshape: Operator<v.InferOutput<typeof shapeAttrs>> = {
@@ -33,20 +28,15 @@ export const reshape: Operator<v.InferOutput<typeof shapeAttrs>> = {
   infer([a], { shape }) {
     if (size(shape) !== elements(a!))
       throw new ShapeError(`reshape: expected ${elements(a!)} elements, got [${shape}]; try a shape with that product`);
-    return { ...a!, shape, flows: moveAxes(a!.flows, (axis) => reshapedAxis(a!.shape, shape, axis)) };
+    const alike = reshapedAlike(a!.shape, a!.alike, shape);
+    return { ...a!, shape, ...moved(a!, shape, alike, (axis) => reshapedAxis(a!.shape, shape, axis)) };
   },
   gradient: (builder, [a], _attrs, _output, gradient) => [builder.node("reshape", [gradient], { shape: a!.type.shape })],
   cost: noCost,
   evaluate: (_context, [a]) => a!,
 };
-/** A row axis survives where the same axis with the same stride exists in the new shape. */
-function reshapedAxis(from: Shape, to: Shape, axis: number): number | undefined {
-  const before = size(from.slice(0, axis));
-  const found = to.findIndex((length, i) => length === from[axis] && size(to.slice(0, i)) === before);
-  return found < 0 ? undefined : found;
-}
 
-const axesAttrs = v.strictObject({ axes: v.pipe(v.array(axisSchema), v.maxLength(6)) });
+const axesAttrs = v.strictObject({ axes: v.pipe(v.array(axisSchema), v.maxLength(mostAxes)) });
 /** Axis i of the result is axis axes[i] of the input. */
 export const transpose: Operator<v.InferOutput<typeof axesAttrs>> = {
   attrs: axesAttrs,
@@ -55,11 +45,9 @@ export const transpose: Operator<v.InferOutput<typeof axesAttrs>> = {
     refuseBits("transpose", a!);
     if (axes.length !== a!.shape.length || new Set(axes).size !== axes.length || axes.some((x) => x >= axes.length))
       throw new ShapeError(`transpose: expected a permutation of ${a!.shape.length} axes, got [${axes}]`);
-    return {
-      ...a!,
-      shape: axes.map((axis) => a!.shape[axis]!),
-      flows: moveAxes(a!.flows, (axis) => axes.indexOf(axis)),
-    };
+    const shape = axes.map((axis) => a!.shape[axis]!);
+    const alike = axes.map((axis) => a!.alike[axis]!);
+    return { ...a!, shape, ...moved(a!, shape, alike, (axis) => axes.indexOf(axis)) };
   },
   gradient(builder, _inputs, { axes }, _output, gradient) {
     const inverse = axes.map((_, i) => axes.indexOf(i));
@@ -86,11 +74,9 @@ export const broadcast: Operator<v.InferOutput<typeof shapeAttrs>> = {
     refuseBits("broadcast", a!);
     broadcastStrides(a!.shape, shape);
     const offset = shape.length - a!.shape.length;
-    return {
-      ...a!,
-      shape,
-      flows: moveAxes(a!.flows, (axis) => (a!.shape[axis] === shape[axis + offset] ? axis + offset : undefined)),
-    };
+    const same = (axis: number) => a!.shape[axis] === shape[axis + offset];
+    const alike = shape.map((_, i) => i < offset || !same(i - offset) || a!.alike[i - offset]!);
+    return { ...a!, shape, ...moved(a!, shape, alike, (axis) => (same(axis) ? axis + offset : undefined)) };
   },
   gradient(builder, [a], { shape }, _output, gradient) {
     const own = a!.type.shape;
@@ -114,8 +100,9 @@ export const slice: Operator<v.InferOutput<typeof sliceAttrs>> = {
     const length = a!.shape[axis];
     if (length === undefined || start > end || end > length)
       throw new ShapeError(`slice: expected 0 <= start <= end <= ${length} along axis ${axis} of [${a!.shape}], got ${start}:${end}`);
-    const flows = a!.flows.map((flow): Flow => (flow.axis === axis ? { ...flow, rows: Math.min(flow.rows, end - start) } : flow));
-    return { ...a!, shape: a!.shape.map((d, i) => (i === axis ? end - start : d)), flows };
+    const shape = a!.shape.map((d, i) => (i === axis ? end - start : d));
+    const left = { ...a!, flows: cut(a!.flows, axis, start, end) };
+    return { ...left, shape, ...moved(left, shape, a!.alike, (at) => at) };
   },
   gradient(builder, [a], { axis, start, end }, _output, gradient) {
     const length = a!.type.shape[axis]!;
@@ -136,11 +123,10 @@ export const pad: Operator<v.InferOutput<typeof padAttrs>> = {
   infer([a], { axis, before, after }) {
     refuseBits("pad", a!);
     if (axis >= a!.shape.length) throw new ShapeError(`pad: expected an axis of [${a!.shape}], got ${axis}`);
-    return {
-      ...a!,
-      shape: a!.shape.map((d, i) => (i === axis ? before + d + after : d)),
-      flows: moveAxes(a!.flows, (at) => (at === axis ? undefined : at)),
-    };
+    const shape = a!.shape.map((d, i) => (i === axis ? before + d + after : d));
+    const kept = (at: number) => at !== axis || before + after === 0;
+    const alike = a!.alike.map((value, at) => value && kept(at));
+    return { ...a!, shape, ...moved(a!, shape, alike, (at) => (kept(at) ? at : undefined)) };
   },
   gradient: (builder, [a], { axis, before }, _output, gradient) => [
     builder.node("slice", [gradient], { axis, start: before, end: before + a!.type.shape[axis]! }),
@@ -167,7 +153,7 @@ export const concat: Operator<v.InferOutput<typeof concatAttrs>> = {
   arity: "any",
   infer(inputs, { axis }) {
     const [first] = inputs;
-    if (!first || axis >= first.shape.length) throw new ShapeError(`concat: expected inputs with an axis ${axis}, got [${first?.shape}]`);
+    if (!first || axis >= first.shape.length) throw new ShapeError(`concat: expected inputs with an axis ${axis}, got [${first?.shape}]; try another axis`);
     let length = 0;
     for (const input of inputs) {
       refuseBits("concat", input);
@@ -177,12 +163,16 @@ export const concat: Operator<v.InferOutput<typeof concatAttrs>> = {
         throw new ShapeError(`concat: expected shapes equal but for axis ${axis}, got [${first.shape}] and [${input.shape}]`);
       length += input.shape[axis]!;
     }
+    const shape = first.shape.map((d, i) => (i === axis ? length : d));
+    const all = { ...first, ...together(first.shape, ...inputs) };
+    const kept = (at: number) => at !== axis || inputs.length === 1;
+    const alike = all.alike.map((value, at) => value && kept(at));
     return {
       ...first,
-      shape: first.shape.map((d, i) => (i === axis ? length : d)),
-      bound: Math.max(...inputs.map((input) => input.bound)),
+      shape,
+      bound: inputs.reduce((most, input) => Math.max(most, input.bound), 0),
       proved: inputs.every((input) => input.proved),
-      flows: moveAxes(mergeFlows(...inputs.map((input) => input.flows)), (at) => (at === axis ? undefined : at)),
+      ...moved(all, shape, alike, (at) => (kept(at) ? at : undefined)),
     };
   },
   gradient(builder, inputs, { axis }, _output, gradient) {

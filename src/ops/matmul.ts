@@ -6,9 +6,10 @@ import { ShapeError } from "../errors.js";
 import { productKind } from "./arithmetic.js";
 import { mapLinear, publicOf, shareOf } from "./evaluate.js";
 import { factor } from "./factor.js";
+import { contracted } from "./flow.js";
 import type { Operator, Ref } from "./op.js";
 import { noCost } from "./source.js";
-import { capBound, mergeFlows, moveAxes, sumBits } from "./type.js";
+import { capBound, sumBits } from "./type.js";
 
 /** [m, k] x [k, n] -> [m, n]; scales add. Secret x secret costs nothing until the product is truncated or reshared. */
 export const matmul: Operator = {
@@ -24,26 +25,23 @@ export const matmul: Operator = {
       shape: [m!, n!],
       scale: a!.scale + b!.scale,
       ...capBound(a!.bound + b!.bound + sumBits(k!), a!.proved && b!.proved),
-      flows: mergeFlows(
-        moveAxes(a!.flows, (axis) => (axis === 0 ? 0 : undefined)),
-        moveAxes(b!.flows, (axis) => (axis === 1 ? 1 : undefined)),
-      ),
+      ...contracted(a!, b!, [m!, n!]),
     };
   },
-  gradient(builder, [a, b], _attrs, _output, gradient) {
+  gradient(builder, [a, b], _attrs, _output, gradient, wanted) {
     const g = factor(builder, gradient);
     const swap = (ref: Ref) => builder.node("transpose", [ref], { axes: [1, 0] });
     return [
-      a!.type.kind === "public" ? undefined : builder.node("matmul", [g, swap(factor(builder, b!))]),
-      b!.type.kind === "public" ? undefined : builder.node("matmul", [swap(factor(builder, a!)), g]),
+      wanted[0] ? builder.node("matmul", [g, swap(factor(builder, b!))]) : undefined,
+      wanted[1] ? builder.node("matmul", [swap(factor(builder, a!)), g]) : undefined,
     ];
   },
   cost: noCost,
-  evaluate({ ring, protocol, site, ...rest }, [a, b], _attrs, { inputs }) {
+  evaluate(context, [a, b], _attrs, { inputs }) {
     const [m, k] = inputs[0]!.shape as [number, number];
     const n = inputs[1]!.shape[1]!;
-    const { kernels } = ring;
-    const context = { ring, protocol, site, ...rest };
+    const { protocol, site } = context;
+    const { kernels } = context.ring;
     if (b!.kind === "public") {
       const words = publicOf(b);
       return mapLinear(context, [a!], m * n, (dst, [x]) => kernels.matmul(dst.ptr, x!.ptr, words.ptr, m, k, n, 0));

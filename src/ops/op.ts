@@ -3,7 +3,7 @@
  * themselves: each family is a file beside this one, and `table.ts` lists them so that a missing rule does not compile.
  */
 import type { GenericSchema } from "valibot";
-import type { Bits, Cost, Costs, Product, Protocol, Rounds, Share, Site } from "../protocol/index.js";
+import type { Bits, Cost, Costs, Product, Protocol, Rounds, Share, Site, StoredShare } from "../protocol/index.js";
 import type { Block, Ring, Shape } from "../ring/index.js";
 
 /**
@@ -12,15 +12,23 @@ import type { Block, Ring, Shape } from "../ring/index.js";
  */
 export type Kind = "share" | "product" | "bits" | "public";
 
-/** What a source's data has become: a row's own value, pooled over n rows by a release, or part of a model. */
+/**
+ * One way in which a value depends on a source; a value may have several flows of one source. Row: on rows of the batch or
+ * input, either apart or mixed. Model: as part of a variable. How flows move is in `flow.ts`.
+ */
 export interface Flow {
-  /** "alice/images", "input:x", "variable:fc1.weight". */
+  /** "dataset:alice/images", "input:x", "variable:fc1.weight". */
   readonly source: string;
   readonly label: "row" | "model";
-  /** For rows: the axis along which distinct rows lie; undefined when rows have been mixed. */
+  /** Rows apart: the axis along which they lie, one a position. Undefined: rows mixed, or model. */
   readonly axis?: number | undefined;
-  /** For rows: how many distinct rows are in the value, at most; model: how many rows were pooled into it at least. */
+  /**
+   * Rows apart: how many. Rows mixed: how many at least were summed with equal weights; 1 where that is not known. Model:
+   * the same, from when it was assigned; 0 where it was read.
+   */
   readonly rows: number;
+  /** Rows: the place in the batch of the first one; the others follow. Undefined where that is not known. */
+  readonly first?: number | undefined;
 }
 
 /** The static type of a value in a plan. */
@@ -33,7 +41,13 @@ export interface ValueType {
   readonly bound: number;
   /** False if the bound rests on the declaration that results stay below 2^15. */
   readonly proved: boolean;
+  /** Sorted and distinct, see `flow.ts`. */
   readonly flows: readonly Flow[];
+  /**
+   * By axis: position i along it is the same function for every i, of row i of the datasets whose rows lie along it. False
+   * for features, and for anything that varies from position to position by the driver's choice.
+   */
+  readonly alike: readonly boolean[];
 }
 
 /** A value while a plan is recorded. */
@@ -82,9 +96,12 @@ export interface EvalHost {
   rows(request: RowRequest): Uint32Array;
   /** The current version of a variable; the store keeps owning it. */
   variable(name: string): Share;
-  /** A new version, handed over; becomes current when the run is acknowledged. */
+  /**
+   * A new version, handed over: the engine never frees it, the host does or moves it to a scope that lives longer. The same
+   * Share object may come twice, or be one that `variable` returned: then the host copies.
+   */
   assign(name: string, share: Share, type: ValueType): void;
-  /** This party's part of a revealed value, for one recipient. */
+  /** This party's part of a revealed value, for one recipient; the block is valid during the call. */
   reveal(label: string, recipient: string, part: Block): void;
 }
 export interface RowRequest {
@@ -99,7 +116,7 @@ export interface RowRequest {
 export interface StoredRows {
   readonly rowWords: number;
   readonly rows: number;
-  readonly stored: import("../protocol/index.js").StoredShare;
+  readonly stored: StoredShare;
 }
 
 export interface Operator<A = Record<string, never>> {
@@ -108,8 +125,18 @@ export interface Operator<A = Record<string, never>> {
   /** Number of inputs, checked before `infer`. */
   readonly arity: number | "any";
   infer(inputs: readonly ValueType[], attrs: A, env: PlanEnv): ValueType;
-  /** Gradients for the inputs, undefined where none flows; absent: the operator stops gradients. */
-  gradient?(builder: Builder, inputs: readonly Ref[], attrs: A, output: Ref, gradient: Ref): readonly (Ref | undefined)[];
+  /**
+   * Gradients for the inputs, undefined where none flows; absent: the operator stops gradients. Where `wanted` is false
+   * nobody asks for that input's gradient: rules that cost something may leave it out.
+   */
+  gradient?(
+    builder: Builder,
+    inputs: readonly Ref[],
+    attrs: A,
+    output: Ref,
+    gradient: Ref,
+    wanted: readonly boolean[],
+  ): readonly (Ref | undefined)[];
   cost(costs: Costs, inputs: readonly ValueType[], attrs: A, output: ValueType, pivot: number): Cost;
   evaluate(context: EvalContext, inputs: readonly Value[], attrs: A, types: NodeTypes): Rounds<Value> | Value;
 }

@@ -2,32 +2,34 @@
  * Sums over axes. Not means, which multiply a sum by a public constant in `build.ts`, nor maxima, which compare.
  */
 import * as v from "valibot";
-import { PlanError, ShapeError } from "../errors.js";
+import { ShapeError } from "../errors.js";
 import { size } from "../ring/index.js";
-import { mapLinear } from "./evaluate.js";
+import { freeValue, mapLinear } from "./evaluate.js";
+import { summed } from "./flow.js";
 import type { EvalContext, Operator, Value } from "./op.js";
-import { noCost } from "./source.js";
-import { capBound, moveAxes, sumBits } from "./type.js";
+import { axisSchema, mostAxes, noCost } from "./source.js";
+import { capBound, refuseBits, sumBits } from "./type.js";
 
 const attrs = v.strictObject({
   /** Ascending, distinct; these axes disappear. */
-  axes: v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(5))), v.minLength(1), v.maxLength(6)),
+  axes: v.pipe(v.array(axisSchema), v.minLength(1), v.maxLength(mostAxes)),
 });
 
 export const sum: Operator<v.InferOutput<typeof attrs>> = {
   attrs,
   arity: 1,
   infer([a], { axes }) {
-    if (a!.kind === "bits") throw new PlanError("sum: expected a number, got bits; try fromBits");
+    refuseBits("sum", a!);
     if (axes.some((axis, i) => axis >= a!.shape.length || (i > 0 && axis <= axes[i - 1]!)))
       throw new ShapeError(`sum: expected ascending axes of [${a!.shape}], got [${axes}]`);
     const terms = axes.reduce((n, axis) => n * a!.shape[axis]!, 1);
     const kept = a!.shape.map((_, i) => i).filter((i) => !axes.includes(i));
+    const shape = kept.map((i) => a!.shape[i]!);
     return {
       ...a!,
-      shape: kept.map((i) => a!.shape[i]!),
+      shape,
       ...capBound(a!.bound + sumBits(terms), a!.proved),
-      flows: moveAxes(a!.flows, (axis) => (kept.includes(axis) ? kept.indexOf(axis) : undefined)),
+      ...summed(a!, shape, axes, (axis) => kept.indexOf(axis)),
     };
   },
   gradient(builder, [a], { axes }, _output, gradient) {
@@ -46,7 +48,7 @@ export const sum: Operator<v.InferOutput<typeof attrs>> = {
       while (i > 0 && axes[i - 1] === first - 1) first = axes[--i]!;
       i--;
       const next = sumAxes(context, value, shape, first, last);
-      if (value !== a) release(context, value);
+      if (value !== a) freeValue(context, value);
       value = next;
       shape.splice(first, last - first + 1);
     }
@@ -61,10 +63,4 @@ function sumAxes(context: EvalContext, value: Value, shape: readonly number[], f
   return mapLinear(context, [value], outer * inner, (dst, [src]) =>
     context.ring.kernels.sumAxis(dst.ptr, src!.ptr, outer, axis, inner),
   );
-}
-
-function release({ protocol, site }: EvalContext, value: Value): void {
-  if (value.kind === "share") protocol.free(site.scope, value.share);
-  else if (value.kind === "product") protocol.free(site.scope, value.product);
-  else if (value.kind === "public") site.scope.free(value.words);
 }

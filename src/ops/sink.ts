@@ -1,21 +1,21 @@
 /**
  * Where values go: into a variable, or out of shares by a release. Not the decision whether that is allowed, which is
- * the party's policy; these rules refuse only what no grant can make right.
+ * the party's policy; these rules refuse only what no grant for a release can make right.
  */
 import * as v from "valibot";
 import { PlanError, PolicyError } from "../errors.js";
 import { inSequence, parallel, type Rounds, type Share, sideBySide } from "../protocol/index.js";
+import { formatShape } from "../ring/index.js";
 import { bitsOf, shareOf } from "./evaluate.js";
-import type { EvalContext, Flow, Operator, ValueType } from "./op.js";
-import { noCost } from "./source.js";
-import { comparisonWidth, elements, expectKind } from "./type.js";
-
-const nameSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.:/-]{1,200}$/));
+import { isDataset, sorted } from "./flow.js";
+import type { EvalContext, Flow, Operator, PlanEnv, Value, ValueType } from "./op.js";
+import { nameSchema, noCost } from "./source.js";
+import { elements, expectKind, sumBits } from "./type.js";
 
 const assignAttrs = v.strictObject({ name: nameSchema });
 /**
- * A new version of a variable. A row of a dataset cannot become one: rows must have been summed (a gradient), so an axis
- * along which rows are still apart is refused.
+ * A new version of a variable. A row of a dataset cannot become one: rows must have been summed (a gradient), with equal
+ * weights, at least two of them. See `flow.ts` for what this cannot stop.
  */
 export const assign: Operator<v.InferOutput<typeof assignAttrs>> = {
   attrs: assignAttrs,
@@ -23,11 +23,12 @@ export const assign: Operator<v.InferOutput<typeof assignAttrs>> = {
   infer([a], { name }) {
     expectKind("assign", a!, "share");
     for (const flow of a!.flows)
-      if (flow.source.startsWith("dataset:") && (flow.axis !== undefined || (flow.label === "row" && flow.rows < 2)))
+      if (isDataset(flow) && flow.label === "row" && (flow.axis !== undefined || flow.rows < 2))
         throw new PolicyError(
-          `assign ${name}: expected a value pooled over several rows, got single rows of ${flow.source}; try summing over the batch`,
+          `assign ${name}: expected a value pooled over two rows or more with equal weights, got ${described(flow)}; try summing over a whole batch`,
         );
-    return { ...a!, flows: a!.flows.map((flow): Flow => ({ ...flow, label: "model", axis: undefined })) };
+    const model = (flow: Flow): Flow => ({ source: flow.source, label: "model", axis: undefined, rows: flow.rows });
+    return { ...a!, flows: sorted(a!.flows.map(model)) };
   },
   cost: noCost,
   evaluate({ host }, [a], { name }, { output }) {
@@ -38,6 +39,9 @@ export const assign: Operator<v.InferOutput<typeof assignAttrs>> = {
 
 export const releases = ["open", "count", "meanLoss"] as const;
 export type Release = (typeof releases)[number];
+
+/** A row's loss counts up to this much at most: a wider range would have room for several numbers in one. */
+export const mostLoss = 64;
 
 const revealAttrs = v.strictObject({
   label: nameSchema,
@@ -52,45 +56,94 @@ const revealAttrs = v.strictObject({
 });
 type RevealAttrs = v.InferOutput<typeof revealAttrs>;
 
-/** One number a row, and nothing but whole distinct rows: what count and meanLoss may pool. */
+function described(flow: Flow): string {
+  const how = flow.axis !== undefined ? `${flow.rows} rows that lie apart` : "a mixture in which one row may stand out";
+  return `${how} of ${flow.source}`;
+}
+
+/** One number a row, and nothing but whole distinct rows, all treated alike: what count and meanLoss may pool. */
 function expectRows(release: string, type: ValueType): void {
   const [n] = type.shape;
-  if (type.shape.length !== 1) throw new PolicyError(`${release}: expected one number a row, got shape [${type.shape}]`);
-  for (const flow of type.flows)
-    if (flow.label === "row" && (flow.axis !== 0 || flow.rows !== n))
+  if (type.shape.length !== 1)
+    throw new PolicyError(
+      `${release}: expected one number a row, got shape ${formatShape(type.shape)}; try summing over the other axes`,
+    );
+  const rows = type.flows.filter((flow) => flow.label === "row");
+  if (rows.length === 0)
+    throw new PolicyError(`${release}: expected rows of a dataset or an input, got none; try the release "open"`);
+  for (const flow of rows)
+    if (isDataset(flow) && (flow.axis !== 0 || flow.rows !== n))
       throw new PolicyError(
-        `${release}: expected ${n} distinct rows of ${flow.source} along axis 0, got ${flow.rows} ${flow.axis === undefined ? "mixed " : ""}rows; try releasing a whole batch`,
+        `${release}: expected ${n} distinct rows, all treated alike, got ${described(flow)}; try a whole batch without masks, weights or slices`,
       );
 }
 
+function expectLoss(type: ValueType, limit: number | undefined, { fraction }: PlanEnv): void {
+  if (limit === undefined)
+    throw new PlanError("meanLoss: expected a limit for each row's loss, got none; try limit: 16");
+  if (type.scale > fraction)
+    throw new PolicyError(
+      `meanLoss: expected at most ${fraction} fraction bits, got ${type.scale}; try truncating first`,
+    );
+  if (limit > mostLoss * 2 ** type.scale)
+    throw new PolicyError(
+      `meanLoss: expected a limit of at most ${mostLoss}, got ${limit / 2 ** type.scale}; try limit: 16`,
+    );
+}
+
+/**
+ * Rounds: none for open; fromBits for count; meanLoss compares at full width, because the bound of a value is the
+ * driver's word and a clamp that trusted it could be bypassed.
+ */
 export const reveal: Operator<RevealAttrs> = {
   attrs: revealAttrs,
   arity: 1,
-  infer([a], { release, limit }) {
+  infer([a], { release, recipients, limit }, env) {
+    if (new Set(recipients).size !== recipients.length)
+      throw new PlanError(`reveal: expected distinct recipients, got [${recipients}]; try naming each once`);
+    if (limit !== undefined && release !== "meanLoss")
+      throw new PlanError(`${release}: expected no limit, got ${limit}; try the release "meanLoss"`);
     if (release === "open") {
       expectKind("reveal", a!, "share");
       return a!;
     }
+    const kind = release === "count" ? "bits" : "share";
+    if (a!.kind !== kind)
+      throw new PolicyError(
+        `${release}: expected ${kind === "bits" ? "one secret bit" : "a share"} a row, got a ${a!.kind}; try ${kind === "bits" ? "a comparison" : "ops/build"}`,
+      );
     expectRows(release, a!);
-    expectKind(release, a!, release === "count" ? "bits" : "share");
-    if (release === "meanLoss" && limit === undefined)
-      throw new PlanError("meanLoss: expected a limit for each row's loss, got none; try limit: 16");
-    return { ...a!, kind: "share", shape: [], scale: release === "count" ? 0 : a!.scale, bound: 62, proved: false };
+    if (release === "meanLoss") expectLoss(a!, limit, env);
+    const bits = release === "count" ? 1 : Math.ceil(Math.log2(limit! + 1));
+    const pooled = (flow: Flow): Flow => (flow.axis === undefined ? flow : { ...flow, axis: undefined });
+    return {
+      kind: "share",
+      shape: [],
+      scale: release === "count" ? 0 : a!.scale,
+      bound: bits + sumBits(elements(a!)),
+      proved: true,
+      flows: sorted(a!.flows.map(pooled)),
+      alike: [],
+    };
   },
   cost(costs, [a], { release }, output, pivot) {
     const n = elements(a!);
     if (release === "open") return noCost(costs, [a!], {}, output, pivot);
     if (release === "count") return costs.fromBits(n, pivot);
-    const { low, high } = clampWidths(a!);
     return inSequence(
-      sideBySide(costs.msb(n, low, pivot), costs.msb(n, high, pivot)),
+      sideBySide(costs.msb(n, 64, pivot), costs.msb(n, 64, pivot)),
       costs.and(n, 1, pivot),
       sideBySide(costs.select(n, pivot), costs.fromBits(n, pivot)),
     );
   },
-  *evaluate(context, [a], attrs, { inputs }) {
+  *evaluate(context, [a], attrs) {
     const { protocol, site, host } = context;
-    const share = yield* released(context, a!, inputs[0]!, attrs);
+    const share =
+      attrs.release === "open"
+        ? shareOf(a)
+        : attrs.release === "count"
+          ? yield* countSet(context, a!)
+          : yield* sumOfLosses(context, a!, attrs.limit!);
     for (const recipient of attrs.recipients) {
       const part = protocol.outgoing(site, share);
       host.reveal(attrs.label, recipient, part);
@@ -100,35 +153,48 @@ export const reveal: Operator<RevealAttrs> = {
   },
 };
 
-function clampWidths(type: ValueType): { low: number; high: number } {
-  return { low: comparisonWidth(type), high: Math.min(64, comparisonWidth(type) + 1) };
+/** Sums a share's elements and frees it. */
+function total({ protocol, site, ring }: EvalContext, share: Share): Share {
+  const { n } = share;
+  const sum = protocol.linear(site, [share], 1, (dst, [x]) => ring.kernels.sumAxis(dst.ptr, x!.ptr, 1, n, 1));
+  protocol.free(site.scope, share);
+  return sum;
 }
 
-function* released(
-  context: EvalContext,
-  value: Parameters<typeof shareOf>[0],
-  type: ValueType,
-  { release, limit }: RevealAttrs,
-): Rounds<Share> {
-  const { protocol, site, ring } = context;
-  if (release === "open") return shareOf(value);
-  const n = elements(type);
-  const total = (share: Share) => protocol.linear(site, [share], 1, (dst, [x]) => ring.kernels.sumAxis(dst.ptr, x!.ptr, 1, n, 1));
-  if (release === "count") return total(yield* protocol.fromBits(site, bitsOf(value)));
+function* countSet(context: EvalContext, value: Value): Rounds<Share> {
+  return total(context, yield* context.protocol.fromBits(context.site, bitsOf(value)));
+}
 
-  // clamp(x) = x where 0 <= x <= limit, limit where x > limit, 0 where x < 0
+/**
+ * Sum of clamp(x): x where 0 <= x <= limit, limit where x > limit, 0 or limit where x < 0. For x < limit - 2^63 the
+ * difference wraps and x counts as above the limit: within the range all the same, which is what the clamp is for.
+ */
+function* sumOfLosses(context: EvalContext, value: Value, limit: number): Rounds<Share> {
+  const { protocol, site, ring } = context;
+  const { kernels } = ring;
   const x = shareOf(value);
+  const { n } = x;
   const words = site.scope.alloc(n);
-  ring.kernels.fill(words.ptr, BigInt(limit!), n);
+  kernels.fill(words.ptr, BigInt(limit), n);
   const ceiling = protocol.fromPublic(site, words);
-  const room = protocol.linear(site, [ceiling, x], n, (dst, [c, y]) => ring.kernels.sub(dst.ptr, c!.ptr, y!.ptr, n));
-  const { low, high } = clampWidths(type);
-  const [below, above] = yield* parallel([protocol.msb(site, x, low), protocol.msb(site, room, high)]);
-  const inside = yield* protocol.and(site, protocol.not(site, below!), protocol.not(site, above!));
+  site.scope.free(words);
+  const room = protocol.linear(site, [ceiling, x], n, (dst, [c, y]) => kernels.sub(dst.ptr, c!.ptr, y!.ptr, n));
+  protocol.free(site.scope, ceiling);
+  const [below, above] = yield* parallel([protocol.msb(site, x, 64), protocol.msb(site, room, 64)]);
+  protocol.free(site.scope, room);
+  const [notBelow, notAbove] = [protocol.not(site, below!), protocol.not(site, above!)];
+  protocol.free(site.scope, below!);
+  const inside = yield* protocol.and(site, notBelow, notAbove);
+  protocol.free(site.scope, notBelow);
+  protocol.free(site.scope, notAbove);
   const [kept, over] = yield* parallel([protocol.select(site, inside, x), protocol.fromBits(site, above!)]);
+  protocol.free(site.scope, inside);
+  protocol.free(site.scope, above!);
   const clamped = protocol.linear(site, [kept!, over!], n, (dst, [k, o]) => {
-    ring.kernels.copy(dst.ptr, k!.ptr, n);
-    ring.kernels.mulScalarAdd(dst.ptr, o!.ptr, BigInt(limit!), n);
+    kernels.copy(dst.ptr, k!.ptr, n);
+    kernels.mulScalarAdd(dst.ptr, o!.ptr, BigInt(limit), n);
   });
-  return total(clamped);
+  protocol.free(site.scope, kept!);
+  protocol.free(site.scope, over!);
+  return total(context, clamped);
 }

@@ -1,27 +1,36 @@
 /**
- * Where values come from: the driver's inputs, datasets, variables, public constants and run-time scalars. Not how they
- * are stored or sent: the party answers through EvalHost.
+ * Where secrets come from: the driver's inputs, datasets, variables. Not how they are stored or sent: the party answers
+ * through EvalHost. Public numbers are in `constant.ts`.
  */
 import * as v from "valibot";
 import { PlanError } from "../errors.js";
-import { freeOfCharge } from "../protocol/index.js";
-import { size } from "../ring/index.js";
-import { publicOf } from "./evaluate.js";
-import type { Costs } from "../protocol/index.js";
+import { type Cost, type Costs, freeOfCharge } from "../protocol/index.js";
+import { formatShape, size } from "../ring/index.js";
 import type { Operator, ValueType } from "./op.js";
-import { capBound } from "./type.js";
 
+/** Axes of a value: what the schemas of shapes and axes allow. */
+export const mostAxes = 6;
 export const dimension = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(2 ** 31 - 1));
-export const shapeSchema = v.pipe(v.array(dimension), v.maxLength(6));
+export const axisSchema = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(mostAxes - 1));
+export const shapeSchema = v.pipe(v.array(dimension), v.maxLength(mostAxes));
 export const scaleSchema = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(61));
-const boundSchema = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(62));
-const nameSchema = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.:/-]{1,200}$/));
+export const boundSchema = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(62));
+export const nameSchema = v.pipe(v.string(), v.maxLength(200), v.regex(/^[A-Za-z0-9_.:/-]+$/));
 const countSchema = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 31 - 1));
 
-export const noCost = (costs: Costs) => freeOfCharge(costs.reveal(0).bytes.length);
+/** Local operators. */
+export const noCost = (costs: Costs, ..._rest: readonly unknown[]): Cost => {
+  let free = free0.get(costs);
+  if (!free) {
+    free = freeOfCharge(costs.reveal(0).bytes.length);
+    free0.set(costs, free);
+  }
+  return free;
+};
+const free0 = new WeakMap<Costs, Cost>();
 
 const inputAttrs = v.strictObject({ slot: nameSchema, shape: shapeSchema, scale: scaleSchema, bound: boundSchema });
-/** Words that the driver shares with this very run. */
+/** Words that the driver shares with this very run. Its rows, along axis 0, are the driver's own choice. */
 export const input: Operator<v.InferOutput<typeof inputAttrs>> = {
   attrs: inputAttrs,
   arity: 0,
@@ -31,7 +40,10 @@ export const input: Operator<v.InferOutput<typeof inputAttrs>> = {
     scale,
     bound,
     proved: false,
-    flows: [{ source: `input:${slot}`, label: "row", axis: shape.length > 0 ? 0 : undefined, rows: shape[0] ?? 1 }],
+    flows: [
+      { source: `input:${slot}`, label: "row", axis: shape.length > 0 ? 0 : undefined, rows: shape[0] ?? 1, first: 0 },
+    ],
+    alike: shape.map((length) => length <= 1),
   }),
   cost: noCost,
   evaluate({ protocol, site, host }, _, { slot, shape }) {
@@ -44,7 +56,7 @@ export const input: Operator<v.InferOutput<typeof inputAttrs>> = {
 const datasetAttrs = v.strictObject({
   name: nameSchema,
   rows: countSchema,
-  rowShape: shapeSchema,
+  rowShape: v.pipe(v.array(dimension), v.maxLength(mostAxes - 1)),
   scale: scaleSchema,
   bound: boundSchema,
   batch: countSchema,
@@ -58,23 +70,32 @@ export const dataset: Operator<v.InferOutput<typeof datasetAttrs>> = {
   attrs: datasetAttrs,
   arity: 0,
   infer(_, { name, rows, rowShape, scale, bound, batch, stride }): ValueType {
-    if (batch > rows || batch > stride)
-      throw new PlanError(`dataset ${name}: expected a batch of at most ${Math.min(rows, stride)} rows, got ${batch}`);
-    const flows = [{ source: `dataset:${name}`, label: "row" as const, axis: 0, rows: batch }];
-    return { kind: "share", shape: [batch, ...rowShape], scale, bound, proved: true, flows };
+    const most = Math.min(rows, stride);
+    if (batch > most)
+      throw new PlanError(`dataset ${name}: expected a batch of at most ${most} rows, got ${batch}; try a smaller one`);
+    const flow = { source: `dataset:${name}`, label: "row" as const, axis: 0, rows: batch, first: 0 };
+    const alike = [true, ...rowShape.map((length) => length <= 1)];
+    return { kind: "share", shape: [batch, ...rowShape], scale, bound, proved: true, flows: [flow], alike };
   },
   cost: noCost,
   evaluate({ protocol, site, host }, _, attrs) {
-    const data = host.dataset(attrs.name);
+    const { name, batch, stride, shuffle, rowShape } = attrs;
+    const data = host.dataset(name);
+    if (data.rowWords !== size(rowShape) || data.rows !== attrs.rows)
+      throw new PlanError(
+        `dataset ${name}: expected ${attrs.rows} rows of shape ${formatShape(rowShape)}, got ${data.rows} rows of ${data.rowWords} words; try recording the plan anew`,
+      );
     const rows = host.rows({
-      dataset: attrs.name,
-      batch: attrs.batch,
-      stride: attrs.stride,
-      shuffle: attrs.shuffle,
+      dataset: name,
+      batch,
+      stride,
+      shuffle,
       epoch: Number(host.scalar(attrs.epoch)),
       position: Number(host.scalar(attrs.position)),
     });
-    return { kind: "share", share: protocol.incoming(site, data.stored, size(attrs.rowShape), rows) };
+    if (rows.length !== batch)
+      throw new PlanError(`dataset ${name}: expected ${batch} row numbers, got ${rows.length}; try another position`);
+    return { kind: "share", share: protocol.incoming(site, data.stored, data.rowWords, rows) };
   },
 };
 
@@ -90,89 +111,15 @@ export const variable: Operator<v.InferOutput<typeof variableAttrs>> = {
     bound,
     proved: false,
     flows: [{ source: `variable:${name}`, label: "model", axis: undefined, rows: 0 }],
+    alike: shape.map((length) => length <= 1),
   }),
   cost: noCost,
-  evaluate: ({ host }, _, { name }) => ({ kind: "share", share: host.variable(name) }),
-};
-
-const constantAttrs = v.strictObject({
-  shape: shapeSchema,
-  scale: scaleSchema,
-  bound: boundSchema,
-  /** Little-endian 64-bit words in base64; a single word fills the shape. */
-  words: v.pipe(v.string(), v.maxLength(3_000_000), v.base64()),
-});
-/** Public integers that travel with the plan, so that no party computes them in floating point. */
-export const constant: Operator<v.InferOutput<typeof constantAttrs>> = {
-  attrs: constantAttrs,
-  arity: 0,
-  infer(_, { shape, scale, bound, words }) {
-    const count = decodeWords(words).length;
-    if (count !== size(shape) && count !== 1)
-      throw new PlanError(`constant: expected ${size(shape)} words or 1, got ${count}`);
-    const limit = 1n << BigInt(bound);
-    for (const word of decodeWords(words))
-      if (word >= limit || word <= -limit) throw new PlanError(`constant: expected words below 2^${bound}, got a larger one`);
-    return { kind: "public", shape, scale, bound, proved: true, flows: [] };
+  evaluate({ host }, _, { name, shape }) {
+    const share = host.variable(name);
+    if (share.n !== size(shape))
+      throw new PlanError(
+        `variable ${name}: expected ${size(shape)} words, got ${share.n}; try recording the plan anew`,
+      );
+    return { kind: "share", share };
   },
-  cost: noCost,
-  evaluate({ ring, site }, _, { shape, words }) {
-    const block = site.scope.alloc(size(shape));
-    const values = decodeWords(words);
-    if (values.length === 1) ring.kernels.fill(block.ptr, values[0]!, block.words);
-    else ring.i64(block).set(values);
-    return { kind: "public", words: block };
-  },
-};
-
-export function encodeWords(words: BigInt64Array): string {
-  return btoaBytes(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
-}
-function decodeWords(base64: string): BigInt64Array {
-  const binary = atob(base64);
-  if (binary.length % 8 !== 0) throw new PlanError(`constant: expected whole 8-byte words, got ${binary.length} bytes`);
-  return new BigInt64Array(Uint8Array.from(binary, (char) => char.charCodeAt(0)).buffer);
-}
-function btoaBytes(bytes: Uint8Array): string {
-  let binary = "";
-  for (let i = 0; i < bytes.length; i += 8192) binary += String.fromCharCode(...bytes.subarray(i, i + 8192));
-  return btoa(binary);
-}
-
-/** A run-time scalar's mantissa has at most this many bits; its exponent is part of the plan. */
-export const mantissaBits = 10;
-const scalarAttrs = v.strictObject({
-  slot: nameSchema,
-  /** The value is mantissa / 2^exponent. */
-  exponent: scaleSchema,
-});
-/** A public number given with each run: a learning rate, a momentum. */
-export const scalar: Operator<v.InferOutput<typeof scalarAttrs>> = {
-  attrs: scalarAttrs,
-  arity: 0,
-  infer: (_, { exponent }) => ({
-    kind: "public",
-    shape: [],
-    scale: exponent,
-    ...capBound(mantissaBits, true),
-    flows: [],
-  }),
-  cost: noCost,
-  evaluate({ ring, site, host }, _, { slot }) {
-    const block = site.scope.alloc(1);
-    ring.i64(block)[0] = host.scalar(slot);
-    return { kind: "public", words: block };
-  },
-};
-
-/** A public value made secret in form (everyone still knows it), so that it can meet secrets. */
-export const secret: Operator = {
-  attrs: v.strictObject({}),
-  arity: 1,
-  infer([type]) {
-    if (type!.kind !== "public") throw new PlanError(`secret: expected a public value, got a ${type!.kind}`);
-    return { ...type!, kind: "share" };
-  },
-  cost: noCost,
-  evaluate: ({ protocol, site }, [value]) => ({ kind: "share", share: protocol.fromPublic(site, publicOf(value)) }),
 };

@@ -3,6 +3,7 @@
  */
 import * as arithmetic from "./arithmetic.js";
 import * as compare from "./compare.js";
+import * as constants from "./constant.js";
 import * as layout from "./layout.js";
 import * as matrix from "./matmul.js";
 import type { Operator } from "./op.js";
@@ -11,7 +12,8 @@ import * as scale from "./scale.js";
 import * as sink from "./sink.js";
 import * as source from "./source.js";
 
-const { input, dataset, variable, constant, scalar, secret } = source;
+const { input, dataset, variable } = source;
+const { constant, scalar, secret } = constants;
 const { add, sub, neg, mul, rescale } = arithmetic;
 const { truncate, reshare, lift } = scale;
 const { reshape, transpose, broadcast, slice, pad, concat } = layout;

@@ -70,6 +70,8 @@ const messages = v.variant("type", [
   /** To party 0: somebody wants a checkpoint. */
   v.strictObject({ type: v.literal("want") }),
 
+  /** Nothing to say, but still there. */
+  v.strictObject({ type: v.literal("ping") }),
   /** Asks what a peer has of a dataset. */
   v.strictObject({ type: v.literal("ask"), ask: positive, name: datasetName }),
   v.strictObject({ type: v.literal("answer"), ask: natural, state: v.optional(uploadState) }),
@@ -89,7 +91,9 @@ export function decodeMessage(bytes: Uint8Array, from: string): Message {
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
-    throw new FrameError(`control message from ${from}: expected JSON, got other bytes; try the same release`, { cause });
+    throw new FrameError(`control message from ${from}: expected JSON, got other bytes; try the same release`, {
+      cause,
+    });
   }
   const result = v.safeParse(messages, json);
   if (!result.success)

@@ -111,7 +111,9 @@ export class Grants {
   choose(digest: string, requirements: readonly Requirement[]): string[] {
     const chosen = new Set<string>();
     for (const requirement of requirements) {
-      const candidates = [...this.#held.values()].filter((held) => this.#objection(held, digest, requirement) === undefined);
+      const candidates = [...this.#held.values()].filter(
+        (held) => this.#objection(held, digest, requirement) === undefined,
+      );
       if (candidates.length === 0) throw this.#missing(digest, requirement);
       if (candidates.some((held) => chosen.has(held.grant.id))) continue;
       // What would be lost first.

@@ -32,7 +32,9 @@ export class CommonPieces {
       });
       return peer === self ? [] : pairs;
     });
-    this.#corrections = byParty.map((_, peer) => Boolean(sharing.keepsCorrection[self] && sharing.keepsCorrection[peer]));
+    this.#corrections = byParty.map((_, peer) =>
+      Boolean(sharing.keepsCorrection[self] && sharing.keepsCorrection[peer]),
+    );
   }
 
   /** Equal at both ends if what they have in common is equal, and `label` too. */

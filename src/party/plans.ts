@@ -61,7 +61,9 @@ export class Plans {
   /** Decodes, checks and remembers. The digest is this party's own, never the sender's claim. */
   put(bytes: Uint8Array): KnownPlan {
     if (bytes.length * EXPANSION > this.#limitBytes)
-      throw new PlanError(`plan: expected at most ${Math.floor(this.#limitBytes / EXPANSION)} bytes, got ${bytes.length}`);
+      throw new PlanError(
+        `plan: expected at most ${Math.floor(this.#limitBytes / EXPANSION)} bytes, got ${bytes.length}`,
+      );
     // A copy, because the sender's buffer may be used again.
     const plan = decodePlan(bytes.slice(), this.#limits);
     const known = this.#known.get(plan.digest);
@@ -95,7 +97,9 @@ export class Plans {
   get(digest: string): KnownPlan {
     const known = this.#known.get(digest);
     if (!known)
-      throw new NameError(`plan ${digest.slice(0, 12)}: expected one that was sent to this party, got none; try plan.put`);
+      throw new NameError(
+        `plan ${digest.slice(0, 12)}: expected one that was sent to this party, got none; try plan.put`,
+      );
     return this.#touch(known);
   }
 

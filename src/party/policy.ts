@@ -39,16 +39,29 @@ export interface RunFacts {
 
 /** Refuses plans that are well-typed but ambiguous. Once for each plan. */
 export function checkPlan({ reveals, inputs, assigned, scalars }: Omit<KnownPlan, "weight">): void {
-  once("reveal", reveals.map((reveal) => reveal.label));
-  once("input", inputs.map((input) => input.slot));
-  once("assigned variable", assigned.map((variable) => variable.name));
-  once("scalar", scalars.map((scalar) => scalar.slot));
+  once(
+    "reveal",
+    reveals.map((reveal) => reveal.label),
+  );
+  once(
+    "input",
+    inputs.map((input) => input.slot),
+  );
+  once(
+    "assigned variable",
+    assigned.map((variable) => variable.name),
+  );
+  once(
+    "scalar",
+    scalars.map((scalar) => scalar.slot),
+  );
   for (const { label, recipients } of reveals) once(`recipient of ${label}`, recipients);
 }
 
 function once(what: string, names: readonly string[]): void {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new PlanError(`plan: expected each ${what} once, got ${twice} twice; try another name`);
+  if (twice !== undefined)
+    throw new PlanError(`plan: expected each ${what} once, got ${twice} twice; try another name`);
 }
 
 /** The scalars of a run, each in its slot and range. */
@@ -63,7 +76,9 @@ export function checkScalars({ scalars }: KnownPlan, given: ReadonlyMap<string, 
   if (given.size !== scalars.length) {
     const known = new Set(scalars.map((scalar) => scalar.slot));
     const extra = [...given.keys()].find((slot) => !known.has(slot));
-    throw new PolicyError(`run: expected ${scalars.length} scalars, got ${given.size} (${extra} is none of the plan's)`);
+    throw new PolicyError(
+      `run: expected ${scalars.length} scalars, got ${given.size} (${extra} is none of the plan's)`,
+    );
   }
 }
 
@@ -126,7 +141,8 @@ function checkDistinct(uses: readonly RowRequest[]): void {
 function checkVariables({ plan, caller, catalogue }: RunFacts): void {
   for (const { name, type } of plan.read) {
     const meta = catalogue.get(name);
-    if (!meta) throw new NameError(`variable ${name}: expected one that was assigned, got none; try assigning it first`);
+    if (!meta)
+      throw new NameError(`variable ${name}: expected one that was assigned, got none; try assigning it first`);
     if (!sameShape(meta.shape, type.shape) || meta.scale !== type.scale)
       throw new PlanError(
         `variable ${name}: expected shape [${meta.shape}] and scale ${meta.scale}, got [${type.shape}] and ${type.scale} in the plan; try recording the plan anew`,

@@ -18,7 +18,8 @@ const DRAWS = 4096;
 export function checkBatch(request: RowRequest, rows: number): void {
   const { dataset, batch, stride, position, epoch } = request;
   const where = `batch of ${dataset}`;
-  if (!Number.isSafeInteger(epoch) || epoch < 0) throw new PolicyError(`${where}: expected an epoch >= 0, got ${epoch}`);
+  if (!Number.isSafeInteger(epoch) || epoch < 0)
+    throw new PolicyError(`${where}: expected an epoch >= 0, got ${epoch}`);
   if (!Number.isSafeInteger(stride) || stride < 1)
     throw new PolicyError(`${where}: expected a stride of at least 1, got ${stride}`);
   if (!Number.isSafeInteger(position) || position < 0 || position >= rows || position % stride !== 0)

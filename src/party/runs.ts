@@ -1,22 +1,19 @@
 /**
- * The runs of one session at one party: their order and agreement, see execution.ts for what happens inside one. Party 0
- * proposes; each party answers READY (after its own checks, with the grants spent) or REFUSE; a run starts when all are
- * ready. Runs execute one at a time, in order; the agreement on the next ones goes on meanwhile.
- *
- * proposed → (own decision) → ready → accepted → executing → complete → finished, or refused before accepted.
+ * The runs of one session at one party: their order and the agreement on them. Party 0 proposes; each party answers READY
+ * (after its own checks, with the grants spent) or REFUSE; a run starts when all are ready. Runs execute one at a time, in
+ * order; the agreement on the next ones goes on meanwhile. Not what happens inside a run, see execution.ts.
  */
-import { FrameError, InputError, PeerLostError, PolicyError } from "../errors.js";
+import type { RunStats } from "../engine/index.js";
+import { FrameError, InputError, PeerLostError } from "../errors.js";
 import type { Mesh } from "../net/index.js";
 import { errorFromWire, errorToWire } from "../net/wire-errors.js";
-import type { RunStats } from "../engine/index.js";
 import { secureRandom } from "../random/index.js";
+import { Admission, type Changes } from "./admission.js";
 import { Checkpoints } from "./checkpoints.js";
 import type { Message, MessageOf, RunKind } from "./control.js";
 import type { Core } from "./core.js";
 import type { Part } from "./host.js";
-import { checkWriter, requirementsOf } from "./policy.js";
 import { type Request, Requests } from "./requests.js";
-import { assignedMeta, type VariableMeta } from "./variable-meta.js";
 
 /** What the caller of a run gets from one party. */
 export interface Outcome {
@@ -25,78 +22,84 @@ export interface Outcome {
   readonly stats: RunStats;
 }
 
-/** A run that this party knows of. */
+/** A run that this party knows of and that has not finished. */
 export interface Entry {
   readonly run: number;
   readonly id: string;
   readonly kind: RunKind;
   readonly args: string;
   readonly grants: readonly string[];
+  /** Absent: a checkpoint, or the caller's request never came here. */
+  readonly request: Request | undefined;
+  /** proposed → ready → accepted → executing → complete, or refused before accepted. */
   state: "proposed" | "ready" | "accepted" | "executing" | "complete" | "refused";
   /** Parties that are ready, and that are complete. */
   readonly ready: Set<number>;
   readonly done: Set<number>;
-  request?: Request;
-  /** Variables as this run leaves them: what it assigns, undefined what it removes. */
-  changes: ReadonlyMap<string, VariableMeta | undefined>;
+  changes: Changes;
   outcome?: Outcome;
+  /** The version of the variables that the run leaves. */
+  version: number;
   timer?: NodeJS.Timeout;
 }
 
 export interface RunsOptions {
   readonly core: Core;
   readonly mesh: Mesh;
+  /** The newest checkpoint that all parties have. */
+  readonly commonCheckpoint: number;
   send(peer: number, message: Message): void;
   /** Does the local work of an accepted run. */
   perform(entry: Entry): Promise<Outcome>;
 }
 
+interface Early {
+  readonly ready: Map<number, string>;
+  refused?: Error;
+}
+
 const NO_ARGS = "0".repeat(64);
-/** Runs that peers may be ahead with their answers. */
+/** Proposals that answers of peers may be ahead of. */
 const AHEAD = 64;
-const NO_STATS: RunStats = { rounds: 0, bytes: 0, seconds: 0 };
 
 export class Runs {
   readonly requests: Requests;
   readonly checkpoints: Checkpoints;
+  readonly #admission: Admission;
   readonly #core: Core;
   readonly #options: RunsOptions;
-  /** Not finished, ascending. */
+  /** Ascending. */
   readonly #entries: Entry[] = [];
   /** Answers that came before their proposal. */
-  readonly #early = new Map<number, { ready: Map<number, string>; refused?: Error }>();
+  readonly #early = new Map<number, Early>();
   #lastRun: number;
-  /** Variables as they will be after all accepted runs. */
-  #catalogue: Map<string, VariableMeta>;
   #ended: Error | undefined;
   #executing: Promise<void> | undefined;
   #checkpointWanted = false;
 
   constructor(options: RunsOptions) {
     this.#options = options;
-    this.#core = options.core;
-    this.#lastRun = this.#core.ledger.nextRun - 1;
-    this.#catalogue = new Map(this.#core.variables.catalogue);
-    this.requests = new Requests({
-      core: this.#core,
-      send: (peer, message) => options.send(peer, message),
-      changed: () => this.#advance(),
-    });
-    this.checkpoints = new Checkpoints({ core: this.#core, mesh: options.mesh, broadcast: (m) => this.#broadcast(m) });
+    const { core, mesh, commonCheckpoint: common } = options;
+    this.#core = core;
+    this.#lastRun = core.ledger.nextRun - 1;
+    this.#admission = new Admission(core);
+    const send = (peer: number, message: Message) => options.send(peer, message);
+    this.requests = new Requests({ core, send, changed: () => this.#advance() });
+    this.checkpoints = new Checkpoints({ core, mesh, common, broadcast: (message) => this.#broadcast(message) });
   }
 
-  /** Runs that have not finished. */
   get unfinished(): number {
     return this.#entries.length;
   }
 
   /** Resolves when all parties have the present variables on disk. */
-  async checkpoint(): Promise<number> {
+  checkpoint(): Promise<number> {
     const { run } = this.#core.variables.current;
     const saved = this.checkpoints.reached(run);
+    if (this.checkpoints.common >= run) return saved;
     if (this.#core.self === 0) this.onWant();
     else this.#options.send(0, { type: "want" });
-    return await saved;
+    return saved;
   }
 
   /** Party 0: somebody wants a checkpoint. Wishes that come before it is proposed share one. */
@@ -108,16 +111,16 @@ export class Runs {
   onPropose(peer: number, message: MessageOf<"propose">): void {
     const { run, request: id, kind, args, grants } = message;
     if (peer !== 0 || run <= this.#lastRun)
-      throw new FrameError(`run ${run}: expected a proposal of party 0 above ${this.#lastRun}, got one of party ${peer}`);
+      throw new FrameError(
+        `run ${run}: expected proposals of party 0 above ${this.#lastRun}, got one of party ${peer}`,
+      );
     this.#lastRun = run;
     this.#core.ledger.skipTo(run + 1);
-    const entry: Entry = {
-      ...{ run, id, kind, args, grants, state: "proposed", ready: new Set(), done: new Set(), changes: new Map() },
-    };
-    this.#entries.push(entry);
     const request = this.requests.take(id);
-    if (request) entry.request = request;
-    this.#await(entry, "an answer", () => entry.ready);
+    const nothing = { ready: new Set<number>(), done: new Set<number>(), changes: new Map(), version: 0 };
+    const entry: Entry = { run, id, kind, args, grants, request, state: "proposed", ...nothing };
+    this.#entries.push(entry);
+    this.#await(entry, "an answer", entry.ready);
     const early = this.#early.get(run);
     for (const passed of [...this.#early.keys()]) if (passed <= run) this.#early.delete(passed);
     for (const [party, theirs] of early?.ready ?? []) this.#noteReady(entry, party, theirs);
@@ -126,29 +129,34 @@ export class Runs {
   }
 
   onReady(peer: number, { run, args }: MessageOf<"ready">): void {
-    const entry = this.#find(run);
-    if (!entry) this.#earlyOf(peer, run).ready.set(peer, args);
-    else {
-      this.#noteReady(entry, peer, args);
-      this.#advance();
+    if (run > this.#lastRun) {
+      this.#earlyOf(peer, run).ready.set(peer, args);
+      return;
     }
+    const entry = this.#find(run);
+    if (!entry) return; // refused by somebody meanwhile
+    this.#noteReady(entry, peer, args);
+    this.#advance();
   }
 
   onRefuse(peer: number, { run, fault }: MessageOf<"refuse">): void {
     const name = this.#core.names[peer]!;
     const error = errorFromWire({ ...fault, message: `${name}: ${fault.message}` }, name);
+    if (run > this.#lastRun) {
+      this.#earlyOf(peer, run).refused = error;
+      return;
+    }
     const entry = this.#find(run);
-    if (entry) {
-      if (entry.ready.has(peer))
-        throw new FrameError(`run ${run}: expected ${name} to stand by its word, got a refusal after it was ready`);
-      this.#refuse(entry, error);
-      this.#advance();
-    } else if (run > this.#lastRun) this.#earlyOf(peer, run).refused = error;
+    if (!entry) return;
+    if (entry.ready.has(peer))
+      throw new FrameError(`run ${run}: expected ${name} to stand by its word, got a refusal after it was ready`);
+    this.#refuse(entry, error);
+    this.#advance();
   }
 
   onDone(peer: number, run: number): void {
     const entry = this.#find(run);
-    // A peer starts only when this party is ready, too.
+    // A peer starts only after this party was ready.
     if (!entry || entry.state === "proposed" || entry.state === "refused" || entry.done.has(peer))
       throw new FrameError(`run ${run}: expected a run that has started, got its end from ${this.#core.names[peer]}`);
     entry.done.add(peer);
@@ -171,22 +179,25 @@ export class Runs {
   /** Takes every step that is possible now. */
   #advance(): void {
     if (this.#ended) return;
-    for (const entry of this.#entries) {
-      // Decisions are made in order, so that all parties make them knowing the same.
-      if (entry.state === "proposed") {
-        if (entry.kind !== "checkpoint" && entry.request && !this.requests.complete(entry.id)) return;
-        this.#decide(entry);
-      }
-      if (entry.state === "ready") {
-        if (entry.ready.size < this.#core.names.length) return;
-        this.#accept(entry);
-      }
-    }
-    for (let i = 0; i < this.#entries.length; )
+    // In order, so that all parties decide knowing the same.
+    const undecided = this.#entries.some((entry) => !this.#decided(entry));
+    for (let i = this.#entries.length - 1; i >= 0; i--)
       if (this.#entries[i]!.state === "refused") this.#entries.splice(i, 1);
-      else i++;
     this.#start();
-    if (this.#core.self === 0) this.#proposeNext();
+    if (this.#core.self === 0 && !undecided) this.#proposeNext();
+  }
+
+  /** Takes the entry as far as possible; false if its peers must speak first. */
+  #decided(entry: Entry): boolean {
+    if (entry.state === "proposed") {
+      if (entry.request && !this.requests.complete(entry.id)) return false;
+      this.#decide(entry);
+    }
+    if (entry.state === "ready") {
+      if (entry.ready.size < this.#core.names.length) return false;
+      this.#accept(entry);
+    }
+    return true;
   }
 
   /** Party 0. All earlier runs are decided. */
@@ -197,88 +208,56 @@ export class Runs {
       return this.#propose({ request, kind: "checkpoint", args: NO_ARGS, grants: [] });
     }
     for (let request = this.requests.next(); request; request = this.requests.next()) {
+      const { id, kind, args } = request;
       try {
         this.requests.checkEqual(request);
-        const grants = request.plan ? this.#core.grants.choose(request.plan.digest, this.#requirements(request)) : [];
-        return this.#propose({ request: request.id, kind: request.kind, args: request.args, grants });
+        const grants = this.#admission.choose(request);
+        this.#admission.check(request, grants);
+        return this.#propose({ request: id, kind, args, grants });
       } catch (error) {
         // Nothing was spent and no number burnt.
-        this.requests.reject(request.id, error);
+        this.requests.reject(id, error);
       }
     }
   }
 
   #propose(proposal: Omit<MessageOf<"propose">, "type" | "run">): void {
-    const message = { type: "propose" as const, run: Math.max(this.#core.ledger.nextRun, this.#lastRun + 1), ...proposal };
+    const run = Math.max(this.#core.ledger.nextRun, this.#lastRun + 1);
+    const message = { type: "propose" as const, run, ...proposal };
     this.#broadcast(message);
     this.onPropose(0, message);
   }
 
   #decide(entry: Entry): void {
-    const { ledger, grants } = this.#core;
+    const { run, id, kind, args, grants, request } = entry;
     try {
-      this.#check(entry);
-      ledger.use(entry.run);
-      grants.spend(entry.run, entry.grants);
+      if (kind !== "checkpoint") {
+        if (request?.args !== args)
+          throw new InputError(`run ${run}: expected the same request at all parties, got another; try one for all`);
+        this.requests.checkEqual(request);
+        this.#admission.check(request, grants);
+      }
+      this.#core.ledger.use(run);
+      this.#core.grants.spend(run, grants);
     } catch (error) {
-      this.#broadcast({ type: "refuse", run: entry.run, fault: errorToWire(error, `run ${entry.run}`) });
+      this.#broadcast({ type: "refuse", run, fault: errorToWire(error, `run ${run}`) });
       this.#refuse(entry, error as Error);
       return;
     }
     entry.state = "ready";
     entry.ready.add(this.#core.self);
-    const plan = entry.request?.plan;
-    // Before the others may start.
-    if (plan) this.#options.mesh.openRun(entry.run, Math.max(...plan.cost.bytes));
-    this.#broadcast({ type: "ready", run: entry.run, request: entry.id, args: entry.args });
-  }
-
-  /** Throws unless this party agrees with the run. */
-  #check(entry: Entry): void {
-    const { request, kind, args } = entry;
-    if (kind === "checkpoint") return;
-    if (!request) throw new InputError(`run ${entry.run}: expected the request here, too, got none; try sending it to all`);
-    if (request.args !== args || request.kind !== kind)
-      throw new InputError(`run ${entry.run}: expected the same request as at party 0, got another; try one for all`);
-    this.requests.checkEqual(request);
-    if (request.plan) {
-      this.#core.grants.check(entry.grants, request.plan.digest, this.#requirements(request));
-      for (const { label, recipients, type } of request.plan.reveals) {
-        const bytes = 8 * type.shape.reduce((product, length) => product * length, 1);
-        for (const recipient of recipients)
-          if (recipient !== request.caller) this.#core.inbox.checkSpace(recipient, 1, bytes);
-        void label;
-      }
-    }
-    for (const name of request.names) checkWriter(name, request.caller, this.#catalogue);
-    entry.changes = this.#changes(entry, request);
-    const size = new Set([...this.#catalogue.keys(), ...entry.changes.keys()]).size;
-    if (size > this.#core.limits.variables)
-      throw new PolicyError(`run: expected at most ${this.#core.limits.variables} variables, got ${size}; try removing some`);
-  }
-
-  #requirements({ caller, plan, scalars }: Request) {
-    const { datasets, identities } = this.#core;
-    const dataset = (name: string) => datasets.get(name).meta;
-    return requirementsOf({ caller, plan: plan!, scalars, catalogue: this.#catalogue, dataset, identities });
-  }
-
-  #changes(entry: Entry, { plan, caller, names }: Request): Map<string, VariableMeta | undefined> {
-    const changes = new Map<string, VariableMeta | undefined>(names.map((name) => [name, undefined]));
-    for (const { name, type } of plan?.assigned ?? [])
-      changes.set(name, assignedMeta(name, type, caller, entry.run, this.#catalogue));
-    return changes;
+    // Before a peer can start.
+    if (request?.plan) this.#options.mesh.openRun(run, Math.max(...request.plan.cost.bytes));
+    this.#broadcast({ type: "ready", run, request: id, args });
   }
 
   #accept(entry: Entry): void {
-    entry.state = "accepted";
     clearTimeout(entry.timer);
-    for (const [name, meta] of entry.changes)
-      if (meta) this.#catalogue.set(name, meta);
-      else this.#catalogue.delete(name);
+    entry.state = "accepted";
+    if (entry.request) entry.changes = this.#admission.accept(entry.run, entry.request);
   }
 
-  /** Ends a run that no party has started: that needs this party or the one that refused. */
+  /** Ends a run that no party can have started: that would have needed the one that refused. */
   #refuse(entry: Entry, error: Error): void {
     if (entry.state !== "proposed" && entry.state !== "ready") return;
     if (entry.state === "ready") {
@@ -296,29 +275,28 @@ export class Runs {
     const next = this.#entries.find((entry) => entry.state !== "complete");
     if (this.#executing || next?.state !== "accepted") return;
     next.state = "executing";
-    this.#executing = this.#perform(next).finally(() => {
+    this.#executing = this.#execute(next).finally(() => {
       this.#executing = undefined;
       this.#advance();
     });
   }
 
-  async #perform(entry: Entry): Promise<void> {
+  async #execute(entry: Entry): Promise<void> {
     const { log, self, limits, variables } = this.#core;
     try {
       const before = variables.current.run;
-      entry.outcome =
-        entry.kind === "plan" ? await this.#options.perform(entry) : { run: entry.run, parts: [], stats: NO_STATS };
-      if (entry.kind === "remove") variables.remove(entry.run, entry.request!.names);
+      entry.outcome = await this.#options.perform(entry);
+      entry.version = variables.current.run;
       if (this.#ended) return;
       entry.state = "complete";
       entry.done.add(self);
       this.#broadcast({ type: "done", run: entry.run });
-      this.#await(entry, "the end of the run", () => entry.done);
-      const { run } = variables.current;
-      const due = Math.floor(run / limits.checkpointEvery) > Math.floor(before / limits.checkpointEvery);
-      // The next run waits for the last checkpoint's disk, not for this one's.
-      if (due || entry.kind === "checkpoint" || entry.request?.checkpoint) await this.checkpoints.begin();
+      this.#await(entry, "the end of the run", entry.done);
       this.#finish(entry);
+      const every = limits.checkpointEvery;
+      const due = Math.floor(entry.version / every) > Math.floor(before / every);
+      // The next run waits until the last checkpoint is on disk, but not for this one.
+      if (due || entry.kind === "checkpoint" || entry.request?.checkpoint) await this.checkpoints.begin();
     } catch (error) {
       log.error("run failed", { run: entry.run, reason: (error as Error).name });
       this.#options.mesh.end(error as Error);
@@ -327,36 +305,33 @@ export class Runs {
 
   /** The run counts when all parties have come to its end; only now may results leave. */
   #finish(entry: Entry): void {
-    const { names, variables } = this.#core;
-    if (entry.state !== "complete" || !entry.outcome || entry.done.size < names.length) return;
-    if (entry.request?.checkpoint && !this.checkpoints.started(entry.run)) return;
+    const { outcome, request, version } = entry;
+    if (entry.state !== "complete" || !outcome || entry.done.size < this.#core.names.length) return;
     clearTimeout(entry.timer);
     this.#entries.splice(this.#entries.indexOf(entry), 1);
-    variables.acknowledge(entry.run);
-    if (entry.request?.checkpoint) void this.#deliverWhenSaved(entry);
-    else this.#deliver(entry);
+    this.#core.variables.acknowledge(entry.run);
+    if (!request) return;
+    const ready = request.checkpoint ? this.checkpoints.reached(version) : undefined;
+    if (ready)
+      ready.then(
+        () => this.#deliver(request, outcome),
+        (error: Error) => this.requests.finish(request.id, error),
+      );
+    else this.#deliver(request, outcome);
   }
 
-  async #deliverWhenSaved(entry: Entry): Promise<void> {
-    try {
-      await this.checkpoints.reached(entry.run);
-      this.#deliver(entry);
-    } catch (error) {
-      this.requests.finish(entry.id, error as Error);
-    }
-  }
-
-  #deliver({ id, run, request, outcome }: Entry): void {
-    if (!request || !outcome) return;
-    const mine = outcome.parts.filter((part) => part.recipient === request.caller);
-    for (const { recipient, label, bytes } of outcome.parts)
-      if (recipient !== request.caller) this.#core.inbox.put(recipient, { run, label, bytes });
-    this.requests.finish(id, { ...outcome, parts: mine });
+  #deliver({ id, caller }: Request, outcome: Outcome): void {
+    const { run, parts } = outcome;
+    for (const { recipient, label, bytes } of parts)
+      if (recipient !== caller) this.#core.inbox.put(recipient, { run, label, bytes });
+    this.requests.finish(id, { ...outcome, parts: parts.filter(({ recipient }) => recipient === caller) });
   }
 
   #noteReady(entry: Entry, peer: number, args: string): void {
     if (args !== entry.args || entry.ready.has(peer))
-      throw new FrameError(`run ${entry.run}: expected one answer of ${this.#core.names[peer]} to this proposal, got another`);
+      throw new FrameError(
+        `run ${entry.run}: expected one answer of ${this.#core.names[peer]} to this proposal, got another`,
+      );
     entry.ready.add(peer);
   }
 
@@ -364,21 +339,22 @@ export class Runs {
     return this.#entries.find((entry) => entry.run === run);
   }
 
-  #earlyOf(peer: number, run: number): { ready: Map<number, string>; refused?: Error } {
-    if (run <= this.#lastRun || run > this.#lastRun + AHEAD + 1000)
-      throw new FrameError(`run ${run}: expected an answer to a proposal, got one of ${this.#core.names[peer]} to none`);
-    const early = this.#early.get(run) ?? { ready: new Map() };
-    if (this.#early.size >= AHEAD) throw new FrameError(`run ${run}: expected answers to proposals, got too many to none`);
+  #earlyOf(peer: number, run: number): Early {
+    const early: Early = this.#early.get(run) ?? { ready: new Map() };
     this.#early.set(run, early);
+    if (run > this.#lastRun + AHEAD)
+      throw new FrameError(
+        `run ${run}: expected an answer to a proposal, got one of ${this.#core.names[peer]} to none`,
+      );
     return early;
   }
 
   /** A peer that does not answer in time is lost, and the session with it. */
-  #await(entry: Entry, what: string, who: () => ReadonlySet<number>): void {
+  #await(entry: Entry, what: string, answered: ReadonlySet<number>): void {
     clearTimeout(entry.timer);
     const { names, self, timeoutMs } = this.#core;
     entry.timer = setTimeout(() => {
-      const silent = names.filter((_, party) => party !== self && !who().has(party)).join(", ");
+      const silent = names.filter((_, party) => party !== self && !answered.has(party)).join(", ");
       const message = `run ${entry.run}: expected ${what} from ${silent} within ${timeoutMs} ms, got none`;
       this.#options.mesh.end(new PeerLostError(`${message}; try a longer time-out or look at ${silent}`, silent));
     }, timeoutMs);

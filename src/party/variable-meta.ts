@@ -1,8 +1,8 @@
 /** What every party knows of a variable; not its value, which is shared. */
 import * as v from "valibot";
 import type { ValueType } from "../ops/index.js";
-import { natural, planName, runNumber } from "./schemas.js";
 import { identityName } from "./cluster.js";
+import { natural, planName, runNumber } from "./schemas.js";
 
 export const variableMeta = v.strictObject({
   shape: v.pipe(v.array(natural), v.maxLength(6)),

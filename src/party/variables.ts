@@ -57,7 +57,8 @@ export class Variables {
   /** The current share; the store keeps owning it. */
   read(name: string): Share {
     const entry = this.current.entries.get(name);
-    if (!entry) throw new NameError(`variable ${name}: expected one that was assigned, got none; try assigning it first`);
+    if (!entry)
+      throw new NameError(`variable ${name}: expected one that was assigned, got none; try assigning it first`);
     return entry.held.share;
   }
 
@@ -68,7 +69,8 @@ export class Variables {
     if (!target) target = run === 0 ? { run: 0, entries: new Map() } : this.#load(run, protocol);
     for (const version of this.#versions) if (version !== target) this.#release(version);
     this.#versions = [target];
-    for (const newer of this.#store.list()) if (newer > run) this.#store.remove(newer);
+    // Run 0 says that some party has nothing, perhaps by a mistake of its operator: then nothing is thrown away.
+    if (run > 0) for (const newer of this.#store.list()) if (newer > run) this.#store.remove(newer);
   }
 
   #load(run: number, protocol: Protocol): Version {

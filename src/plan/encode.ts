@@ -8,7 +8,7 @@ import { PlanError, SecretgradError } from "../errors.js";
 import type { PlanEnv, ValueType } from "../ops/index.js";
 import { size } from "../ring/index.js";
 import type { Plan, PlanNode } from "./plan.js";
-import { inferNode } from "./record.js";
+import { inferNode } from "./infer.js";
 
 export interface PlanLimits {
   readonly maxBytes: number;

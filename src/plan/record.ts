@@ -2,10 +2,10 @@
  * Records a plan node by node, inferring types at once so that mistakes throw where they are written. Equal nodes are
  * merged and nodes that reach no assign or reveal are dropped. Computes nothing.
  */
-import { parse } from "valibot";
 import { PlanError, StaleValueError } from "../errors.js";
-import { type Builder, operator, type PlanEnv, type Ref, sinks, type ValueType } from "../ops/index.js";
+import { type Builder, type PlanEnv, type Ref, sinks } from "../ops/index.js";
 import { encodePlan } from "./encode.js";
+import { inferNode } from "./infer.js";
 import type { Plan, PlanNode } from "./plan.js";
 
 export class Recorder implements Builder {
@@ -71,16 +71,4 @@ export class Recorder implements Builder {
     }
     return encodePlan(this.env, nodes);
   }
-}
-
-/** The type of one node, from the operator's rule. Attributes are validated by the operator's schema. */
-export function inferNode(op: string, inputs: readonly ValueType[], attrs: Record<string, unknown>, env: PlanEnv): ValueType {
-  const rule = operator(op);
-  if (!rule) throw new PlanError(`plan: expected a known operator, got "${op.slice(0, 40)}"`);
-  if (rule.arity !== "any" && rule.arity !== inputs.length)
-    throw new PlanError(`${op}: expected ${rule.arity} inputs, got ${inputs.length}`);
-  const type = rule.infer(inputs, parse(rule.attrs, attrs) as never, env);
-  if (type.scale > 61 || type.bound > 63)
-    throw new PlanError(`${op}: expected at most 61 fraction bits, got ${type.scale}; try truncating first`);
-  return type;
 }

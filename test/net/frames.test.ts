@@ -4,9 +4,16 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { FrameError, PeerLostError } from "../../src/errors.js";
 import { FrameDecoder } from "../../src/net/decoder.js";
-import { encodeFrame, type Frame, FrameKind, type FrameToSend, HEADER_BYTES, payloadBytes } from "../../src/net/frame.js";
+import {
+  encodeFrame,
+  type Frame,
+  FrameKind,
+  type FrameToSend,
+  HEADER_BYTES,
+  payloadBytes,
+} from "../../src/net/frame.js";
 import { memoryPair } from "../../src/net/index.js";
-import { collect, frame, sleep } from "./helpers.js";
+import { collect, frame, turns } from "./helpers.js";
 
 function encode(sent: FrameToSend): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES + payloadBytes(sent.parts));
@@ -36,7 +43,7 @@ function decode(chunks: readonly Uint8Array[], limitBytes = 2 ** 20, keep = fals
     decoder.push(copy);
     copy.fill(0xee);
   }
-  if (keep) frames.forEach(({ payload }, i) => assert.deepEqual(Uint8Array.from(kept[i]!), payload));
+  if (keep) for (const [i, { payload }] of frames.entries()) assert.deepEqual(Uint8Array.from(kept[i]!), payload);
   return frames;
 }
 
@@ -131,10 +138,13 @@ test("a receiver that lets go gets nothing more until it takes up again", async 
   const [alice, bob] = memoryPair("alice", "bob");
   for (let round = 0; round < 6; round++) alice.send(frame({ round, parts: [Uint8Array.of(round)] }));
   const first = await collect(bob, 2);
-  await sleep(5);
+  await turns();
   alice.send(frame({ round: 6 }));
   const rest = await collect(bob, 5);
-  assert.deepEqual([...first, ...rest].map(({ round }) => round), [0, 1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(
+    [...first, ...rest].map(({ round }) => round),
+    [0, 1, 2, 3, 4, 5, 6],
+  );
   assert.equal(alice.sentFrames, 7);
   assert.equal(alice.sentBytes, 7 * HEADER_BYTES + 6);
   assert.equal(bob.receivedBytes, alice.sentBytes);
@@ -162,9 +172,9 @@ test("the end of a connection is told to handlers that come late, after what was
   alice.send(frame({ round: 1 }));
   alice.send(frame({ round: 2 }));
   alice.close();
-  await sleep(2);
+  await turns();
   assert.equal((await collect(bob, 1))[0]!.round, 1);
-  await sleep(2);
+  await turns();
   assert.equal((await collect(bob, 1))[0]!.round, 2);
   await assert.rejects(collect(bob, 1), PeerLostError);
 });

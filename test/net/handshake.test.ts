@@ -4,7 +4,15 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { FrameError, HandshakeError, PeerLostError, SecretgradError } from "../../src/errors.js";
 import { decodeFields, encodeFields } from "../../src/net/fields.js";
-import { type Agreement, type Connection, establishMesh, FrameKind, type Mesh, memoryLinks, memoryPair } from "../../src/net/index.js";
+import {
+  type Agreement,
+  type Connection,
+  establishMesh,
+  FrameKind,
+  type Mesh,
+  memoryLinks,
+  memoryPair,
+} from "../../src/net/index.js";
 import { collect, endAll, exchange, frame, NAMES } from "./helpers.js";
 
 const agreement = (self: number, changes: Partial<Agreement> = {}): Agreement => ({
@@ -62,10 +70,16 @@ test("a different party list, a wrong connection and a bad own index are refused
     establishMesh([undefined, first], agreement(0, { names })),
     establishMesh([second, undefined], agreement(1, { names: ["alice", "bob", "carol"] })),
   ]);
-  assert.match(String((results[0] as PromiseRejectedResult).reason), /party list "alice,bob", got "alice,bob,carol"|an answer/);
+  assert.match(
+    String((results[0] as PromiseRejectedResult).reason),
+    /party list "alice,bob", got "alice,bob,carol"|an answer/,
+  );
   assert.match(String((results[1] as PromiseRejectedResult).reason), /expected a connection to carol, got none/);
   const [third] = memoryPair("alice", "mallory");
-  await assert.rejects(establishMesh([undefined, third], agreement(0, { names })), /expected a connection to bob, got mallory/);
+  await assert.rejects(
+    establishMesh([undefined, third], agreement(0, { names })),
+    /expected a connection to bob, got mallory/,
+  );
   await assert.rejects(establishMesh([], agreement(2, { names })), HandshakeError);
   await assert.rejects(establishMesh([], agreement(0, { names: ["alice", "alice"] })), HandshakeError);
   await assert.rejects(establishMesh([], agreement(0, { names: ["alice", "b\nob"] })), HandshakeError);
@@ -79,7 +93,9 @@ test("a driver's connection cannot be a party", async () => {
 /** Bob by hand: takes alice's hello and answers with a changed copy of it. */
 async function forged(change: (fields: Uint8Array[]) => Uint8Array[]): Promise<unknown> {
   const [toBob, bob] = memoryPair("alice", "bob");
-  const mesh = establishMesh([undefined, toBob], agreement(0, { names: ["alice", "bob"] }), { handshakeTimeoutMs: 500 });
+  const mesh = establishMesh([undefined, toBob], agreement(0, { names: ["alice", "bob"] }), {
+    handshakeTimeoutMs: 500,
+  });
   const [hello] = await collect(bob, 1);
   const fields = decodeFields(hello!.payload, "test");
   fields[6] = Uint8Array.of(1);
@@ -116,7 +132,9 @@ test("hellos of another layout are refused", async () => {
 /** Sends one frame to alice in place of bob's hello. */
 async function garbled(payload: Uint8Array, kind: FrameKind = FrameKind.hello): Promise<unknown> {
   const [toBob, bob] = memoryPair("alice", "bob");
-  const mesh = establishMesh([undefined, toBob], agreement(0, { names: ["alice", "bob"] }), { handshakeTimeoutMs: 1000 });
+  const mesh = establishMesh([undefined, toBob], agreement(0, { names: ["alice", "bob"] }), {
+    handshakeTimeoutMs: 1000,
+  });
   bob.send(frame({ kind, session: 0n, run: 0, parts: [payload] }));
   return mesh.then(
     () => assert.fail("accepted"),
@@ -153,7 +171,10 @@ test("a party that tells two peers different nonces is found out", async () => {
   const results = await Promise.allSettled([...honest, ...carols]);
   assert.ok(results.every(({ status }) => status === "rejected"));
   const reasons = results.map((result) => String((result as PromiseRejectedResult).reason));
-  assert.ok(reasons.some((reason) => /different nonces/.test(reason)), reasons.join("\n"));
+  assert.ok(
+    reasons.some((reason) => /different nonces/.test(reason)),
+    reasons.join("\n"),
+  );
 });
 
 test("a silent peer is named after the time-out, a lost one at once", async () => {

@@ -75,3 +75,8 @@ export async function identities(names: readonly string[] = NAMES): Promise<{ id
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Enough turns of the event loop for memory connections to deliver everything. */
+export async function turns(count = 5): Promise<void> {
+  for (let i = 0; i < count; i++) await new Promise((resolve) => setImmediate(resolve));
+}

@@ -3,9 +3,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BoundError, FrameError, PeerLostError, SessionEndedError } from "../../src/errors.js";
 import { localSecrets } from "../../src/net/handshake.js";
-import { type Connection, createMemoryMeshes, FrameKind, type FrameToSend, type Mesh, memoryLinks } from "../../src/net/index.js";
+import {
+  type Connection,
+  createMemoryMeshes,
+  FrameKind,
+  type FrameToSend,
+  type Mesh,
+  memoryLinks,
+} from "../../src/net/index.js";
 import { LinkedMesh } from "../../src/net/linked-mesh.js";
-import { endAll, exchange, frame, NAMES, sleep } from "./helpers.js";
+import { endAll, exchange, frame, NAMES, sleep, turns } from "./helpers.js";
 
 const MiB = 2 ** 20;
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
@@ -16,7 +23,13 @@ test("three parties exchange in a ring, several runs at once", async () => {
     mesh.openRun(run, 3 * rounds);
     const [next, previous] = [(mesh.self + 1) % 3, (mesh.self + 2) % 3];
     for (let round = 0; round < rounds; round++) {
-      const got = await exchange(mesh, run, round, { [next]: [bytes(mesh.self), bytes(run, round)] }, { [previous]: 3 });
+      const got = await exchange(
+        mesh,
+        run,
+        round,
+        { [next]: [bytes(mesh.self), bytes(run, round)] },
+        { [previous]: 3 },
+      );
       assert.deepEqual(got, { [previous]: bytes(previous, run, round) });
     }
     mesh.closeRun(run);
@@ -26,8 +39,14 @@ test("three parties exchange in a ring, several runs at once", async () => {
   assert.equal(rounds, 28);
   assert.equal(frames, 28);
   assert.equal(wireBytes, 2 * 28 * (32 + 3));
-  assert.deepEqual(peers.map(({ sentPayloadBytes }) => sentPayloadBytes), [0, 84, 0]);
-  assert.deepEqual(peers.map(({ receivedPayloadBytes }) => receivedPayloadBytes), [0, 0, 84]);
+  assert.deepEqual(
+    peers.map(({ sentPayloadBytes }) => sentPayloadBytes),
+    [0, 84, 0],
+  );
+  assert.deepEqual(
+    peers.map(({ receivedPayloadBytes }) => receivedPayloadBytes),
+    [0, 0, 84],
+  );
   endAll(meshes);
 });
 
@@ -64,7 +83,7 @@ test("a peer may be ahead: rounds and runs that come early wait", async () => {
   alice.openRun(2, 0);
   for (let round = 0; round < 50; round++) await exchange(alice, 1, round, { 1: bytes(round) }, {});
   await exchange(alice, 2, 0, { 1: bytes(99) }, {});
-  await sleep(5);
+  await turns();
   bob.openRun(1, 50);
   for (let round = 0; round < 50; round++)
     assert.deepEqual(await exchange(bob, 1, round, {}, { 0: 1 }), { 0: bytes(round) });
@@ -85,13 +104,16 @@ test("done comes after exchange has returned, and a long chain of early rounds d
     step(0);
   });
   await sending;
-  await sleep(5);
+  await turns();
   bob.openRun(1, 0);
   await new Promise<void>((resolve, reject) => {
     let inside = false;
     const step = (round: number, error?: Error): void => {
-      if (error || inside) return reject(error ?? new Error("done before exchange returned"));
-      if (round === rounds) return resolve();
+      if (error || inside || round === rounds) {
+        if (error || inside) reject(error ?? new Error("done before exchange returned"));
+        else resolve();
+        return;
+      }
       inside = true;
       bob.exchange(1, round, [], [{ peer: 0, bytes: 0, deliver: () => {} }], (problem) => step(round + 1, problem));
       inside = false;
@@ -144,22 +166,59 @@ interface Attack {
 const word = { parts: [new Uint8Array(8)] };
 /** Alice has closed run 3 and skipped 4, run 5 is open for 24 bytes, round 1 is over, round 2 awaits 8 bytes from bob. */
 const attacks: Attack[] = [
-  { name: "wrong length", frames: [{ run: 5, round: 2, parts: [new Uint8Array(7)] }], message: /8 bytes in round 2, got 7/ },
+  {
+    name: "wrong length",
+    frames: [{ run: 5, round: 2, parts: [new Uint8Array(7)] }],
+    message: /8 bytes in round 2, got 7/,
+  },
   { name: "no payload", frames: [{ run: 5, round: 2 }], message: /8 bytes in round 2, got 0/ },
   { name: "later round", frames: [{ run: 5, round: 3, ...word }], message: /round 2, got round 3/ },
   { name: "repeated round", frames: [{ run: 5, round: 1, ...word }], message: /again or out of order/ },
-  { name: "frame twice", frames: [{ run: 5, round: 2, ...word }, { run: 5, round: 2, ...word }], message: /again/ },
-  { name: "more than the run may send", frames: [{ run: 5, round: 2, ...word }, { run: 5, round: 3, ...word }], message: /at most 24 bytes in all, got 32/ },
+  {
+    name: "frame twice",
+    frames: [
+      { run: 5, round: 2, ...word },
+      { run: 5, round: 2, ...word },
+    ],
+    message: /again/,
+  },
+  {
+    name: "more than the run may send",
+    frames: [
+      { run: 5, round: 2, ...word },
+      { run: 5, round: 3, ...word },
+    ],
+    message: /at most 24 bytes in all, got 32/,
+  },
   { name: "closed run", frames: [{ run: 3, round: 9, ...word }], message: /is over/ },
   { name: "skipped run", frames: [{ run: 4, round: 0, ...word }], message: /is over/ },
   { name: "other session", frames: [{ run: 5, round: 2, session: 1n, ...word }], message: /this session's id/ },
   { name: "handshake again", frames: [{ kind: FrameKind.hello }], message: /a frame of a session, got kind 2/ },
   { name: "remote call", frames: [{ kind: FrameKind.request }], message: /a frame of a session/ },
-  { name: "control too long", frames: [{ kind: FrameKind.control, parts: [new Uint8Array(MiB + 1)] }], message: /at most 1048576/ },
-  { name: "control flood", frames: Array.from({ length: 65 }, () => ({ kind: FrameKind.control })), message: /64 control messages/ },
+  {
+    name: "control too long",
+    frames: [{ kind: FrameKind.control, parts: [new Uint8Array(MiB + 1)] }],
+    message: /at most 1048576/,
+  },
+  {
+    name: "control flood",
+    frames: Array.from({ length: 65 }, () => ({ kind: FrameKind.control })),
+    message: /64 control messages/,
+  },
   { name: "end too long", frames: [{ kind: FrameKind.end, parts: [new Uint8Array(3)] }], message: /at most 2 bytes/ },
-  { name: "too many runs ahead", frames: Array.from({ length: 9 }, (_, i) => ({ run: 6 + i })), message: /at most 8 runs ahead/ },
-  { name: "too much ahead", frames: [{ run: 6, parts: [new Uint8Array(2000)] }, { run: 7, parts: [new Uint8Array(2000)] }], message: /at most 4000 bytes ahead/ },
+  {
+    name: "too many runs ahead",
+    frames: Array.from({ length: 9 }, (_, i) => ({ run: 6 + i })),
+    message: /at most 8 runs ahead/,
+  },
+  {
+    name: "too much ahead",
+    frames: [
+      { run: 6, parts: [new Uint8Array(2000)] },
+      { run: 7, parts: [new Uint8Array(2000)] },
+    ],
+    message: /at most 4000 bytes ahead/,
+  },
 ];
 
 for (const { name, frames, message } of attacks)
@@ -173,7 +232,11 @@ for (const { name, frames, message } of attacks)
     bob.send(frame({ session: id, run: 5, round: 1, ...word }));
     await exchange(alice, 5, 1, {}, { 1: 8 });
     const toldCarol = new Promise<number>((resolve) => {
-      carol.receive({ limitBytes: 100, frame: ({ kind, payload }) => kind === FrameKind.end && resolve(payload[0]!), close() {} });
+      carol.receive({
+        limitBytes: 100,
+        frame: ({ kind, payload }) => kind === FrameKind.end && resolve(payload[0]!),
+        close() {},
+      });
     });
     // Bob's second frame of a pair is wrong, so round 2 itself may succeed.
     const waiting = exchange(alice, 5, 2, {}, { 1: 8, 2: 8 });
@@ -185,15 +248,21 @@ for (const { name, frames, message } of attacks)
     await assert.rejects(waiting, (rejected) => rejected === error);
     assert.equal(await toldCarol, 1);
     await assert.rejects(exchange(alice, 5, 3, {}, {}), (rejected) => rejected === error);
-    assert.throws(() => alice.openRun(9, 0), (thrown) => thrown === error);
-    assert.throws(() => alice.sendControl(2, bytes(1)), (thrown) => thrown === error);
+    assert.throws(
+      () => alice.openRun(9, 0),
+      (thrown) => thrown === error,
+    );
+    assert.throws(
+      () => alice.sendControl(2, bytes(1)),
+      (thrown) => thrown === error,
+    );
   });
 
 test("a frame that nobody asked for is noticed when the run closes", async () => {
   const { alice, id, bob } = attacked();
   alice.openRun(1, 100);
   bob.send(frame({ session: id, run: 1, round: 0, ...word }));
-  await sleep(2);
+  await turns();
   assert.throws(() => alice.closeRun(1), /frame from bob: expected no more frames, got 1/);
   assert.ok((await alice.ended) instanceof FrameError);
 });
@@ -201,7 +270,7 @@ test("a frame that nobody asked for is noticed when the run closes", async () =>
 test("a frame of a run that is skipped here ends the session", async () => {
   const { alice, id, carol } = attacked();
   carol.send(frame({ session: id, run: 1, round: 0, ...word }));
-  await sleep(2);
+  await turns();
   assert.throws(() => alice.openRun(2, 100), /run 1, frame from carol/);
   assert.ok((await alice.ended) instanceof FrameError);
 });
@@ -209,16 +278,16 @@ test("a frame of a run that is skipped here ends the session", async () => {
 test("what came early must fit the run's limit, and the round that is asked for", async () => {
   const first = attacked();
   first.bob.send(frame({ session: first.id, run: 1, round: 0, ...word }));
-  await sleep(2);
+  await turns();
   assert.throws(() => first.alice.openRun(1, 7), /frame from bob: expected at most 7 bytes in all, got 8/);
   const second = attacked();
   second.bob.send(frame({ session: second.id, run: 1, round: 1, ...word }));
-  await sleep(2);
+  await turns();
   second.alice.openRun(1, 8);
   await assert.rejects(exchange(second.alice, 1, 0, {}, { 1: 8 }), /frame from bob: expected round 0, got round 1/);
   const third = attacked();
   third.bob.send(frame({ session: third.id, run: 1, round: 0, ...word }));
-  await sleep(2);
+  await turns();
   third.alice.openRun(1, 8);
   await assert.rejects(exchange(third.alice, 1, 0, {}, { 1: 7 }), /frame from bob: expected 7 bytes in round 0, got 8/);
 });
@@ -251,7 +320,11 @@ test("a lost peer is named at once, in every pending exchange; the others learn 
   const meshes = createMemoryMeshes(NAMES, { timeoutMs: 60_000 });
   const [alice, bob, carol] = meshes as [Mesh, Mesh, LinkedMesh];
   for (const mesh of meshes) for (const run of [1, 2]) mesh.openRun(run, 100);
-  const waiting = [exchange(alice, 1, 0, {}, { 1: 1 }), exchange(alice, 2, 0, {}, { 2: 1 }), exchange(bob, 1, 0, {}, { 0: 1 })];
+  const waiting = [
+    exchange(alice, 1, 0, {}, { 1: 1 }),
+    exchange(alice, 2, 0, {}, { 2: 1 }),
+    exchange(bob, 1, 0, {}, { 0: 1 }),
+  ];
   carol.links[0]!.close();
   const [one, two, three] = await Promise.allSettled(waiting);
   for (const result of [one, two]) {
@@ -302,10 +375,10 @@ test("control messages arrive in order, also those that came before the handler"
   const got: string[] = [];
   const text = (value: string) => new TextEncoder().encode(value);
   for (let i = 0; i < 10; i++) alice.sendControl(1, text(`${i}`));
-  await sleep(2);
+  await turns();
   bob.onControl((peer, message) => got.push(`${peer}:${new TextDecoder().decode(message)}`));
   alice.sendControl(1, text("last"));
-  await sleep(2);
+  await turns();
   assert.deepEqual(got, [...Array.from({ length: 10 }, (_, i) => `0:${i}`), "0:last"]);
   endAll(meshes);
 });

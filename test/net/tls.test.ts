@@ -90,12 +90,20 @@ test("three meshes: 8 MiB both ways between all pairs at once, then small rounds
       const others = [0, 1, 2].filter((index) => index !== mesh.self);
       mesh.openRun(1, 2 * size + 100);
       for (const round of [0, 1]) {
-        const send = Object.fromEntries(others.map((peer) => [peer, [bodies[mesh.self]!.subarray(0, 5), bodies[mesh.self]!.subarray(5)]]));
+        const send = Object.fromEntries(
+          others.map((peer) => [peer, [bodies[mesh.self]!.subarray(0, 5), bodies[mesh.self]!.subarray(5)]]),
+        );
         const got = await exchange(mesh, 1, round, send, Object.fromEntries(others.map((peer) => [peer, size])));
         for (const peer of others) assert.equal(Buffer.compare(got[peer]!, bodies[peer]!), 0);
       }
       for (let round = 2; round < 30; round++)
-        await exchange(mesh, 1, round, { [others[0]!]: Uint8Array.of(round), [others[1]!]: Uint8Array.of(round) }, { [others[0]!]: 1, [others[1]!]: 1 });
+        await exchange(
+          mesh,
+          1,
+          round,
+          { [others[0]!]: Uint8Array.of(round), [others[1]!]: Uint8Array.of(round) },
+          { [others[0]!]: 1, [others[1]!]: 1 },
+        );
       mesh.closeRun(1);
     }),
   );
@@ -112,7 +120,10 @@ test("buffers given to exchange may be overwritten as soon as it returns", async
   const received = (async () => {
     for (const [round, size] of sizes.entries()) {
       const got = await exchange(bob, 1, round, {}, { 0: size });
-      assert.ok(got[0]!.every((byte) => byte === round + 1), `round ${round}`);
+      assert.ok(
+        got[0]!.every((byte) => byte === round + 1),
+        `round ${round}`,
+      );
     }
   })();
   for (const [round, size] of sizes.entries()) {
@@ -138,7 +149,10 @@ test("a peer that starts late is waited for, and a new session can follow an end
 test("a party that never starts is named; a dial is repeated until it succeeds", async () => {
   const { inboxes, peers } = await daemons();
   const failing = { ...meshOptions(2, inboxes[2]!, peers), connectTimeoutMs: 60 };
-  await assert.rejects(connectTlsMesh(failing), (error) => error instanceof PeerLostError && /alice|bob/.test(error.peer));
+  await assert.rejects(
+    connectTlsMesh(failing),
+    (error) => error instanceof PeerLostError && /alice|bob/.test(error.peer),
+  );
   const nobody = { ...peers[1]!, port: 1 };
   const dialling = { ...meshOptions(0, inboxes[0]!, [peers[0]!, nobody, peers[2]!]), connectTimeoutMs: 120 };
   await assert.rejects(connectTlsMesh(dialling), (error) => error instanceof PeerLostError && error.peer === "bob");
@@ -173,7 +187,10 @@ test("dial refuses another key than the pinned one and names both", async () => 
   const { port } = await listening(ids[1]!, () => assert.fail("must not be accepted"));
   await assert.rejects(dial(HOST, port, ids[0]!, expectParty(2), 2000), (error) => {
     assert.ok(error instanceof HandshakeError);
-    assert.match(error.message, new RegExp(`expected the key ${expectParty(2).fingerprint}.*got ${expectParty(1).fingerprint}`));
+    assert.match(
+      error.message,
+      new RegExp(`expected the key ${expectParty(2).fingerprint}.*got ${expectParty(1).fingerprint}`),
+    );
     return true;
   });
 });
@@ -207,7 +224,13 @@ test("no certificate, TLS 1.2, plain TCP and silence are refused", async () => {
   const { port, refused } = await listening(ids[0]!, () => assert.fail("must not be accepted"));
   const closed = (options: object) =>
     new Promise<void>((resolve) => {
-      const socket = connectTlsSocket({ host: HOST, port, rejectUnauthorized: false, ALPNProtocols: ["secretgrad/1"], ...options });
+      const socket = connectTlsSocket({
+        host: HOST,
+        port,
+        rejectUnauthorized: false,
+        ALPNProtocols: ["secretgrad/1"],
+        ...options,
+      });
       socket.on("error", () => {});
       socket.on("close", () => resolve());
     });
@@ -226,7 +249,10 @@ test("no certificate, TLS 1.2, plain TCP and silence are refused", async () => {
 });
 
 test("nobody listens, or the listener is mute: PeerLostError within the time", async () => {
-  await assert.rejects(dial(HOST, 1, ids[0]!, expectParty(1), 2000), (error) => error instanceof PeerLostError && error.peer === "bob");
+  await assert.rejects(
+    dial(HOST, 1, ids[0]!, expectParty(1), 2000),
+    (error) => error instanceof PeerLostError && error.peer === "bob",
+  );
   const { createServer } = await import("node:net");
   const mute = createServer(() => {}).listen(0, HOST);
   await new Promise((resolve) => mute.once("listening", resolve));
@@ -243,7 +269,8 @@ test("one port serves peers and drivers; the role comes from the pin", async () 
     (connection, pin) => {
       seen.push(`${pin.role} ${connection.peer} ${pin.index}`);
       if (pin.role === "driver") serve(connection, { echo: (params, body) => ({ result: params as string, body }) });
-      else void collect(connection, 1).then(([got]) => connection.send(got ? frame({ round: got.round + 1 }) : frame()));
+      else
+        void collect(connection, 1).then(([got]) => connection.send(got ? frame({ round: got.round + 1 }) : frame()));
     },
     both,
   );

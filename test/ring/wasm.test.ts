@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { test } from "node:test";
-import { wasmBase64 } from "../../src/ring/kernels/wasm-bytes.gen.js";
 import { createJsKernels, createKernels, kernelHash } from "../../src/ring/index.js";
+import { wasmBase64 } from "../../src/ring/kernels/wasm-bytes.gen.js";
 
 test("kernelHash is the SHA-256 of the module", () => {
   assert.equal(kernelHash, createHash("sha256").update(Buffer.from(wasmBase64, "base64")).digest("hex"));

@@ -23,7 +23,6 @@ export class ChunkCache {
     return chunk;
   }
 
-  /** Takes `chunk` over: it is overwritten when it leaves. */
   put(key: number, chunk: Uint8Array): void {
     this.drop(key);
     if (chunk.length > this.#limit) return;
@@ -40,7 +39,6 @@ export class ChunkCache {
     if (chunk === undefined) return;
     this.#chunks.delete(key);
     this.#bytes -= chunk.length;
-    chunk.fill(0);
   }
 
   /** Drops the keys from `from` up to, but not including, `to`. */

@@ -21,6 +21,8 @@ import type { HeaderRecord } from "./writer.js";
 /** Cache keys are file number * 2^32 + chunk number. */
 const CHUNKS_PER_FILE = 2 ** 32;
 let files = 0;
+/** Reads of at most this part of a chunk are short. */
+const SHORT = 4;
 
 export function damaged(path: string, got: string): StorageError {
   return new StorageError(
@@ -73,6 +75,7 @@ export class SealedFile {
   readonly #cache: ChunkCache;
   readonly #cacheBase = files++ * CHUNKS_PER_FILE;
   readonly #sealed: Uint8Array;
+  #recent: { readonly index: number; readonly plain: Uint8Array } | undefined;
   readonly #onClose: () => void;
   #fd: number | undefined;
 
@@ -107,7 +110,8 @@ export class SealedFile {
       this.length = (this.#chunks - 1) * chunkBytes + lastBytes;
       this.#fd = fd;
       // Proves the length: only the chunk that was written last is sealed as the last.
-      this.#cache.put(this.#cacheBase + this.#chunks - 1, this.#decrypt(fd, this.#chunks - 1));
+      const index = this.#chunks - 1;
+      this.#recent = { index, plain: this.#decrypt(fd, index) };
     } catch (error) {
       if (fd !== undefined) closeSync(fd);
       this.#fd = undefined;
@@ -128,15 +132,8 @@ export class SealedFile {
       const index = Math.floor((offset + at) / chunkBytes);
       const from = offset + at - index * chunkBytes;
       const count = Math.min(chunkBytes - from, target.length - at);
-      let chunk = this.#cache.get(this.#cacheBase + index);
-      if (chunk !== undefined) target.set(chunk.subarray(from, from + count), at);
-      else {
-        chunk = this.#decrypt(fd, index);
-        target.set(from === 0 && count === chunk.length ? chunk : chunk.subarray(from, from + count), at);
-        // A chunk that was read whole is not needed again soon: long reads must not empty the cache.
-        if (count < chunk.length) this.#cache.put(this.#cacheBase + index, chunk);
-        else chunk.fill(0);
-      }
+      const chunk = this.#chunk(fd, index, count);
+      target.set(from === 0 && count === chunk.length ? chunk : chunk.subarray(from, from + count), at);
       at += count;
     }
   }
@@ -145,8 +142,24 @@ export class SealedFile {
     if (this.#fd === undefined) return;
     closeSync(this.#fd);
     this.#fd = undefined;
+    this.#recent = undefined;
     this.#cache.dropRange(this.#cacheBase, this.#cacheBase + CHUNKS_PER_FILE);
     this.#onClose();
+  }
+
+  /**
+   * A chunk of which `count` bytes are wanted. The last one is kept for reads that go on behind each other. The cache is
+   * for short rows (labels), of which many lie in a chunk: long ones would only drive these out, and chunks that die young
+   * are cheap for the garbage collector.
+   */
+  #chunk(fd: number, index: number, count: number): Uint8Array {
+    if (this.#recent?.index === index) return this.#recent.plain;
+    const cached = this.#cache.get(this.#cacheBase + index);
+    if (cached !== undefined) return cached;
+    const plain = this.#decrypt(fd, index);
+    if (count * SHORT <= plain.length) this.#cache.put(this.#cacheBase + index, plain);
+    this.#recent = { index, plain };
+    return plain;
   }
 
   #decrypt(fd: number, index: number): Uint8Array {

@@ -203,7 +203,7 @@ export class Vault {
   #removeLeftovers(): void {
     for (const kind of entries(this.directory)) {
       const directory = join(this.directory, kind);
-      if (!statSync(directory).isDirectory()) continue;
+      if (!statSync(directory, { throwIfNoEntry: false })?.isDirectory()) continue;
       let removed = false;
       for (const entry of entries(directory)) {
         if (!entry.endsWith(".tmp")) continue;

@@ -1,9 +1,10 @@
 /** Temporary directories, keys, metas and small uploads for the storage tests; no tests here. */
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { type DatasetMeta, UploadDigest } from "../../../src/data/share-meta.js";
+import { type DatasetMeta, uploadDigest } from "../../../src/data/share-meta.js";
 import { type DatasetStore, Vault } from "../../../src/party/storage/index.js";
 
 export const KEY = new Uint8Array(32).fill(7);
@@ -58,9 +59,7 @@ export const SEEDS = [pattern(16, 2)];
 export const CORRECTION = pattern(50 * 100 * 8, 3);
 
 export function digestOf(meta: DatasetMeta, seeds = SEEDS, correction = CORRECTION): string {
-  const digest = new UploadDigest(meta, seeds);
-  digest.update(correction);
-  return digest.end().hex;
+  return uploadDigest(meta, seeds, createHash("sha256").update(correction).digest());
 }
 
 /** Everything up to, but not including, the commit. */

@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import * as fc from "fast-check";
 import { BoundError, InputError, NameError, StorageError } from "../../../src/errors.js";
+import { ChunkCache } from "../../../src/party/storage/cache.js";
 import { decodeName, encodeName } from "../../../src/party/storage/names.js";
 import { Vault } from "../../../src/party/storage/vault.js";
 import { flip, KEY, openVault, pattern, temporary } from "./fixtures.js";
@@ -274,7 +275,20 @@ test("one vault at a time on a directory, in this process and in another", async
   );
 });
 
-test("the cache of decrypted chunks stays within its limit", async (t) => {
+test("the cache of decrypted chunks stays within its limit and drops the one used longest ago", async (t) => {
+  const cache = new ChunkCache(300);
+  for (let key = 0; key < 3; key++) cache.put(key, new Uint8Array(100).fill(key));
+  assert.equal(cache.get(0)?.[0], 0);
+  cache.put(3, new Uint8Array(100));
+  cache.put(4, new Uint8Array(301));
+  assert.deepEqual(
+    [0, 1, 2, 3, 4].map((key) => cache.get(key) !== undefined),
+    [true, false, true, true, false],
+  );
+  assert.equal(cache.bytes, 300);
+  cache.dropRange(2, 4);
+  assert.equal(cache.bytes, 100);
+
   const vault = new Vault(temporary(t), KEY, { cacheBytes: 3 * CHUNK });
   t.after(() => vault.close());
   const bytes = pattern(20 * CHUNK);

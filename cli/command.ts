@@ -1,0 +1,78 @@
+/** What a subcommand is, and the strict reading of its arguments: nothing unknown, nothing superfluous. */
+import { type ArgsDef, parseArgs, type ParsedArgs } from "citty";
+import { UsageError } from "./errors.js";
+
+export interface Command<A extends ArgsDef> {
+  /** One line, for the overview. */
+  readonly description: string;
+  /** More lines, for its own help. */
+  readonly details?: string;
+  readonly args: A;
+  /** Command lines with what they do. */
+  readonly examples: readonly (readonly [string, string])[];
+  run(args: ParsedArgs<A>): Promise<void>;
+}
+// biome-ignore lint/suspicious/noExplicitAny: a command's arguments are its own business
+export type AnyCommand = Command<any>;
+
+/** For inference: the arguments' types come from their definitions. */
+export function command<const A extends ArgsDef>(definition: Command<A>): Command<A> {
+  return definition;
+}
+
+export function parseArguments(name: string, { args: definitions }: AnyCommand, rest: readonly string[]): ParsedArgs<ArgsDef> {
+  let parsed: ParsedArgs<ArgsDef>;
+  try {
+    parsed = parseArgs([...rest], definitions);
+  } catch (error) {
+    throw new UsageError(`${name}: ${error instanceof Error ? plain(error.message) : error}; try secretgrad ${name} --help`);
+  }
+  const entries = Object.entries(definitions as ArgsDef);
+  const positionals = entries.filter(([, { type }]) => type === "positional").map(([key]) => key);
+  const known = new Set(entries.flatMap(([key, { alias = [] }]) => [key, ...[alias].flat()].flatMap((each) => [each, camel(each)])));
+  for (const [key, value] of Object.entries(parsed)) {
+    if (key === "_") continue;
+    if (!known.has(key)) throw new UsageError(`${name}: expected a known option, got --${key}; try secretgrad ${name} --help`);
+    if (value === "") throw new UsageError(`${name}: expected a value for --${key}, got none; try secretgrad ${name} --help`);
+  }
+  if (parsed._.length > positionals.length)
+    throw new UsageError(`${name}: expected ${positionals.length} arguments, got ${parsed._.length} (${parsed._.at(-1)}); try secretgrad ${name} --help`);
+  return parsed;
+}
+
+/** A whole number of an option. */
+export function integer(option: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > most)
+    throw new UsageError(`--${option}: expected a whole number from ${least} to ${most}, got ${text}`);
+  return value;
+}
+/** A number of an option. */
+export function decimal(option: string, text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isFinite(value)) throw new UsageError(`--${option}: expected a number, got ${text}`);
+  return value;
+}
+/** A comma-separated list. */
+export function list(text: string): string[] {
+  return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+}
+
+const camel = (name: string): string => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+// biome-ignore lint/suspicious/noControlCharactersInRegex: citty colours its messages
+const plain = (text: string): string => text.replace(/\u001b\[\d+m/g, "");
+
+/** Options that most commands share. */
+export const jsonOption = { type: "boolean", description: "One JSON object per line on stdout" } as const;
+export const clusterOption = {
+  type: "string",
+  description: "The cluster file",
+  default: process.env.SECRETGRAD_CLUSTER ?? "cluster.json",
+  valueHint: "file",
+} as const;
+export const keyOption = {
+  type: "string",
+  description: "Key file of who you are; default keys/NAME.pem beside the cluster file",
+  valueHint: "file",
+} as const;
+export const userOption = { type: "string", description: "Who you are, if the key does not say so", valueHint: "name" } as const;

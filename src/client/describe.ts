@@ -1,0 +1,102 @@
+/**
+ * A plan in words that its owners can judge: what it would reveal, of what, to whom, and what it costs. Read from the
+ * plan itself, never from what a driver or a party says about it.
+ */
+import {
+  type Link,
+  type Plan,
+  planCost,
+  planDatasets,
+  planInputs,
+  planReveals,
+  planVariables,
+  secondsOnLink,
+} from "../plan/index.js";
+import type { ProtocolDefinition } from "../protocol/index.js";
+import type { VariableListing } from "./listings.js";
+
+export interface RevealDescription {
+  readonly label: string;
+  /** open: the value itself; count, meanLoss: one number pooled over the rows. */
+  readonly release: string;
+  readonly recipients: readonly string[];
+  /** The fewest rows of a dataset that it pools; 0 if it depends on datasets only through a model. */
+  readonly rows: number;
+  readonly shape: readonly number[];
+  /** Datasets and drivers whose data it depends on: "dataset:alice/images", "caller:driver", "input:x0". */
+  readonly sources: readonly string[];
+  /** Owners who must agree. */
+  readonly owners: readonly string[];
+}
+export interface PlanDescription {
+  readonly digest: string;
+  readonly fraction: number;
+  readonly reveals: readonly RevealDescription[];
+  readonly datasets: readonly {
+    readonly name: string;
+    readonly rows: number;
+    readonly of: number;
+    readonly shuffled: boolean;
+  }[];
+  readonly inputs: readonly { readonly slot: string; readonly shape: readonly number[] }[];
+  /** Names of variables that it changes. */
+  readonly assigns: readonly string[];
+  readonly nodes: number;
+  /** Nodes by operator. */
+  readonly operators: Readonly<Record<string, number>>;
+  readonly rounds: number;
+  readonly bytesPerParty: readonly number[];
+  readonly link: Link;
+  /** What communication alone takes on that link. */
+  readonly secondsOnLink: number;
+  /** Values whose bound is declared, not proved. */
+  readonly unproved: number;
+}
+
+/** The default for estimates: two data centres of one country. */
+export const standardLink: Link = { roundTripMs: 10, megabitsPerSecond: 1000 };
+
+export function describePlan(
+  plan: Plan,
+  definition: ProtocolDefinition,
+  variables: ReadonlyMap<string, VariableListing> = new Map(),
+  link: Link = standardLink,
+): PlanDescription {
+  const cost = planCost(plan, definition);
+  const ultimate = (source: string): readonly string[] => {
+    if (!source.startsWith("variable:")) return [source];
+    return variables.get(source.slice("variable:".length))?.sources ?? [source];
+  };
+  const reveals = planReveals(plan).map(({ label, release, recipients, rows = 0, flows, type }) => {
+    const sources = [...new Set(flows.flatMap((flow) => ultimate(flow.source)))].sort();
+    const owners = [...new Set(sources.flatMap((source) => ownerOf(source) ?? []))];
+    return { label, release, recipients, rows, shape: type.shape, sources, owners };
+  });
+  return {
+    digest: plan.digest,
+    fraction: plan.env.fraction,
+    reveals,
+    datasets: planDatasets(plan).map(({ name, batch, rows, shuffle }) => ({
+      name,
+      rows: batch,
+      of: rows,
+      shuffled: shuffle,
+    })),
+    inputs: planInputs(plan).map(({ slot, type }) => ({ slot, shape: type.shape })),
+    assigns: planVariables(plan).assigned.map(({ name }) => name),
+    nodes: plan.nodes.length,
+    operators: Object.fromEntries(Object.entries(cost.perOperator).map(([op, { nodes }]) => [op, nodes])),
+    rounds: cost.rounds,
+    bytesPerParty: cost.bytes,
+    link,
+    secondsOnLink: secondsOnLink(cost, link),
+    unproved: cost.unproved.length,
+  };
+}
+
+/** The owner of an ultimate source; undefined for a run's own inputs and for variables that nobody knows yet. */
+export function ownerOf(source: string): string | undefined {
+  if (source.startsWith("dataset:")) return source.slice("dataset:".length).split("/")[0];
+  if (source.startsWith("caller:")) return source.slice("caller:".length);
+  return undefined;
+}

@@ -1,0 +1,182 @@
+/**
+ * What a data owner does with the parties: shares data, looks at plans that want to use it, and approves their reveals.
+ * Not a driver: an owner computes nothing here and sees no result.
+ */
+import * as v from "valibot";
+import { type DatasetMeta, type RowSource, type ShareOptions, shareDataset } from "../data/index.js";
+import { InputError, NameError } from "../errors.js";
+import { decodePlan, type Link, type Plan } from "../plan/index.js";
+import type { ProtocolDefinition } from "../protocol/index.js";
+import { secureRandom } from "../random/index.js";
+import { callAll, type PartyCaller } from "./caller.js";
+import { describePlan, type PlanDescription } from "./describe.js";
+import { type GrantInfo, type GrantLimits, grantsFor, readGrants } from "./granting.js";
+import { commonDatasets, commonVariables, parse } from "./listings.js";
+import { uploaderTo } from "./uploader.js";
+
+export interface OwnerOptions {
+  readonly definition: ProtocolDefinition;
+  readonly parties: readonly PartyCaller[];
+  /** "alice": whose certificate the parties see. */
+  readonly name: string;
+  readonly close?: () => Promise<void>;
+}
+
+export type ShareDatasetOptions = Pick<ShareOptions, "format" | "scale" | "bound" | "onProgress" | "signal">;
+
+export interface WatchOptions extends GrantLimits {
+  /** Ends the watch. */
+  readonly signal: AbortSignal;
+  readonly onGrant?: (plan: PlanDescription) => void;
+  /** A plan that does not fit the limits; told once. */
+  readonly onSkip?: (plan: PlanDescription, reason: string) => void;
+  readonly everyMs?: number;
+}
+
+const plansAnswer = v.object({ plans: v.array(v.object({ digest: v.string() })) });
+const noParams = () => ({ params: {} });
+
+export class Owner {
+  readonly name: string;
+
+  constructor(readonly options: OwnerOptions) {
+    this.name = options.name;
+  }
+
+  /** Shares rows under "name" or "owner/name"; resolves when all parties have them for good. */
+  share(name: string, source: RowSource, options: ShareDatasetOptions = {}): Promise<DatasetMeta> {
+    const { definition, parties } = this.options;
+    const full = name.includes("/") ? name : `${this.name}/${name}`;
+    if (!full.startsWith(`${this.name}/`))
+      throw new InputError(
+        `share ${name}: expected a name of ${this.name}'s, got another owner's; try ${this.name}/${name.split("/")[1]}`,
+      );
+    // Training sessions work with 20 fraction bits, which costs a dataset nothing.
+    const scale = options.scale ?? (options.format === "integer" ? 0 : 20);
+    const names = parties.map((party) => party.name);
+    return shareDataset(source, { ...options, scale, name: full, definition, parties: names }, uploaderTo(parties));
+  }
+
+  /** Every owner's datasets that all parties hold. */
+  async datasets(): Promise<DatasetMeta[]> {
+    return commonDatasets(this.options.parties, await this.#all("dataset.list", noParams));
+  }
+  async remove(name: string): Promise<void> {
+    await this.#all("dataset.remove", () => ({ params: { name } }));
+  }
+
+  /** Digests of the plans that drivers have sent to any party. */
+  async plans(): Promise<string[]> {
+    const answers = await this.#all("plan.list", noParams);
+    const lists = answers.map(({ result }, i) =>
+      parse(plansAnswer, result, `plan.list of ${this.options.parties[i]!.name}`),
+    );
+    return [...new Set(lists.flatMap(({ plans }) => plans.map(({ digest }) => digest)))].sort();
+  }
+
+  /** The plan with this digest, or with the only digest that begins so. */
+  async plan(digest: string): Promise<Plan> {
+    const found = digest.length === 64 ? [digest] : (await this.plans()).filter((each) => each.startsWith(digest));
+    if (found.length !== 1)
+      throw new NameError(
+        `plan ${digest}: expected the beginning of one digest, got that of ${found.length} plans; try \`secretgrad plan\``,
+      );
+    return this.#fetch(found[0]!);
+  }
+  async describe(plan: Plan, link?: Link): Promise<PlanDescription> {
+    const variables = commonVariables(this.options.parties, await this.#all("variable.list", noParams));
+    return describePlan(plan, this.options.definition, variables, link);
+  }
+
+  /** Approves reveals of a plan at all parties. Throws if nothing in it fits the limits. */
+  async grant(digest: string, limits: GrantLimits = {}): Promise<GrantInfo[]> {
+    const plan = await this.plan(digest);
+    const grants = grantsFor(await this.describe(plan), this.name, limits);
+    if (grants.every(({ objection }) => objection !== undefined))
+      throw new InputError(
+        `grant ${plan.digest.slice(0, 12)}: expected a reveal that fits, got ${grants.map(({ label, objection }) => `${label} (${objection})`).join(", ") || "none of your data"}`,
+      );
+    return this.#put(grants.flatMap(({ grant }) => grant ?? []));
+  }
+
+  /** Approves every plan of which all reveals fit the limits, each by its digest, until the signal. */
+  async watch(options: WatchOptions): Promise<void> {
+    const seen = new Set<string>();
+    while (!options.signal.aborted) {
+      for (const digest of await this.plans()) {
+        if (seen.has(digest)) continue;
+        seen.add(digest);
+        const description = await this.describe(await this.#fetch(digest));
+        const grants = grantsFor(description, this.name, options);
+        const objections = grants.flatMap(({ label, objection }) => (objection ? [`${label}: ${objection}`] : []));
+        if (objections.length > 0) options.onSkip?.(description, objections.join("; "));
+        else if (grants.length > 0) {
+          await this.#put(grants.flatMap(({ grant }) => grant ?? []));
+          options.onGrant?.(description);
+        }
+      }
+      await pause(options.everyMs ?? 150, options.signal);
+    }
+  }
+
+  /** This owner's grants, with the uses that are left at the party that counts fewest. */
+  async grants(): Promise<GrantInfo[]> {
+    return readGrants(this.options.parties, await this.#all("grant.list", noParams)).filter(
+      ({ owner }) => owner === this.name,
+    );
+  }
+  async revoke(id: string): Promise<void> {
+    await this.#all("grant.revoke", () => ({ params: { id } }));
+  }
+
+  async close(): Promise<void> {
+    await this.options.close?.();
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #put(grants: readonly Omit<GrantInfo, "id" | "owner" | "left" | "revoked">[]): Promise<GrantInfo[]> {
+    const made: GrantInfo[] = [];
+    for (const grant of grants) {
+      const id = Buffer.from(secureRandom(16)).toString("hex");
+      await this.#all("grant.put", () => ({ params: { id, ...grant } }));
+      made.push({ id, ...grant, owner: this.name, left: grant.times, revoked: false });
+    }
+    return made;
+  }
+
+  /** From whichever party has it: the digest says whether it is the right one. */
+  async #fetch(digest: string): Promise<Plan> {
+    let reason: unknown;
+    for (const party of this.options.parties) {
+      try {
+        const { body } = await party.call("plan.get", { digest });
+        const plan = decodePlan(body);
+        if (plan.digest === digest) return plan;
+      } catch (error) {
+        reason = error;
+      }
+    }
+    throw new NameError(
+      `plan ${digest.slice(0, 12)}: expected it at one of the parties, got it from none; try \`secretgrad plan\``,
+      { cause: reason },
+    );
+  }
+
+  #all(method: string, make: () => { params: unknown }) {
+    return callAll(this.options.parties, method, make);
+  }
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}

@@ -1,0 +1,88 @@
+/**
+ * What parties answer to a run, checked before it is believed: whoever answers may be broken or hostile. Not a proof
+ * that the values are right, which is the protocol's promise.
+ */
+import * as v from "valibot";
+import { FrameError } from "../errors.js";
+import type { Sharing } from "../protocol/index.js";
+import { size } from "../ring/index.js";
+import type { PendingReveal } from "../tensor/index.js";
+import type { CallResult, PartyCaller } from "./caller.js";
+
+const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const schema = v.object({
+  run: natural,
+  reveals: v.array(v.object({ label: v.string(), bytes: natural })),
+  stats: v.optional(v.object({ rounds: natural, bytes: natural, seconds: v.pipe(v.number(), v.finite()) })),
+});
+
+/** What a run cost, as the parties report it. */
+export interface RunReport {
+  readonly run: number;
+  readonly rounds: number;
+  /** Payload bytes sent, by party. */
+  readonly bytes: readonly number[];
+  /** The slowest party's. */
+  readonly seconds: number;
+}
+export interface RunResult {
+  readonly report: RunReport;
+  /** In the order of the pending reveals. */
+  readonly words: readonly BigInt64Array[];
+}
+
+/** Throws FrameError naming the party whose answer does not fit; else adds up the parts of every reveal. */
+export function readAnswers(
+  parties: readonly Pick<PartyCaller, "name">[],
+  answers: readonly CallResult[],
+  reveals: readonly PendingReveal[],
+  sharing: Pick<Sharing, "combine">,
+): RunResult {
+  const read = answers.map(({ result, body }, i) => readOne(parties[i]!.name, result, body, reveals));
+  const first = read[0]!;
+  read.forEach(({ run }, i) => {
+    if (run !== first.run)
+      throw new FrameError(
+        `run: expected one run number, got ${first.run} from ${parties[0]!.name} and ${run} from ${parties[i]!.name}`,
+      );
+  });
+  const words = reveals.map((reveal) => {
+    const parts = read.map(({ parts }) => parts.get(reveal.label)!);
+    // A copy: the parts lie at any offset of their bodies, words need an aligned one.
+    const combined = sharing.combine(parts).slice();
+    if (combined.length !== 8 * size(reveal.shape))
+      throw new FrameError(
+        `run: expected ${size(reveal.shape)} words for reveal ${reveal.label}, got ${combined.length / 8}`,
+      );
+    return new BigInt64Array(combined.buffer);
+  });
+  const report = {
+    run: first.run,
+    rounds: Math.max(...read.map(({ stats }) => stats?.rounds ?? 0)),
+    bytes: read.map(({ stats }) => stats?.bytes ?? 0),
+    seconds: Math.max(...read.map(({ stats }) => stats?.seconds ?? 0)),
+  };
+  return { report, words };
+}
+
+function readOne(party: string, result: unknown, body: Uint8Array, reveals: readonly PendingReveal[]) {
+  const parsed = v.safeParse(schema, result);
+  if (!parsed.success)
+    throw new FrameError(
+      `run: expected an answer of ${party} with a run, reveals and stats, got another; try the same release`,
+    );
+  const { run, reveals: given, stats } = parsed.output;
+  const parts = new Map<string, Uint8Array>();
+  let at = 0;
+  for (const { label, bytes } of given) {
+    if (parts.has(label) || at + bytes > body.length) break;
+    parts.set(label, body.slice(at, at + bytes));
+    at += bytes;
+  }
+  const fits = reveals.every(({ label, shape }) => parts.get(label)?.length === 8 * size(shape));
+  if (!fits || parts.size !== reveals.length || given.length !== reveals.length || at !== body.length)
+    throw new FrameError(
+      `run: expected ${party}'s parts of reveals [${reveals.map((reveal) => reveal.label)}] and nothing else, got other parts or lengths`,
+    );
+  return { run, stats, parts };
+}

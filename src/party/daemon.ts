@@ -1,0 +1,190 @@
+/**
+ * A party as a process: one TLS port for peers, owners and drivers, and a session with the peers that is made anew
+ * whenever it is lost. Not the command, see cli/, and not what a party does, see party.ts.
+ */
+import { HandshakeError, PeerLostError, SecretgradError, SessionEndedError } from "../errors.js";
+import {
+  type Connection,
+  connectTlsMesh,
+  type Handlers,
+  type Identity,
+  type Json,
+  type Listener,
+  listen,
+  type Mesh,
+  PeerInbox,
+  type Pin,
+  serve,
+} from "../net/index.js";
+import type { ProtocolDefinition } from "../protocol/index.js";
+import { kernelHash } from "../ring/index.js";
+import { type Cluster, indexOfParty } from "./cluster.js";
+import type { Limits } from "./limits.js";
+import { type Logger, silent } from "./logger.js";
+import { methods } from "./methods.js";
+import { Party } from "./party.js";
+import { canonical, sha256 } from "./schemas.js";
+import type { Stores } from "./stores.js";
+
+export interface DaemonOptions {
+  readonly cluster: Cluster;
+  /** Certificate and key of one of the parties of the cluster. */
+  readonly identity: Identity;
+  readonly definition: ProtocolDefinition;
+  readonly stores: Stores;
+  /** Version of this library; must be equal at all parties. */
+  readonly version: string;
+  /** Where to listen, if not where the cluster file says (behind a forwarder). */
+  readonly listen?: { readonly host: string; readonly port: number };
+  readonly limits?: Partial<Limits>;
+  readonly log?: Logger;
+}
+
+/** Pauses between attempts to get all parties together. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 5_000;
+/** The first message of a session lists all grants and datasets. */
+const CONTROL_BYTES = 64 * 2 ** 20;
+
+export class Daemon {
+  readonly party: Party;
+  readonly self: number;
+  readonly #options: DaemonOptions;
+  readonly #log: Logger;
+  readonly #inbox = new PeerInbox();
+  readonly #users = new Set<Connection>();
+  readonly #abort = new AbortController();
+  #listener: Listener | undefined;
+  #mesh: Mesh | undefined;
+  #loop: Promise<void> | undefined;
+
+  constructor(options: DaemonOptions) {
+    const { cluster, identity, definition, stores, version, limits } = options;
+    this.#options = options;
+    this.#log = options.log ?? silent;
+    this.self = indexOfParty(cluster, identity.name);
+    const names = cluster.parties.map(({ name }) => name);
+    this.party = new Party({
+      ...{ names, self: this.self, definition, stores, version, log: this.#log },
+      ...(limits ? { limits } : {}),
+      identities: new Set([...names, ...cluster.users.map(({ name }) => name)]),
+      timeoutMs: cluster.timeoutMs,
+    });
+  }
+
+  /** Listens, and begins to gather the parties. Resolves when callers can connect. */
+  async start(): Promise<{ readonly host: string; readonly port: number }> {
+    const { cluster, identity } = this.#options;
+    const own = this.#options.listen ?? cluster.parties[this.self]!;
+    const pins = new Map<string, Pin>([
+      ...cluster.parties.map(({ name, pin }, index): [string, Pin] => [pin, { name, role: "party", index }]),
+      ...cluster.users.map(({ name, role, pin }): [string, Pin] => [pin, { name, role }]),
+    ]);
+    this.#listener = await listen(own.host, own.port, identity, pins, (connection) => this.#accept(connection), {
+      onRefused: (error) => this.#log.warn("connection refused", { message: error.message }),
+    });
+    this.#loop = this.#gather();
+    return this.#listener;
+  }
+
+  /** Ends the session, makes the variables durable, closes everything. */
+  async close(): Promise<void> {
+    this.#abort.abort();
+    await this.#listener?.close.call(this.#listener);
+    this.#inbox.close();
+    await this.party.close();
+    const error = new SessionEndedError("party: expected to go on, got a shutdown; try again later");
+    for (const user of this.#users) user.close(error);
+    await this.#loop;
+  }
+
+  #accept(connection: Connection): void {
+    const { peer: name, role } = connection;
+    if (this.#abort.signal.aborted) return connection.close();
+    if (role === "party") {
+      // A peer that dials has no session, whatever we believe.
+      this.#mesh?.end(new PeerLostError(`session: expected ${name} to stay connected, got a new connection`, name));
+      this.#inbox.offer(connection);
+      return;
+    }
+    this.#users.add(connection);
+    const caller = { name, role };
+    const handlers: Record<string, Handlers[string]> = {};
+    for (const method of Object.keys(methods))
+      handlers[method] = async (params, body) => {
+        const answer = await this.party.handle(caller, method, params, body);
+        return { result: answer.result as Json, ...(answer.body ? { body: answer.body } : {}) };
+      };
+    serve(connection, handlers, {
+      onError: (error, method) => this.#log.error("internal error", { method, error: describe(error) }),
+      onClose: () => this.#users.delete(connection),
+    });
+  }
+
+  /** Session after session, until this daemon is closed. */
+  async #gather(): Promise<void> {
+    const { signal } = this.#abort;
+    for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(LONGEST_PAUSE_MS, 2 * pause)) {
+      try {
+        const mesh = await this.#connect();
+        this.#mesh = mesh;
+        if (signal.aborted) mesh.end(new SessionEndedError("party: expected to go on, got a shutdown"));
+        await this.party.attach(mesh);
+        pause = FIRST_PAUSE_MS;
+        await mesh.ended;
+      } catch (error) {
+        if (signal.aborted) break;
+        this.#mesh?.end(error as Error);
+        if (error instanceof PeerLostError) this.party.setMissing(error.peer.split(", "));
+        // A party that is not there yet is no news; a wrong key or version is.
+        const level = error instanceof HandshakeError || !(error instanceof SecretgradError) ? "error" : "info";
+        this.#log[level]("no session yet", { error: describe(error) });
+      }
+      this.#mesh = undefined;
+      await this.#pause(pause);
+    }
+  }
+
+  #connect(): Promise<Mesh> {
+    const { cluster, identity, definition, version } = this.#options;
+    const parties = cluster.parties.map(({ name, pin }) => ({ name, pin }));
+    const agreement = {
+      library: version,
+      kernels: kernelHash,
+      protocol: `${definition.name}/64`,
+      label: sha256(canonical({ parties, timeoutMs: cluster.timeoutMs })),
+      names: parties.map(({ name }) => name),
+      self: this.self,
+    };
+    const peers = cluster.parties.map(({ host, port, pin }, index) =>
+      index === this.self ? undefined : { host, port, fingerprint: pin },
+    );
+    const { timeoutMs } = cluster;
+    return connectTlsMesh({
+      ...{ agreement, identity, peers, inbox: this.#inbox, timeoutMs },
+      connectTimeoutMs: timeoutMs,
+      controlLimitBytes: CONTROL_BYTES,
+    });
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const { signal } = this.#abort;
+      if (signal.aborted) return resolve();
+      const timer = setTimeout(resolve, ms);
+      signal.addEventListener(
+        "abort",
+        () => {
+          clearTimeout(timer);
+          resolve();
+        },
+        { once: true },
+      );
+    });
+  }
+}
+
+/** For the log of this party only. */
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

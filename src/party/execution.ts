@@ -1,0 +1,42 @@
+/** The local work of one accepted run: evaluates its plan, or removes variables, and commits the new version. Not the agreement, see runs.ts. */
+import type { Mesh } from "../net/index.js";
+import type { Protocol } from "../protocol/index.js";
+import type { Core } from "./core.js";
+import { RunHost } from "./host.js";
+import type { RowOrder } from "./rows.js";
+import type { Entry, Outcome } from "./runs.js";
+import type { VariableMeta } from "./variable-meta.js";
+
+export interface ExecutionContext {
+  readonly core: Core;
+  readonly mesh: Mesh;
+  readonly protocol: Protocol;
+  readonly order: RowOrder;
+}
+
+/** After a failure nothing of the run is left here. */
+export async function perform(entry: Entry, { core, mesh, protocol, order }: ExecutionContext): Promise<Outcome> {
+  const { ring, variables, datasets } = core;
+  const { run, request, changes } = entry;
+  const nothing: Outcome = { run, parts: [], stats: { rounds: 0, bytes: 0, seconds: 0 } };
+  if (!request) return nothing;
+  const draft = variables.draft();
+  const scope = ring.scope();
+  try {
+    let outcome = nothing;
+    for (const [name, meta] of changes) if (!meta) draft.remove(name);
+    if (request.plan) {
+      const metas = new Map([...changes].filter((change): change is [string, VariableMeta] => change[1] !== undefined));
+      const { scalars, inputs } = request;
+      const host = new RunHost({ ring, scope, scalars, inputs, datasets, order, variables, draft, metas });
+      const stats = await core.execute(request.plan.program, { ring, protocol, mesh, run, host, scope });
+      mesh.closeRun(run);
+      outcome = { run, parts: host.parts, stats };
+    }
+    variables.commit(run, draft);
+    return outcome;
+  } finally {
+    draft.discard();
+    scope.close();
+  }
+}

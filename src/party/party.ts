@@ -1,0 +1,338 @@
+/**
+ * One party: answers the calls of owners and drivers, and runs plans together with its peers while a session lasts. Not
+ * its connections, see daemon.ts: calls come in by `handle`, a session by `attach`.
+ */
+import { execute } from "../engine/index.js";
+import { InputError, NameError, PeerLostError, SessionEndedError } from "../errors.js";
+import type { Mesh } from "../net/index.js";
+import type { ProtocolDefinition } from "../protocol/index.js";
+import { kernelHash, Ring } from "../ring/index.js";
+import type { Caller } from "./cluster.js";
+import { type Core, RecentSet } from "./core.js";
+import { Grants } from "./grants.js";
+import { Inbox } from "./inbox.js";
+import { Ledger } from "./ledger.js";
+import { type Limits, standardLimits } from "./limits.js";
+import { type Logger, silent } from "./logger.js";
+import { checkMethod, checkParams, type Method, type Params } from "./methods.js";
+import { CommonPieces } from "./pieces.js";
+import { type KnownPlan, Plans } from "./plans.js";
+import { removeRequest, runRequest } from "./request.js";
+import type { Request } from "./requests.js";
+import type { Outcome } from "./runs.js";
+import { Session } from "./session.js";
+import type { Stores } from "./stores.js";
+import { Uploads } from "./uploads.js";
+import { ownerOfSource, ultimateSources } from "./variable-meta.js";
+import { Variables } from "./variables.js";
+
+export interface PartyOptions {
+  /** Names of all parties, by index. */
+  readonly names: readonly string[];
+  readonly self: number;
+  readonly definition: ProtocolDefinition;
+  readonly stores: Stores;
+  /** Version of this library, for hello. */
+  readonly version: string;
+  readonly ring?: Ring;
+  /** Names that may receive results; undefined: everybody. */
+  readonly identities?: ReadonlySet<string>;
+  /** Longest wait for a peer or a caller. Default 30 s. */
+  readonly timeoutMs?: number;
+  readonly limits?: Partial<Limits>;
+  readonly log?: Logger;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  /** The engine; tests put faults in. */
+  readonly execute?: typeof execute;
+}
+
+export interface Answer {
+  readonly result: unknown;
+  readonly body?: Uint8Array;
+}
+
+/** What one delivery of the inbox may take. */
+const INBOX_BYTES = 64 * 2 ** 20;
+const REQUESTS_REMEMBERED = 10_000;
+const UNPROVED_LISTED = 100;
+
+export class Party {
+  readonly #core: Core;
+  readonly #stores: Stores;
+  readonly #version: string;
+  readonly #uploads: Uploads;
+  readonly #common: CommonPieces;
+  readonly #started: number;
+  #session: Session | undefined;
+  #closed = false;
+  /** Why there is no session. */
+  #missing: readonly string[];
+
+  constructor(options: PartyOptions) {
+    const { names, self, definition, stores } = options;
+    if (definition.parties !== names.length)
+      throw new InputError(
+        `party: expected ${definition.parties} parties for ${definition.name}, got ${names.length}; try another protocol`,
+      );
+    const ring = options.ring ?? new Ring();
+    const now = options.now ?? Date.now;
+    const limits = { ...standardLimits, ...options.limits };
+    this.#stores = stores;
+    this.#version = options.version;
+    this.#started = now();
+    this.#missing = names.filter((_, party) => party !== self);
+    this.#core = {
+      ...{ names, self, definition, ring, limits, now },
+      plans: new Plans(definition, limits.plan, limits.planCacheBytes),
+      grants: new Grants(stores.grants, now),
+      ledger: new Ledger(stores.ledger),
+      datasets: stores.datasets,
+      variables: new Variables(ring, stores.checkpoints),
+      inbox: new Inbox(now, limits.inbox),
+      identities: options.identities,
+      timeoutMs: options.timeoutMs ?? 30_000,
+      log: options.log ?? silent,
+      execute: options.execute ?? execute,
+      usedRequests: new RecentSet(REQUESTS_REMEMBERED),
+    };
+    this.#uploads = new Uploads(this.#core, () => this.#session);
+    this.#common = new CommonPieces(definition, self);
+  }
+
+  /** Begins a session; resolves when all parties have agreed where to go on. A session before it ends. */
+  async attach(mesh: Mesh): Promise<void> {
+    if (this.#closed)
+      throw new SessionEndedError("party: expected an open party, got one that was closed; try a new one");
+    const before = this.#session;
+    before?.mesh.end(new SessionEndedError("session: expected to go on, got a new session with the same parties"));
+    await before?.closed;
+    const session = new Session(this.#core, mesh);
+    this.#session = session;
+    this.#missing = [];
+    void session.closed.then((error) => this.#down(session, error));
+    await session.start();
+  }
+
+  /** Ends the session, if there is one; resolves when nothing of it is under way. */
+  async detach(
+    error: Error = new SessionEndedError("session: expected to go on, got a shutdown of this party; try again later"),
+  ): Promise<void> {
+    this.#session?.mesh.end(error);
+    await this.#session?.closed;
+  }
+
+  /** Ends the session, makes the present variables durable and closes the stores. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.detach();
+    try {
+      if (this.#core.variables.current.run > 0) await this.#core.variables.checkpoint();
+    } finally {
+      this.#stores.close();
+    }
+  }
+
+  /** Whether runs are possible now. */
+  get up(): boolean {
+    return this.#session?.up ?? false;
+  }
+  /** Says which peers a session waits for. */
+  setMissing(names: readonly string[]): void {
+    this.#missing = names;
+  }
+
+  /** Answers one call of an authenticated caller. Throws errors of our classes. */
+  async handle(caller: Caller, name: string, params: unknown, body: Uint8Array = new Uint8Array()): Promise<Answer> {
+    const method = checkMethod(name, caller);
+    return await this.#dispatch(method, caller, checkParams(method, params), body);
+  }
+
+  async #dispatch(method: Method, caller: Caller, params: unknown, body: Uint8Array): Promise<Answer> {
+    const given = <M extends Method>(_: M) => params as Params<M>;
+    const { grants, inbox, variables, datasets } = this.#core;
+    const done: Answer = { result: {} };
+    switch (method) {
+      case "hello":
+        return { result: this.#hello(caller) };
+      case "status":
+        return { result: this.#status() };
+      case "dataset.begin":
+        this.#uploads.begin(caller, given(method).meta, body);
+        return done;
+      case "dataset.append":
+        this.#uploads.append(caller, given(method).name, given(method).offset, body);
+        return done;
+      case "dataset.commit":
+        await this.#uploads.commit(caller, given(method).name, given(method).digest);
+        return done;
+      case "dataset.publish":
+        await this.#uploads.publish(caller, given(method).name);
+        return done;
+      case "dataset.abort":
+        await this.#uploads.abort(caller, given(method).name);
+        return done;
+      case "dataset.remove":
+        this.#uploads.remove(caller, given(method).name, this.#session?.up ? this.#session.runs.unfinished > 0 : false);
+        return done;
+      case "dataset.list":
+        return { result: { datasets: datasets.list() } };
+      case "plan.put":
+        return { result: this.#planInfo(this.#core.plans.put(body), caller.name) };
+      case "plan.list":
+        return { result: { plans: this.#core.plans.list().map((plan) => this.#planInfo(plan, caller.name)) } };
+      case "plan.get": {
+        const plan = this.#findPlan(given(method).digest);
+        return { result: this.#planInfo(plan, caller.name), body: plan.plan.bytes };
+      }
+      case "grant.put":
+        grants.put(caller.name, given(method));
+        return done;
+      case "grant.revoke":
+        grants.revoke(caller.name, given(method).id);
+        return done;
+      case "grant.list":
+        return { result: { grants: grants.list() } };
+      case "run":
+        return runAnswer(await this.#run(caller, given(method), body));
+      case "inbox.take": {
+        const taken = inbox.take(caller.name, INBOX_BYTES);
+        const entries = taken.map(({ run, label, bytes }) => ({ run, label, bytes: bytes.length }));
+        return { result: { entries }, body: join(taken.map(({ bytes }) => bytes)) };
+      }
+      case "variable.list": {
+        const list = [...variables.catalogue].map(([name, meta]) => ({ name, ...meta }));
+        return { result: { version: variables.current.run, variables: list } };
+      }
+      case "variable.remove": {
+        const session = this.#live();
+        const { run } = await this.#submit(session, given(method).request, () => removeRequest(caller, given(method)));
+        return { result: { run } };
+      }
+      case "checkpoint":
+        return { result: { run: await this.#live().runs.checkpoint() } };
+    }
+  }
+
+  #run(caller: Caller, params: Params<"run">, body: Uint8Array): Promise<Outcome> {
+    const session = this.#live();
+    return this.#submit(session, params.request, () =>
+      runRequest(caller, params, body, this.#core, session, this.#common),
+    );
+  }
+
+  #submit({ runs }: Session, id: string, make: () => Request): Promise<Outcome> {
+    let request: Request;
+    try {
+      request = make();
+    } catch (error) {
+      runs.requests.refuse(id, error);
+      throw error;
+    }
+    return runs.requests.submit(request);
+  }
+
+  #live(): Session {
+    const session = this.#session;
+    if (!session?.up) {
+      const missing = this.#missing.length > 0 ? `${this.#missing.join(", ")} missing` : "a session that is starting";
+      throw new SessionEndedError(
+        `session: expected all parties to be connected, got ${missing}; try again in a moment`,
+      );
+    }
+    return session;
+  }
+
+  #down(session: Session, error: Error): void {
+    if (this.#session !== session) return;
+    this.#session = undefined;
+    const { names, self, log } = this.#core;
+    this.#missing = error instanceof PeerLostError ? [error.peer] : names.filter((_, party) => party !== self);
+    log.warn("session has ended", { reason: error.name, message: error.message });
+  }
+
+  #hello({ name, role }: Caller) {
+    const { names, self, definition, timeoutMs } = this.#core;
+    return {
+      version: this.#version,
+      kernelHash,
+      protocol: definition.name,
+      parties: [...names],
+      self: names[self]!,
+      index: self,
+      session: this.up ? "up" : "down",
+      missingPeers: this.up ? [] : [...this.#missing],
+      caller: { name, role },
+      timeoutMs,
+    };
+  }
+
+  #status() {
+    const { ring, plans, variables, now } = this.#core;
+    const mesh = this.#session?.mesh;
+    return {
+      uptimeMs: now() - this.#started,
+      session: this.up ? "up" : "down",
+      missingPeers: this.up ? [] : [...this.#missing],
+      version: variables.current.run,
+      checkpoints: [...variables.checkpoints],
+      runs: { next: this.#core.ledger.nextRun, unfinished: this.up ? this.#session!.runs.unfinished : 0 },
+      traffic: mesh ? { ...mesh.stats(), peers: mesh.stats().peers.map((peer) => ({ ...peer })) } : null,
+      memory: {
+        rssBytes: process.memoryUsage.rss(),
+        ringBytes: ring.memoryBytes,
+        ringUsedBytes: ring.usedBytes,
+        planBytes: plans.bytes,
+      },
+    };
+  }
+
+  #findPlan(digest: string): KnownPlan {
+    if (digest.length === 64) return this.#core.plans.get(digest);
+    const found = this.#core.plans.list().filter((plan) => plan.digest.startsWith(digest));
+    if (found.length !== 1)
+      throw new NameError(
+        `plan ${digest}: expected one plan that begins so, got ${found.length}; try the whole digest`,
+      );
+    return found[0]!;
+  }
+
+  /** What an owner wants to know before a grant. Owners of variables are those of now. */
+  #planInfo(plan: KnownPlan, caller: string) {
+    const { rounds, bytes, elements, unproved } = plan.cost;
+    const { catalogue } = this.#core.variables;
+    return {
+      digest: plan.digest,
+      cost: { rounds, bytes, elements, unproved: unproved.slice(0, UNPROVED_LISTED) },
+      reveals: plan.reveals.map(({ label, release, recipients, flows, rows }) => {
+        const sources = flows.map(({ source }) => source);
+        const owners = ultimateSources(sources, caller, catalogue).map(ownerOfSource);
+        return { label, release, recipients, sources, owners: [...new Set(owners)], rows: rows ?? 0 };
+      }),
+      assigns: plan.assigned.map(({ name, type }) => ({ name, shape: type.shape, scale: type.scale })),
+    };
+  }
+}
+
+function runAnswer({ run, parts, stats }: Outcome): Answer {
+  const { rounds, bytes, seconds } = stats;
+  return {
+    result: {
+      run,
+      reveals: parts.map(({ label, bytes: part }) => ({ label, bytes: part.length })),
+      stats: { rounds, bytes, seconds },
+    },
+    body: join(parts.map((part) => part.bytes)),
+  };
+}
+
+function join(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

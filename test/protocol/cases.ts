@@ -1,0 +1,157 @@
+/**
+ * Every primitive that communicates, with inputs and declared cost: the table over which the conformance suite runs.
+ * Not the checks themselves, see conformance.ts.
+ */
+import { expander } from "../../src/random/index.js";
+import type { Bilinear, Bits, Cost, Costs, Product, ProtocolDefinition, Rounds, Share, Site } from "../../src/protocol/index.js";
+import type { Block, Ring } from "../../src/ring/index.js";
+import { bytesFrom, type End, free, type Lab, share } from "./harness.js";
+
+/** One primitive with its parameters. */
+export interface Case {
+  readonly name: string;
+  start(end: End, site: Site, inputs: Inputs): Rounds<unknown>;
+  cost(costs: Costs, n: number, pivot: number): Cost;
+  /** Opens a value: its messages are not masked, but part of a fresh sharing. */
+  readonly opens?: boolean;
+  /** The pivot's result is computed from what it receives and must change with it. */
+  readonly pivotComputes?: boolean;
+}
+
+/** Inputs of n elements for every case, by party. */
+export interface Inputs {
+  readonly n: number;
+  readonly x: readonly Share[];
+  readonly lifted: readonly Product[];
+  readonly product: readonly Product[];
+  readonly bit: readonly Bits[];
+  readonly planes: readonly Bits[];
+  /** In every party's memory, for `input`. */
+  readonly words: readonly Block[];
+}
+export const PLANES = 3;
+
+export function casesOf({ parties }: ProtocolDefinition): Case[] {
+  const everyone = Array.from({ length: parties }, (_, party) => party);
+  return [
+    {
+      name: "reshare",
+      start: (end, site, { product }) => end.protocol.reshare(site, product[end.self]!),
+      cost: (costs, n, pivot) => costs.reshare(n, pivot),
+      pivotComputes: true,
+    },
+    ...[1, 16, 20, 61].map((shift): Case => ({
+      name: `truncate by ${shift}`,
+      start: (end, site, { lifted }) => end.protocol.truncate(site, lifted[end.self]!, shift),
+      cost: (costs, n, pivot) => costs.truncate(n, shift, pivot),
+      pivotComputes: true,
+    })),
+    {
+      name: "and",
+      start: (end, site, { planes }) => end.protocol.and(site, planes[end.self]!, planes[end.self]!),
+      cost: (costs, n, pivot) => costs.and(n, PLANES, pivot),
+      pivotComputes: true,
+    },
+    ...[2, 16, 32, 37, 64].map((width): Case => ({
+      name: `msb at width ${width}`,
+      start: (end, site, { x }) => end.protocol.msb(site, x[end.self]!, width),
+      cost: (costs, n, pivot) => costs.msb(n, width, pivot),
+      pivotComputes: true,
+    })),
+    ...[1, 32, 64].map((width): Case => ({
+      name: `isZero at width ${width}`,
+      start: (end, site, { x }) => end.protocol.isZero(site, x[end.self]!, width),
+      cost: (costs, n, pivot) => costs.isZero(n, width, pivot),
+      pivotComputes: true,
+    })),
+    ...[1, 20, 64].map((width): Case => ({
+      name: `toBits at width ${width}`,
+      start: (end, site, { x }) => end.protocol.toBits(site, x[end.self]!, width),
+      cost: (costs, n, pivot) => costs.toBits(n, width, pivot),
+    })),
+    {
+      name: "fromBits",
+      start: (end, site, { bit }) => end.protocol.fromBits(site, bit[end.self]!),
+      cost: (costs, n, pivot) => costs.fromBits(n, pivot),
+      pivotComputes: true,
+    },
+    {
+      name: "select",
+      start: (end, site, { bit, x }) => end.protocol.select(site, bit[end.self]!, x[end.self]!),
+      cost: (costs, n, pivot) => costs.select(n, pivot),
+      pivotComputes: true,
+    },
+    ...everyone.map((owner): Case => ({
+      name: `input of party ${owner}`,
+      start: (end, site, { words, n }) =>
+        end.protocol.input(site, owner, end.self === owner ? words[owner] : undefined, n),
+      cost: (costs, n) => costs.input(n, owner),
+    })),
+    {
+      name: "reveal",
+      start: (end, site, { x }) => end.protocol.reveal(site, x[end.self]!),
+      cost: (costs, n) => costs.reveal(n),
+      opens: true,
+    },
+    ...everyone.map((to): Case => ({
+      name: `reveal to party ${to}`,
+      start: (end, site, { x }) => end.protocol.revealTo(site, x[end.self]!, to),
+      cost: (costs, n) => costs.revealTo(n, to),
+      opens: true,
+    })),
+  ];
+}
+
+/** x * y, element by element. */
+export const times =
+  (ring: Ring, n: number): Bilinear =>
+  (dst, x, y, accumulate) =>
+    ring.kernels[accumulate ? "mulAdd" : "mul"](dst.ptr, x.ptr, y.ptr, n);
+
+/** Inputs from words: shared by an outsider, or by party `owner`, which leaves components that are zero. */
+export function makeInputs(lab: Lab, words: BigUint64Array, owner?: number): Inputs {
+  const n = words.length;
+  const blocks = lab.ends.map((end) => {
+    const block = end.scope.alloc(n);
+    end.ring.u64(block).set(words);
+    return block;
+  });
+  const x =
+    owner === undefined
+      ? share(lab, words)
+      : lab.call((end, site) =>
+          end.protocol.input(site, owner, end.self === owner ? blocks[owner] : undefined, n),
+        ).values;
+  const each = <T>(make: (end: End, site: Site) => Rounds<T> | T) => lab.call(make).values;
+  return {
+    n,
+    x,
+    words: blocks,
+    lifted: each((end, site) => end.protocol.lift(site, x[end.self]!)),
+    product: each((end, site) => end.protocol.product(site, x[end.self]!, x[end.self]!, n, times(end.ring, n))),
+    bit: each((end, site) => end.protocol.toBits(site, x[end.self]!, 1)),
+    planes: each((end, site) => end.protocol.toBits(site, x[end.self]!, PLANES)),
+  };
+}
+
+export function freeInputs(lab: Lab, { x, lifted, product, bit, planes, words }: Inputs): void {
+  free(lab, x, lifted, product, bit, planes);
+  for (const end of lab.ends) end.scope.free(words[end.self]!);
+}
+
+/** n reproducible words, of which only the low `bits` bits vary, sign-extended. */
+export function someWords(n: number, bits = 64, text = "words"): BigUint64Array {
+  const words = new BigUint64Array(n);
+  expander(bytesFrom(text))(0, new Uint8Array(words.buffer));
+  if (bits < 64) for (let i = 0; i < n; i++) words[i] = BigInt.asUintN(64, BigInt.asIntN(bits, words[i]!));
+  return words;
+}
+
+/** 0, ±1, ±(2^(bits-1) - 1), then random words below 2^(bits-1) in size. */
+export function edgesAndRandom(n: number, bits: number, text?: string): BigUint64Array {
+  const words = someWords(n, bits, text);
+  const largest = (1n << BigInt(bits - 1)) - 1n;
+  const edges = [0n, 1n, -1n, largest, -largest];
+  for (const [index, edge] of edges.entries()) if (index < n) words[index] = BigInt.asUintN(64, BigInt.asIntN(bits, edge));
+  return words;
+}

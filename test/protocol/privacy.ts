@@ -1,0 +1,171 @@
+/**
+ * Checks that what a party receives is noise: uniform for any input, different every time, and independent of the
+ * secrets given what the party itself knows. Part of the conformance suite; statistics, not proofs.
+ */
+import assert from "node:assert/strict";
+import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
+import { type Case, casesOf, freeInputs, type Inputs, makeInputs, someWords } from "./cases.js";
+import type { Check, ConformanceOptions } from "./conformance.js";
+import { Lab, type Outcome, take } from "./harness.js";
+import { assertUniform, chiSquare, combinations, LIMIT, xorBytes } from "./statistics.js";
+
+/** One chunk and one piece, so that each draw of a primitive is one fill; enough bytes for every test. */
+const N = 4096;
+
+export function privacyChecks(definition: ProtocolDefinition, options: ConformanceOptions = {}): Check[] {
+  const cases = casesOf(definition);
+  const all = (check: (one: Case) => void) => () => {
+    for (const one of cases) check(one);
+  };
+  const checks: Check[] = [
+    { name: "received words are uniform", run: all((one) => receivedIsUniform(definition, one)) },
+    { name: "no mask is used twice", run: all((one) => masksDiffer(definition, one)) },
+    { name: "random words are uniform", run: () => randomIsUniform(definition) },
+    { name: "outgoing parts are re-randomised", run: () => outgoingIsUniform(definition) },
+  ];
+  if (options.secret !== false)
+    checks.push({
+      name: "received words tell nothing to who knows its own keys",
+      run: all((one) => hidesFromParties(definition, one, options)),
+    });
+  return checks;
+}
+
+/** Zeros, fixed words, and words whose sharing has components that are zero. Runs `use` on each, in the base lab's memory. */
+function withInputs(definition: ProtocolDefinition, one: Case, use: (inputs: Inputs, what: string) => void): void {
+  const sharings: [string, BigUint64Array, number | undefined][] = [
+    ["zeros", new BigUint64Array(N), undefined],
+    ["fixed words", someWords(N, 62, "fixed"), undefined],
+  ];
+  // A fresh sharing is what makes an opened value's message uniform, so these are for the others.
+  if (!one.opens)
+    for (let owner = 0; owner < definition.parties; owner++)
+      sharings.push([`zeros of party ${owner}`, new BigUint64Array(N), owner]);
+  for (const [what, words, owner] of sharings) {
+    const lab = new Lab(definition);
+    const inputs = makeInputs(lab, words, owner);
+    use(inputs, `${one.name} of ${what}`);
+    freeInputs(lab, inputs);
+    lab.close();
+  }
+}
+
+/** Runs one case in a lab of its own: same inputs, other keys or another run. */
+function runCase(
+  definition: ProtocolDefinition,
+  one: Case,
+  inputs: Inputs,
+  pivot: number,
+  options: ConstructorParameters<typeof Lab>[1] & { times?: number },
+  peek?: ConformanceOptions["peek"],
+): { outcome: Outcome<unknown>; held: Uint8Array[][] }[] {
+  const lab = new Lab(definition, options);
+  const results = Array.from({ length: options?.times ?? 1 }, () => {
+    const outcome = lab.call((end, site) => one.start(end, site, inputs), pivot);
+    const held = outcome.values.map((value, party) => (peek ? peek(lab.ends[party]!.protocol, value) : []));
+    return { outcome, held };
+  });
+  lab.close();
+  return results;
+}
+
+const PIVOTS = [0, 1, 2];
+
+function receivedIsUniform(definition: ProtocolDefinition, one: Case): void {
+  withInputs(definition, one, (inputs, what) => {
+    for (const pivot of PIVOTS) {
+      const [{ outcome }] = runCase(definition, one, inputs, pivot, {}) as [{ outcome: Outcome<unknown> }];
+      for (const [party, messages] of outcome.received.entries())
+        for (const { from, round, bytes } of messages)
+          assertUniform(bytes, `${what}: round ${round} from party ${from} to ${party}`);
+    }
+  });
+}
+
+/** Twice in one run and once in another run of the same session, with the same inputs: all differences are uniform. */
+function masksDiffer(definition: ProtocolDefinition, one: Case): void {
+  if (one.opens) return;
+  withInputs(definition, one, (inputs, what) => {
+    const [first, second] = runCase(definition, one, inputs, 1, { run: 1, times: 2 });
+    const [later] = runCase(definition, one, inputs, 1, { run: 2 });
+    for (const [other, when] of [
+      [second, "called twice"],
+      [later, "in another run"],
+    ] as const)
+      compare(first!.outcome, other!.outcome, (difference, from, to) =>
+        assertUniform(difference, `${what} ${when}: from party ${from} to ${to}`),
+      );
+  });
+}
+
+function compare(
+  a: Outcome<unknown>,
+  b: Outcome<unknown>,
+  use: (difference: Uint8Array, from: number, to: number) => void,
+): void {
+  for (const [party, messages] of a.received.entries())
+    for (const [index, { from, bytes }] of messages.entries())
+      use(xorBytes(bytes, b.received[party]![index]!.bytes), from, party);
+}
+
+/**
+ * For each party: the same inputs and the same keys of that party, but other keys between the others. All that it
+ * receives must change uniformly, each message and any two of them together, and so must what the pivot makes of it.
+ */
+function hidesFromParties(definition: ProtocolDefinition, one: Case, { peek }: ConformanceOptions): void {
+  if (one.opens) return;
+  withInputs(definition, one, (inputs, what) => {
+    for (const pivot of PIVOTS)
+      for (let party = 0; party < definition.parties; party++) {
+        const view = (text: string) => {
+          const keyText = (i: number, j: number) => (i === party || j === party ? "" : text);
+          const [result] = runCase(definition, one, inputs, pivot, { keyText }, peek);
+          return { messages: result!.outcome.received[party]!.map(({ bytes }) => bytes), held: result!.held[party]! };
+        };
+        const [a, b] = [view("one"), view("other")];
+        const title = `${what}, pivot ${pivot}, to party ${party}`;
+        for (const [index, bytes] of a.messages.entries()) {
+          assertUniform(xorBytes(bytes, b.messages[index]!), `${title}: message ${index}`);
+          for (let other = 0; other < index; other++) {
+            if (a.messages[other]!.length !== bytes.length) continue;
+            const [first, second] = [a, b].map(({ messages }) => combinations(messages[other]!, messages[index]!));
+            for (const [kind, combination] of first!.entries())
+              assertUniform(xorBytes(combination, second![kind]!), `${title}: messages ${other} and ${index} together`);
+          }
+        }
+        if (one.pivotComputes && party === pivot && a.held.length > 0) {
+          const uniform = a.held.some((bytes, index) => chiSquare(xorBytes(bytes, b.held[index]!)) < LIMIT);
+          assert.ok(uniform, `${title}: its result must vary with the masks it does not know`);
+        }
+      }
+  });
+}
+
+function randomIsUniform(definition: ProtocolDefinition): void {
+  const lab = new Lab(definition);
+  const draw = () => lab.call((end, site) => end.protocol.random(site, N)).values;
+  const [first, second] = [draw(), draw()].map((shares) => bytesOf(lab, shares));
+  assertUniform(first!, "random words");
+  assertUniform(xorBytes(first!, second!), "random words drawn twice");
+  lab.close();
+}
+
+function outgoingIsUniform(definition: ProtocolDefinition): void {
+  if (definition.parties === 1) return;
+  const lab = new Lab(definition);
+  // Public zeros: without masks, all parts would be zero.
+  const zeros = lab.call((end, site) => {
+    const block = end.scope.alloc(N);
+    end.ring.kernels.fill(block.ptr, 0n, N);
+    return end.protocol.fromPublic(site, block);
+  }).values;
+  const parts = lab.call((end, site) => end.protocol.outgoing(site, zeros[end.self]!)).values;
+  for (const [party, block] of parts.entries())
+    assertUniform(new Uint8Array(take(lab, party, block).buffer), `part of party ${party}`);
+  lab.close();
+}
+
+function bytesOf(lab: Lab, shares: readonly Share[]): Uint8Array {
+  const { values } = lab.call((end, site) => end.protocol.reveal(site, shares[end.self]!));
+  return new Uint8Array(take(lab, 0, values[0]!).buffer);
+}

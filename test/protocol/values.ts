@@ -1,0 +1,345 @@
+/** Checks of results: every primitive against plain, on edge values and random ones. Part of the conformance suite. */
+import assert from "node:assert/strict";
+import { BoundError, ShapeError } from "../../src/errors.js";
+import { type Bits, type ProtocolDefinition, plain, type Share } from "../../src/protocol/index.js";
+import type { Linear } from "../../src/protocol/protocol.js";
+import { edgesAndRandom, someWords } from "./cases.js";
+import type { Check } from "./conformance.js";
+import { type End, free, Lab, reveal, share, take } from "./harness.js";
+
+const SIZES = [1, 63, 64, 65, 20000];
+const WIDTHS = [2, 3, 16, 31, 32, 33, 37, 48, 63, 64];
+
+export function valueChecks(definition: ProtocolDefinition): Check[] {
+  const check = (name: string, run: (definition: ProtocolDefinition) => void) => ({ name, run: () => run(definition) });
+  return [
+    check("linear maps and public words", linearValues),
+    check("products and reshare", productValues),
+    check("truncate is floor or one above", truncateValues),
+    check("truncate is unbiased", truncateMean),
+    check("msb is the sign", (d) => planeValues(d, WIDTHS, "msb")),
+    check("isZero sees zero", (d) => planeValues(d, [1, 2, 5, 32, 37, 64], "isZero")),
+    check("toBits gives the low bits", bitsValues),
+    check("and, xor and not", booleanValues),
+    check("fromBits and select", selectValues),
+    check("input and reveal", inputValues),
+    check("outgoing parts add up", outgoingValues),
+    check("incoming takes rows in order", incomingValues),
+    check("save, load and move", lifetimes),
+    check("wrong widths and sizes are named", errors),
+  ];
+}
+
+/** Runs `use` in a lab and demands that all memory is free at its end. */
+function inLab(definition: ProtocolDefinition, use: (lab: Lab) => void): void {
+  const lab = new Lab(definition);
+  use(lab);
+  for (const end of lab.ends) assert.equal(end.scope.live, 0, `blocks left at party ${end.self}`);
+  lab.close();
+}
+
+/** The same computation under plain and under the protocol, which must agree to the bit. */
+function agrees(definition: ProtocolDefinition, what: string, compute: (lab: Lab) => BigUint64Array): void {
+  let expected = new BigUint64Array();
+  inLab(plain, (lab) => {
+    expected = compute(lab).slice();
+  });
+  inLab(definition, (lab) => same(compute(lab), expected, what));
+}
+
+/** As assert.deepEqual, but fast, and it does not print thousands of words. */
+function same(actual: BigUint64Array, expected: BigUint64Array, what: string): void {
+  assert.equal(actual.length, expected.length, `${what}: number of words`);
+  const index = actual.findIndex((word, at) => word !== expected[at]);
+  assert.equal(index, -1, `${what}: element ${index} of ${actual.length} differs`);
+}
+
+const signed = (word: bigint | undefined) => BigInt.asIntN(64, word!);
+
+function linearValues(definition: ProtocolDefinition): void {
+  for (const n of SIZES)
+    agrees(definition, `3x - y + public, n = ${n}`, (lab) => {
+      const x = share(lab, someWords(n, 64, "x"), "x");
+      const y = share(lab, someWords(n, 64, "y"), "y");
+      const publics = lab.call((end, site) => {
+        const words = end.scope.alloc(n);
+        end.ring.u64(words).set(someWords(n, 64, "public"));
+        const result = end.protocol.fromPublic(site, words);
+        end.scope.free(words);
+        return result;
+      }).values;
+      const map =
+        ({ ring: { kernels } }: End): Linear =>
+        (dst, [a, b, c]) => {
+          kernels.mulScalar(dst.ptr, a!.ptr, 3n, n);
+          kernels.sub(dst.ptr, dst.ptr, b!.ptr, n);
+          kernels.add(dst.ptr, dst.ptr, c!.ptr, n);
+        };
+      const z = lab.call((end, site) => {
+        const inputs = [x, y, publics].map((list) => list[end.self]!);
+        return end.protocol.linear(site, inputs, n, map(end));
+      }).values;
+      const result = reveal(lab, z);
+      free(lab, x, y, publics, z);
+      return result;
+    });
+}
+
+function productValues(definition: ProtocolDefinition): void {
+  for (const [m, k, n] of [
+    [1, 1, 1],
+    [9, 7, 5],
+    [130, 3, 160],
+  ] as const)
+    agrees(definition, `matmul ${m}x${k}x${n} plus lifted, reshared`, (lab) => {
+      const x = share(lab, edgesAndRandom(m * k, 64, "x"), "x");
+      const y = share(lab, edgesAndRandom(k * n, 64, "y"), "y");
+      const w = share(lab, edgesAndRandom(m * n, 64, "w"), "w");
+      const product = lab.call((end, site) =>
+        end.protocol.product(site, x[end.self]!, y[end.self]!, m * n, (dst, a, b, accumulate) =>
+          end.ring.kernels.matmul(dst.ptr, a.ptr, b.ptr, m, k, n, accumulate ? 1 : 0),
+        ),
+      ).values;
+      const lifted = lab.call((end, site) => end.protocol.lift(site, w[end.self]!)).values;
+      const sum = lab.call((end, site) =>
+        end.protocol.linearProduct(site, [product[end.self]!, lifted[end.self]!], m * n, (dst, [a, b]) =>
+          end.ring.kernels.add(dst.ptr, a!.ptr, b!.ptr, m * n),
+        ),
+      ).values;
+      const z = lab.call((end, site) => end.protocol.reshare(site, sum[end.self]!)).values;
+      const result = reveal(lab, z);
+      free(lab, x, y, w, product, lifted, sum, z);
+      return result;
+    });
+}
+
+/** truncate of shared words, revealed. */
+function truncated(lab: Lab, words: BigUint64Array, shift: number, pivot: number): BigUint64Array {
+  const x = share(lab, words);
+  const z = lab.call((end, site) => end.protocol.lift(site, x[end.self]!)).values;
+  const y = lab.call((end, site) => end.protocol.truncate(site, z[end.self]!, shift), pivot).values;
+  const result = reveal(lab, y);
+  free(lab, x, z, y);
+  return result;
+}
+
+function truncateValues(definition: ProtocolDefinition): void {
+  inLab(definition, (lab) => {
+    for (const n of SIZES)
+      for (const shift of [1, 2, 13, 16, 20, 31, 32, 33, 40, 60, 61]) {
+        // The first words are 0, ±1 and ±(2^62 - 1), the others up to 2^62 in size.
+        const words = edgesAndRandom(n, 63, `truncate ${shift}`);
+        const result = truncated(lab, words, shift, shift);
+        for (let i = 0; i < n; i++) {
+          const error = signed(result[i]) - (signed(words[i]) >> BigInt(shift));
+          assert.ok(error === 0n || error === 1n, `element ${i} of ${n} by ${shift}: off by ${error}`);
+        }
+      }
+    // Whatever the coin, exact multiples stay exact.
+    const words = someWords(20000, 42, "multiples").map((word) => word << 20n);
+    same(
+      truncated(lab, words, 20, 0),
+      words.map((word) => BigInt.asUintN(64, signed(word) >> 20n)),
+      "multiples of 2^20",
+    );
+  });
+}
+
+/** The mean of n coins of any bias has a standard deviation of at most 0.5 / sqrt(n); the limit is six of them. */
+function truncateMean(definition: ProtocolDefinition): void {
+  const n = 20000;
+  inLab(definition, (lab) => {
+    for (const shift of [8, 16, 20, 33])
+      for (const [index, fraction] of [0.25, 0.5, 0.9].entries())
+        for (const whole of [5n, -7n, 1n << BigInt(60 - shift)]) {
+          const value = (whole << BigInt(shift)) + BigInt(Math.round(fraction * 2 ** shift));
+          const words = new BigUint64Array(n).fill(BigInt.asUintN(64, value));
+          let ups = 0;
+          for (const word of truncated(lab, words, shift, index)) ups += Number(signed(word) - whole);
+          const bias = Math.abs(ups / n - Math.round(fraction * 2 ** shift) / 2 ** shift);
+          assert.ok(bias < 3 / Math.sqrt(n), `shift ${shift}, fraction ${fraction}: bias ${bias}`);
+        }
+  });
+}
+
+function revealPlane(lab: Lab, bits: readonly Bits[], pivot = 0): BigUint64Array {
+  const words = lab.call((end, site) => end.protocol.fromBits(site, bits[end.self]!), pivot).values;
+  const result = reveal(lab, words);
+  free(lab, words);
+  return result;
+}
+
+function planeValues(definition: ProtocolDefinition, widths: readonly number[], primitive: "msb" | "isZero"): void {
+  for (const width of widths)
+    for (const [pivot, n] of SIZES.entries())
+      agrees(definition, `${primitive} at width ${width}, n = ${n}`, (lab) => {
+        const words = edgesAndRandom(n, width, `${primitive} ${width}`);
+        // isZero looks at the low bits only: the others may be anything.
+        if (primitive === "isZero" && width < 64)
+          for (const [index, high] of someWords(n, 64, "high").entries())
+            words[index] = BigInt.asUintN(width, words[index]!) | ((high >> BigInt(width)) << BigInt(width));
+        const x = share(lab, words);
+        const bits = lab.call((end, site) => end.protocol[primitive](site, x[end.self]!, width), pivot).values;
+        const result = revealPlane(lab, bits);
+        free(lab, x, bits);
+        return result;
+      });
+}
+
+/** Each plane of toBits, looked at through a product with 1-plane bits: select needs one plane, so widths grow by one. */
+function bitsValues(definition: ProtocolDefinition): void {
+  for (const width of [1, 2, 3, 5, 6, 9, 17, 20, 32, 33, 64])
+    for (const [pivot, n] of SIZES.entries())
+      agrees(definition, `toBits at width ${width}, n = ${n}`, (lab) => {
+        const x = share(lab, edgesAndRandom(n, 64, `bits ${width}`));
+        const bits = lab.call((end, site) => end.protocol.toBits(site, x[end.self]!, width), pivot).values;
+        const result = revealBits(lab, bits);
+        free(lab, x, bits);
+        return result;
+      });
+}
+
+/** All planes as words: through planes() where the protocol has it. */
+function revealBits(lab: Lab, bits: readonly Bits[]): BigUint64Array {
+  const { n, width } = bits[0]!;
+  const result = new BigUint64Array(n);
+  for (let p = 0; p < width; p++) {
+    const plane = lab.call((end, site) => end.protocol.planes(site, bits[end.self]!, p, 1)).values;
+    for (const [index, bit] of revealPlane(lab, plane).entries()) result[index]! |= bit << BigInt(p);
+    free(lab, plane);
+  }
+  return result;
+}
+
+function booleanValues(definition: ProtocolDefinition): void {
+  for (const n of SIZES)
+    agrees(definition, `bits of n = ${n}`, (lab) => {
+      const [x, y] = ["x", "y"].map((text) => {
+        const words = share(lab, someWords(n, 64, text), text);
+        const bits = lab.call((end, site) => end.protocol.toBits(site, words[end.self]!, 7)).values;
+        free(lab, words);
+        return bits;
+      }) as [Bits[], Bits[]];
+      const both = lab.call((end, site) => end.protocol.and(site, x[end.self]!, y[end.self]!)).values;
+      const mixed = lab.call((end, site) => end.protocol.xor(site, both[end.self]!, y[end.self]!)).values;
+      const inverse = lab.call((end, site) => end.protocol.not(site, mixed[end.self]!)).values;
+      const result = revealBits(lab, inverse);
+      free(lab, x, y, both, mixed, inverse);
+      return result;
+    });
+}
+
+function selectValues(definition: ProtocolDefinition): void {
+  for (const n of [...SIZES, 100_000])
+    for (const pivot of n > 20000 ? [0] : [0, 1, 2])
+      agrees(definition, `select of ${n}, pivot ${pivot}`, (lab) => {
+        const x = share(lab, edgesAndRandom(n, 64, "select"));
+        const choice = share(lab, someWords(n, 64, "choice"), "choice");
+        const bit = lab.call((end, site) => end.protocol.toBits(site, choice[end.self]!, 1)).values;
+        const y = lab.call((end, site) => end.protocol.select(site, bit[end.self]!, x[end.self]!), pivot).values;
+        const words = lab.call((end, site) => end.protocol.fromBits(site, bit[end.self]!), pivot).values;
+        const result = new BigUint64Array([...reveal(lab, y), ...reveal(lab, words)]);
+        free(lab, x, choice, bit, y, words);
+        return result;
+      });
+}
+
+function inputValues(definition: ProtocolDefinition): void {
+  for (const n of SIZES)
+    inLab(definition, (lab) => {
+      for (let party = 0; party < definition.parties; party++) {
+        const words = edgesAndRandom(n, 64, `input ${party}`);
+        const x = lab.call((end, site) => {
+          if (end.self !== party) return end.protocol.input(site, party, undefined, n);
+          const block = end.scope.alloc(n);
+          end.ring.u64(block).set(words);
+          return end.protocol.input(site, party, block, n);
+        }).values;
+        same(reveal(lab, x), words, `input of party ${party}`);
+        const to = (party + 1) % definition.parties;
+        const { values } = lab.call((end, site) => end.protocol.revealTo(site, x[end.self]!, to));
+        for (const [index, block] of values.entries())
+          if (index === to) same(take(lab, index, block!), words, `reveal to party ${to}`);
+          else assert.equal(block, undefined, `party ${index} must see nothing`);
+        free(lab, x);
+        lab.ends[party]!.scope.close();
+        Object.assign(lab.ends[party]!, { scope: lab.ends[party]!.ring.scope() });
+      }
+    });
+}
+
+function outgoingValues(definition: ProtocolDefinition): void {
+  inLab(definition, (lab) => {
+    const words = edgesAndRandom(1000, 64);
+    const x = share(lab, words);
+    const parts = lab.call((end, site) => end.protocol.outgoing(site, x[end.self]!)).values;
+    const bytes = parts.map((block, party) => new Uint8Array(take(lab, party, block).buffer));
+    same(new BigUint64Array(definition.sharing.combine(bytes).slice().buffer), words, "parts added up");
+    free(lab, x);
+  });
+}
+
+/** Rows forwards, backwards, repeated and far in; fresh seeds, and corrections made in two pieces. */
+function incomingValues(definition: ProtocolDefinition): void {
+  const { sharing } = definition;
+  const [rowWords, rowCount] = [3, 400];
+  const words = someWords(rowWords * rowCount);
+  const seeds = sharing.freshSeeds();
+  const bytes = new Uint8Array(words.buffer);
+  const half = 8 * 501;
+  const corrections = [sharing.correction(seeds, 0, bytes.slice(0, half)), sharing.correction(seeds, 501, bytes.slice(half))];
+  const correction = Buffer.concat(corrections);
+  inLab(definition, (lab) => {
+    const rows = Uint32Array.of(5, 6, 7, 2, 2, 399, 0, 1, 100);
+    const x = lab.call((end, site) => {
+      const stored = { seeds: seeds.byParty[end.self]! };
+      const read = (offset: number, target: Uint8Array) =>
+        target.set(correction.subarray(offset * 8, offset * 8 + target.length));
+      const kept = sharing.keepsCorrection[end.self] ? { ...stored, correction: read } : stored;
+      return end.protocol.incoming(site, kept, rowWords, rows);
+    }).values;
+    const expected = [...rows].flatMap((row) => [...words.slice(row * rowWords, (row + 1) * rowWords)]);
+    same(reveal(lab, x), new BigUint64Array(expected), "rows");
+    free(lab, x);
+  });
+}
+
+function lifetimes(definition: ProtocolDefinition): void {
+  inLab(definition, (lab) => {
+    const words = someWords(77);
+    const x = share(lab, words);
+    const saved = lab.ends.map((end) => end.protocol.save(x[end.self]!));
+    const elsewhere = lab.ends.map((end) => end.ring.scope());
+    const moved = lab.ends.map((end) => end.protocol.move(x[end.self]!, end.scope, elsewhere[end.self]!));
+    for (const end of lab.ends) assert.equal(end.scope.live, 0, "moved away");
+    same(reveal(lab, moved), words, "moved");
+    for (const scope of elsewhere) scope.close();
+    const loaded = lab.ends.map((end) => end.protocol.load(end.scope, saved[end.self]!));
+    same(reveal(lab, loaded), words, "loaded");
+    free(lab, loaded);
+  });
+}
+
+function errors(definition: ProtocolDefinition): void {
+  const lab = new Lab(definition);
+  const x = share(lab, someWords(10));
+  const y = share(lab, someWords(11));
+  const z = lab.call((end, site) => end.protocol.lift(site, x[end.self]!)).values;
+  const bits = (shares: readonly Share[], width: number) =>
+    lab.call((end, site) => end.protocol.toBits(site, shares[end.self]!, width)).values;
+  const [one, two, long] = [bits(x, 1), bits(x, 2), bits(y, 1)];
+  const fails = (type: typeof BoundError | typeof ShapeError, what: RegExp, start: Parameters<Lab["call"]>[0]) =>
+    assert.throws(() => lab.call(start), (error) => error instanceof type && what.test(error.message), String(what));
+  for (const shift of [0, 62, 1.5])
+    fails(BoundError, /truncate: expected a shift/, (end, site) => end.protocol.truncate(site, z[end.self]!, shift));
+  for (const width of [1, 65]) fails(BoundError, /msb: expected/, (end, site) => end.protocol.msb(site, x[end.self]!, width));
+  for (const width of [0, 65]) {
+    fails(BoundError, /isZero: expected/, (end, site) => end.protocol.isZero(site, x[end.self]!, width));
+    fails(BoundError, /toBits: expected/, (end, site) => end.protocol.toBits(site, x[end.self]!, width));
+  }
+  fails(ShapeError, /and: expected/, (end, site) => end.protocol.and(site, one[end.self]!, two[end.self]!));
+  fails(ShapeError, /xor: expected/, (end, site) => end.protocol.xor(site, one[end.self]!, long[end.self]!));
+  fails(ShapeError, /fromBits \(planes\): expected/, (end, site) => end.protocol.fromBits(site, two[end.self]!));
+  fails(ShapeError, /select: expected/, (end, site) => end.protocol.select(site, long[end.self]!, x[end.self]!));
+  lab.close();
+}
