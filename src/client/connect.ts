@@ -2,13 +2,13 @@
  * Connections to the parties of a cluster file: as a driver a session, as an owner an Owner. Both over mutual TLS, with
  * the keys that the file pins.
  */
-import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { HandshakeError, InputError, PeerLostError } from "../errors.js";
-import { type Cluster, type ClusterUser, parseCluster } from "../party/cluster.js";
+import type { Cluster, ClusterUser } from "../party/cluster.js";
 import { type ProtocolDefinition, protocolNamed } from "../protocol/index.js";
 import { callAll, type PartyCaller } from "./caller.js";
+import { readCluster } from "./cluster-file.js";
 import { checkPin, readIdentity } from "./identity-file.js";
 import { parse } from "./listings.js";
 import { Owner } from "./owner.js";
@@ -72,7 +72,7 @@ export async function reach(
 
 /** Callers of all parties, of which some may be down: nothing is sent yet. */
 export async function prepare(clusterFile: string, role: ClusterUser["role"] | undefined, options: IdentityOptions) {
-  const cluster = parseCluster(await readText(clusterFile), clusterFile);
+  const cluster = await readCluster(clusterFile);
   const definition = protocolNamed(cluster.protocol);
   if (cluster.parties.length !== definition.parties)
     throw new InputError(
@@ -147,14 +147,5 @@ async function allUp(cluster: Cluster, callers: readonly PartyCaller[], timeoutM
     }
     if (Date.now() + 100 >= deadline) throw problem;
     await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
-async function readText(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "an error";
-    throw new InputError(`${path}: expected a cluster file, got ${code}; try \`secretgrad init\``, { cause });
   }
 }

@@ -10,7 +10,7 @@ import type { ProtocolDefinition } from "../protocol/index.js";
 import { secureRandom } from "../random/index.js";
 import { callAll, type PartyCaller } from "./caller.js";
 import { describePlan, type PlanDescription } from "./describe.js";
-import { type GrantInfo, type GrantLimits, grantsFor, readGrants } from "./granting.js";
+import { type GrantInfo, type GrantLimits, grantsFor, type NewGrant, readGrants } from "./granting.js";
 import { commonDatasets, commonVariables, parse } from "./listings.js";
 import { uploaderTo } from "./uploader.js";
 
@@ -96,7 +96,7 @@ export class Owner {
       throw new InputError(
         `grant ${plan.digest.slice(0, 12)}: expected a reveal that fits, got ${grants.map(({ label, objection }) => `${label} (${objection})`).join(", ") || "none of your data"}`,
       );
-    return this.#put(grants.flatMap(({ grant }) => grant ?? []));
+    return this.approve(grants.flatMap(({ grant }) => grant ?? []));
   }
 
   /** Approves every plan of which all reveals fit the limits, each by its digest, until the signal. */
@@ -111,12 +111,23 @@ export class Owner {
         const objections = grants.flatMap(({ label, objection }) => (objection ? [`${label}: ${objection}`] : []));
         if (objections.length > 0) options.onSkip?.(description, objections.join("; "));
         else if (grants.length > 0) {
-          await this.#put(grants.flatMap(({ grant }) => grant ?? []));
+          await this.approve(grants.flatMap(({ grant }) => grant ?? []));
           options.onGrant?.(description);
         }
       }
       await pause(options.everyMs ?? 150, options.signal);
     }
+  }
+
+  /** Gives grants as they are to all parties. */
+  async approve(grants: readonly NewGrant[]): Promise<GrantInfo[]> {
+    const made: GrantInfo[] = [];
+    for (const grant of grants) {
+      const id = Buffer.from(secureRandom(16)).toString("hex");
+      await this.#all("grant.put", () => ({ params: { id, ...grant } }));
+      made.push({ id, ...grant, owner: this.name, left: grant.times, revoked: false });
+    }
+    return made;
   }
 
   /** This owner's grants, with the uses that are left at the party that counts fewest. */
@@ -134,16 +145,6 @@ export class Owner {
   }
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  async #put(grants: readonly Omit<GrantInfo, "id" | "owner" | "left" | "revoked">[]): Promise<GrantInfo[]> {
-    const made: GrantInfo[] = [];
-    for (const grant of grants) {
-      const id = Buffer.from(secureRandom(16)).toString("hex");
-      await this.#all("grant.put", () => ({ params: { id, ...grant } }));
-      made.push({ id, ...grant, owner: this.name, left: grant.times, revoked: false });
-    }
-    return made;
   }
 
   /** From whichever party has it: the digest says whether it is the right one. */

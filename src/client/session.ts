@@ -153,8 +153,7 @@ export class Session implements GraphHost {
   /** Makes the newest version of all variables durable at every party. */
   async save(): Promise<void> {
     await this.flush();
-    const request = hex(secureRandom(16));
-    await this.#all("checkpoint", () => ({ params: { request } }));
+    await this.#all("checkpoint", () => ({ params: {} }));
   }
 
   async close(): Promise<void> {

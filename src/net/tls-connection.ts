@@ -38,11 +38,6 @@ export class TlsConnection extends FrameConnection {
     this.take(chunk);
   }
 
-  debug(): unknown {
-    const s = this.#socket as any;
-    return { queue: this.#queue.map((b) => b.length), at: this.#at, sent: this.sentBytes, received: this.receivedBytes, wl: s.writableLength, need: s.writableNeedDrain, bw: s.bytesWritten, br: s.bytesRead, flowing: s.readableFlowing, reading: s._handle?.reading, wq: s._handle?.writeQueueSize, parentwq: s._handle?._parent?.writeQueueSize };
-  }
-
   protected allocate(bytes: number): Uint8Array {
     return this.#pool.take(bytes);
   }

@@ -121,7 +121,7 @@ export interface StoredRows {
 
 export interface Operator<A = Record<string, never>> {
   /** Validates attributes that come from outside; every field is listed, nothing else is accepted. */
-  readonly attrs: GenericSchema<unknown, A>;
+  readonly attrs: GenericSchema<unknown, A> & { readonly entries: object };
   /** Number of inputs, checked before `infer`. */
   readonly arity: number | "any";
   infer(inputs: readonly ValueType[], attrs: A, env: PlanEnv): ValueType;

@@ -90,17 +90,21 @@ export class Daemon {
   /** Ends the session, makes the variables durable, closes everything. */
   async close(): Promise<void> {
     this.#abort.abort();
-    await this.#listener?.close.call(this.#listener);
+    const listening = this.#listener?.close();
     this.#inbox.close();
     await this.party.close();
     const error = new SessionEndedError("party: expected to go on, got a shutdown; try again later");
     for (const user of this.#users) user.close(error);
     await this.#loop;
+    await listening;
   }
 
   #accept(connection: Connection): void {
     const { peer: name, role } = connection;
-    if (this.#abort.signal.aborted) return connection.close();
+    if (this.#abort.signal.aborted) {
+      connection.close();
+      return;
+    }
     if (role === "party") {
       // A peer that dials has no session, whatever we believe.
       this.#mesh?.end(new PeerLostError(`session: expected ${name} to stay connected, got a new connection`, name));

@@ -32,7 +32,10 @@ export function readInputs(
     );
   const result = new Map<string, RunInput>();
   let at = 0;
-  const take = (bytes: number) => body.subarray(at, (at += bytes));
+  const take = (bytes: number): Uint8Array => {
+    at += bytes;
+    return body.subarray(at - bytes, at);
+  };
   for (const { slot, words } of inputs) {
     const own = Array.from({ length: seeds }, () => take(SEED_BYTES));
     const correction = keepsCorrection ? take(words * 8) : undefined;

@@ -84,8 +84,8 @@ export class Requests {
       const slot = this.#slot(id);
       slot.request = request;
       slot.settle = { resolve, reject };
-      for (let peer = 0; peer < this.#core.names.length; peer++)
-        this.#have(peer, { type: "have", request: id, args: request.args, inputs: request.tag(peer) });
+      this.#have(id, request.args, request.tag);
+      slot.haves.set(this.#core.self, { type: "have", request: id, args: request.args, inputs: NO_ARGS });
       this.#look(slot);
     });
   }
@@ -93,11 +93,7 @@ export class Requests {
   /** The caller's request was wrong in itself: the peers need not wait for it. */
   refuse(id: string, error: unknown): void {
     if (this.#leads) this.#drop(id, error as Error);
-    else {
-      const refused = errorToWire(error, "run");
-      for (let peer = 0; peer < this.#core.names.length; peer++)
-        this.#have(peer, { type: "have", request: id, args: NO_ARGS, inputs: NO_ARGS, refused });
-    }
+    else this.#have(id, NO_ARGS, () => NO_ARGS, errorToWire(error, "run"));
   }
 
   onHave(peer: number, message: MessageOf<"have">): void {
@@ -180,9 +176,11 @@ export class Requests {
     for (const id of [...this.#slots.keys()]) this.finish(id, error);
   }
 
-  #have(peer: number, message: MessageOf<"have">): void {
-    if (peer !== this.#core.self) this.#options.send(peer, message);
-    else if (message.refused === undefined) this.#slot(message.request).haves.set(peer, message);
+  /** Tells the peers; `tag` gives each its own. */
+  #have(id: string, args: string, tag: (peer: number) => string, refused?: MessageOf<"have">["refused"]): void {
+    for (let peer = 0; peer < this.#core.names.length; peer++)
+      if (peer !== this.#core.self)
+        this.#options.send(peer, { type: "have", request: id, args, inputs: tag(peer), refused });
   }
 
   #slot(id: string): Slot {
@@ -209,8 +207,12 @@ export class Requests {
 
   #look(slot: Slot): void {
     if (this.#leads && !slot.taken) {
-      for (const [peer, { refused }] of slot.haves)
-        if (refused) return this.#drop(slot.id, errorFromWire(named(refused, this.#core.names[peer]!), "run"));
+      const refusal = [...slot.haves].find(([, { refused }]) => refused);
+      if (refusal?.[1].refused) {
+        const fault = named(refusal[1].refused, this.#core.names[refusal[0]]!);
+        this.#drop(slot.id, errorFromWire(fault, "run"));
+        return;
+      }
       if (!this.complete(slot.id) || this.#backlog.includes(slot.id)) return;
       this.#backlog.push(slot.id);
     }
@@ -220,7 +222,7 @@ export class Requests {
   /** Party 0: tells everybody that this will be no run. */
   #drop(id: string, error: Error): void {
     if (this.#slots.get(id)?.taken) return;
-    const fault = named(errorToWire(error, "run"), "");
+    const fault = errorToWire(error, "run");
     for (let peer = 1; peer < this.#core.names.length; peer++)
       this.#options.send(peer, { type: "drop", request: id, fault });
     this.#forget(id, error);
@@ -251,5 +253,5 @@ export class Requests {
 }
 
 function named<T extends { readonly message: string }>(fault: T, party: string): T {
-  return party === "" ? fault : { ...fault, message: `${party}: ${fault.message}`.slice(0, 4096) };
+  return { ...fault, message: `${party}: ${fault.message}`.slice(0, 4096) };
 }

@@ -58,6 +58,15 @@ interface Early {
   refused?: Error;
 }
 
+type Proposal = Omit<MessageOf<"propose">, "type" | "run">;
+/** Nobody's request: there is nothing to agree on but the place in the order. */
+const checkpointProposal = (): Proposal => ({
+  request: Buffer.from(secureRandom(16)).toString("hex"),
+  kind: "checkpoint",
+  args: NO_ARGS,
+  grants: [],
+});
+
 const NO_ARGS = "0".repeat(64);
 /** Proposals that answers of peers may be ahead of. */
 const AHEAD = 64;
@@ -102,8 +111,9 @@ export class Runs {
     return saved;
   }
 
-  /** Party 0: somebody wants a checkpoint. Wishes that come before it is proposed share one. */
+  /** Party 0: somebody wants a checkpoint. Wishes that come while it is last in the order share one. */
   onWant(): void {
+    if (this.#entries.at(-1)?.kind === "checkpoint") return;
     this.#checkpointWanted = true;
     this.#advance();
   }
@@ -202,26 +212,28 @@ export class Runs {
 
   /** Party 0. All earlier runs are decided. */
   #proposeNext(): void {
-    if (this.#checkpointWanted) {
-      this.#checkpointWanted = false;
-      const request = Buffer.from(secureRandom(16)).toString("hex");
-      return this.#propose({ request, kind: "checkpoint", args: NO_ARGS, grants: [] });
-    }
+    const proposal = this.#checkpointWanted ? checkpointProposal() : this.#nextProposal();
+    if (proposal?.kind === "checkpoint") this.#checkpointWanted = false;
+    if (proposal) this.#propose(proposal);
+  }
+
+  #nextProposal(): Proposal | undefined {
     for (let request = this.requests.next(); request; request = this.requests.next()) {
       const { id, kind, args } = request;
       try {
         this.requests.checkEqual(request);
         const grants = this.#admission.choose(request);
         this.#admission.check(request, grants);
-        return this.#propose({ request: id, kind, args, grants });
+        return { request: id, kind, args, grants };
       } catch (error) {
         // Nothing was spent and no number burnt.
         this.requests.reject(id, error);
       }
     }
+    return undefined;
   }
 
-  #propose(proposal: Omit<MessageOf<"propose">, "type" | "run">): void {
+  #propose(proposal: Proposal): void {
     const run = Math.max(this.#core.ledger.nextRun, this.#lastRun + 1);
     const message = { type: "propose" as const, run, ...proposal };
     this.#broadcast(message);
@@ -311,9 +323,8 @@ export class Runs {
     this.#entries.splice(this.#entries.indexOf(entry), 1);
     this.#core.variables.acknowledge(entry.run);
     if (!request) return;
-    const ready = request.checkpoint ? this.checkpoints.reached(version) : undefined;
-    if (ready)
-      ready.then(
+    if (request.checkpoint)
+      this.checkpoints.reached(version).then(
         () => this.#deliver(request, outcome),
         (error: Error) => this.requests.finish(request.id, error),
       );

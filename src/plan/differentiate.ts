@@ -5,7 +5,7 @@
 import { PlanError } from "../errors.js";
 import { add, constant } from "../ops/build.js";
 import { operator, type Ref } from "../ops/index.js";
-import { size } from "../ring/index.js";
+import { formatShape, size } from "../ring/index.js";
 import type { Recorder } from "./record.js";
 
 /**
@@ -14,21 +14,29 @@ import type { Recorder } from "./record.js";
  */
 export function differentiate(recorder: Recorder, output: Ref, targets: readonly Ref[]): (Ref | undefined)[] {
   if (size(output.type.shape) !== 1)
-    throw new PlanError(`backward: expected a loss of one element, got shape [${output.type.shape}]; try mean() or sum()`);
-  const wanted = reachable(recorder, output.id, new Set(targets.map((target) => target.id)));
+    throw new PlanError(
+      `backward: expected a loss of one element, got shape ${formatShape(output.type.shape)}; try mean() or sum()`,
+    );
+  const wanted = onPath(recorder, output.id, targets);
   const gradients = new Map<number, Ref>();
   gradients.set(output.id, constant(recorder, 1, output.type.shape, 0));
   for (let id = output.id; id >= 0; id--) {
     const gradient = gradients.get(id);
-    if (!gradient || !wanted.has(id)) continue;
     const node = recorder.nodes[id]!;
-    const rule = operator(node.op)?.gradient;
-    if (!rule) continue;
+    if (!gradient || !node.inputs.some((input) => wanted[input])) continue;
     const inputs = node.inputs.map((input) => recorder.ref(input));
-    const parts = rule(recorder, inputs, node.attrs as never, recorder.ref(id), gradient);
-    parts.forEach((part, i) => {
+    const asked = node.inputs.map((input) => wanted[input] === 1);
+    const parts = operator(node.op)?.gradient?.(
+      recorder,
+      inputs,
+      node.attrs as never,
+      recorder.ref(id),
+      gradient,
+      asked,
+    );
+    parts?.forEach((part, i) => {
+      if (!part || !asked[i]) return;
       const to = node.inputs[i]!;
-      if (!part || !wanted.has(to)) return;
       const known = gradients.get(to);
       gradients.set(to, known ? add(recorder, known, part) : part);
     });
@@ -36,10 +44,13 @@ export function differentiate(recorder: Recorder, output: Ref, targets: readonly
   return targets.map((target) => gradients.get(target.id));
 }
 
-/** Nodes on a path from a target to the output: the only ones that need a gradient. */
-function reachable(recorder: Recorder, output: number, targets: ReadonlySet<number>): Set<number> {
-  const wanted = new Set<number>();
-  for (let id = 0; id <= output; id++)
-    if (targets.has(id) || recorder.nodes[id]!.inputs.some((input) => wanted.has(input))) wanted.add(id);
+/** 1 for nodes between a target and the output through which gradients flow: the only ones that need one. */
+function onPath(recorder: Recorder, output: number, targets: readonly Ref[]): Uint8Array {
+  const wanted = new Uint8Array(output + 1);
+  for (const target of targets) if (target.id <= output) wanted[target.id] = 1;
+  for (let id = 0; id <= output; id++) {
+    const { op, inputs } = recorder.nodes[id]!;
+    if (operator(op)?.gradient && inputs.some((input) => wanted[input])) wanted[id] = 1;
+  }
   return wanted;
 }

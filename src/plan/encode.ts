@@ -1,14 +1,14 @@
 /**
- * A plan's wire form and its strict reading: a plan is input from a stranger, so every node is validated and re-typed.
- * Not a policy: whether a well-formed plan may run is `party/policy.ts`.
+ * A plan's wire form and its strict reading: a plan is input from a stranger, so every node is validated and re-typed, and
+ * one plan has one form. Not a policy: whether a well-formed plan may run is `party/policy.ts`.
  */
 import { createHash } from "node:crypto";
-import * as v from "valibot";
 import { PlanError, SecretgradError } from "../errors.js";
-import type { PlanEnv, ValueType } from "../ops/index.js";
+import { type PlanEnv, sinks, type ValueType } from "../ops/index.js";
 import { size } from "../ring/index.js";
+import { checkNeeded, checkPlan } from "./check.js";
+import { quoted, typeNode } from "./infer.js";
 import type { Plan, PlanNode } from "./plan.js";
-import { inferNode } from "./infer.js";
 
 export interface PlanLimits {
   readonly maxBytes: number;
@@ -16,23 +16,18 @@ export interface PlanLimits {
   readonly maxElements: number;
 }
 export const defaultLimits: PlanLimits = { maxBytes: 4 << 20, maxNodes: 20_000, maxElements: 1 << 26 };
-
-const wireSchema = v.strictObject({
-  secretgrad: v.literal(1),
-  fraction: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(30)),
-  nodes: v.array(
-    v.strictTuple([
-      v.string(),
-      v.array(v.pipe(v.number(), v.integer(), v.minValue(0))),
-      v.record(v.string(), v.unknown()),
-    ]),
-  ),
-});
+/** Of one node: concat takes any number. */
+const mostInputs = 1024;
+const mostFraction = 30;
 
 export function encodePlan(env: PlanEnv, nodes: readonly PlanNode[]): Plan {
-  const wire = { secretgrad: 1, fraction: env.fraction, nodes: nodes.map(({ op, inputs, attrs }) => [op, inputs, attrs]) };
-  const bytes = new TextEncoder().encode(JSON.stringify(wire));
+  const bytes = new TextEncoder().encode(textOf(env, nodes));
   return { env, nodes, bytes, digest: digestOf(bytes) };
+}
+
+function textOf(env: PlanEnv, nodes: readonly PlanNode[]): string {
+  const list = nodes.map(({ op, inputs, attrs }) => [op, inputs, attrs]);
+  return JSON.stringify({ secretgrad: 1, fraction: env.fraction, nodes: list });
 }
 
 export function digestOf(bytes: Uint8Array): string {
@@ -41,42 +36,80 @@ export function digestOf(bytes: Uint8Array): string {
 
 /** Throws PlanError (or the operator's own named error) on anything that is not a well-typed plan within the limits. */
 export function decodePlan(bytes: Uint8Array, limits: PlanLimits = defaultLimits): Plan {
-  if (bytes.length > limits.maxBytes) throw new PlanError(`plan: expected at most ${limits.maxBytes} bytes, got ${bytes.length}`);
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (error) {
-    throw new PlanError("plan: expected UTF-8 JSON, got something else", { cause: error });
-  }
-  const wire = v.safeParse(wireSchema, json);
-  if (!wire.success) throw new PlanError(`plan: expected the fields of a plan, got ${wire.issues[0].message.slice(0, 200)}`);
-  const { fraction, nodes: list } = wire.output;
-  if (list.length > limits.maxNodes) throw new PlanError(`plan: expected at most ${limits.maxNodes} nodes, got ${list.length}`);
+  if (bytes.length > limits.maxBytes)
+    throw new PlanError(`plan: expected at most ${limits.maxBytes} bytes, got ${bytes.length}; try smaller constants`);
+  const [text, json] = parse(bytes);
+  const { fraction, list } = readOuter(json, limits);
   const env: PlanEnv = { fraction };
   const nodes: PlanNode[] = [];
   let elements = 0;
-  for (const [op, inputs, attrs] of list) {
-    const at = `plan node ${nodes.length} (${op.slice(0, 40)})`;
-    const types = inputs.map((id): ValueType => {
-      const input = nodes[id];
-      if (!input) throw new PlanError(`${at}: expected inputs before it, got node ${id}: plans have no cycles`);
-      return input.type;
-    });
-    const type = infer(at, op, types, attrs, env);
-    elements += size(type.shape);
+  for (const item of list) {
+    const node = readNode(item, nodes, env);
+    elements += size(node.type.shape);
     if (elements > limits.maxElements)
-      throw new PlanError(`${at}: expected at most ${limits.maxElements} elements in all values, got more`);
-    nodes.push({ op, inputs, attrs, type });
+      throw new PlanError(
+        `plan node ${nodes.length} (${node.op}): expected at most ${limits.maxElements} elements in all values, got more; try smaller batches`,
+      );
+    nodes.push(node);
   }
+  checkNeeded(nodes, sinks);
+  checkPlan(nodes);
+  // Duplicate keys, white space, other orders or spellings of numbers: all gone after parsing, so compare what is left.
+  if (textOf(env, nodes) !== text)
+    throw new PlanError("plan: expected the one canonical form, got another spelling of it; try encodePlan");
   return { env, nodes, bytes, digest: digestOf(bytes) };
 }
 
-function infer(at: string, op: string, types: readonly ValueType[], attrs: Record<string, unknown>, env: PlanEnv): ValueType {
+function parse(bytes: Uint8Array): [string, unknown] {
   try {
-    return inferNode(op, types, attrs, env);
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return [text, JSON.parse(text)];
   } catch (error) {
-    if (error instanceof SecretgradError) throw error;
-    const reason = error instanceof v.ValiError ? error.message.slice(0, 200) : "attributes of another form";
-    throw new PlanError(`${at}: expected valid attributes, got ${reason}`, { cause: error });
+    throw new PlanError("plan: expected UTF-8 JSON, got something else; try encodePlan", { cause: error });
   }
 }
+
+function readOuter(json: unknown, limits: PlanLimits): { fraction: number; list: readonly unknown[] } {
+  if (!isRecord(json)) throw malformed("an object", json);
+  const keys = Object.keys(json).join();
+  if (keys !== "secretgrad,fraction,nodes")
+    throw new PlanError(`plan: expected the fields secretgrad, fraction and nodes, got ${quoted(keys)}; try encodePlan`);
+  const { secretgrad, fraction, nodes } = json;
+  if (secretgrad !== 1) throw malformed("format 1", secretgrad);
+  if (!isNatural(fraction) || fraction < 1 || fraction > mostFraction)
+    throw malformed(`1 to ${mostFraction} fraction bits`, fraction);
+  if (!Array.isArray(nodes)) throw malformed("a list of nodes", nodes);
+  if (nodes.length > limits.maxNodes)
+    throw new PlanError(`plan: expected at most ${limits.maxNodes} nodes, got ${nodes.length}; try several plans`);
+  return { fraction, list: nodes };
+}
+
+function readNode(item: unknown, nodes: readonly PlanNode[], env: PlanEnv): PlanNode {
+  if (!Array.isArray(item) || item.length !== 3) throw malformed("nodes of [operator, inputs, attributes]", item);
+  const [op, inputs, attrs] = item as [unknown, unknown, unknown];
+  if (typeof op !== "string") throw malformed("an operator's name", op);
+  const at = `plan node ${nodes.length} (${quoted(op)})`;
+  if (!Array.isArray(inputs) || inputs.length > mostInputs)
+    throw new PlanError(`${at}: expected a list of at most ${mostInputs} inputs, got something else; try fewer`);
+  const types = inputs.map((id: unknown): ValueType => {
+    const input = isNatural(id) ? nodes[id] : undefined;
+    if (!input) throw new PlanError(`${at}: expected inputs before it, got another; try a plan without cycles`);
+    return input.type;
+  });
+  if (!isRecord(attrs)) throw new PlanError(`${at}: expected attributes, got ${kindOf(attrs)}; try {}`);
+  try {
+    return { op, inputs: inputs as number[], ...typeNode(op, types, attrs, env) };
+  } catch (error) {
+    if (error instanceof SecretgradError) throw error;
+    throw new PlanError(`${at}: expected a node that can be typed, got an internal error; try recording it anew`, {
+      cause: error,
+    });
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const kindOf = (value: unknown): string => (Array.isArray(value) ? "a list" : value === null ? "null" : `a ${typeof value}`);
+const malformed = (expected: string, got: unknown): PlanError =>
+  new PlanError(`plan: expected ${expected}, got ${typeof got === "number" ? got : kindOf(got)}; try encodePlan`);

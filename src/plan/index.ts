@@ -2,7 +2,7 @@
 export { type Link, planCost, secondsOnLink } from "./cost.js";
 export { differentiate } from "./differentiate.js";
 export { decodePlan, defaultLimits, digestOf, encodePlan, type PlanLimits } from "./encode.js";
+export { inferNode } from "./infer.js";
 export * from "./interface.js";
 export type { Plan, PlanCost, PlanNode } from "./plan.js";
-export { inferNode } from "./infer.js";
 export { Recorder } from "./record.js";

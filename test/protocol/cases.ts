@@ -2,8 +2,19 @@
  * Every primitive that communicates, with inputs and declared cost: the table over which the conformance suite runs.
  * Not the checks themselves, see conformance.ts.
  */
+
+import type {
+  Bilinear,
+  Bits,
+  Cost,
+  Costs,
+  Product,
+  ProtocolDefinition,
+  Rounds,
+  Share,
+  Site,
+} from "../../src/protocol/index.js";
 import { expander } from "../../src/random/index.js";
-import type { Bilinear, Bits, Cost, Costs, Product, ProtocolDefinition, Rounds, Share, Site } from "../../src/protocol/index.js";
 import type { Block, Ring } from "../../src/ring/index.js";
 import { bytesFrom, type End, free, type Lab, share } from "./harness.js";
 
@@ -40,35 +51,43 @@ export function casesOf({ parties }: ProtocolDefinition): Case[] {
       cost: (costs, n, pivot) => costs.reshare(n, pivot),
       pivotComputes: true,
     },
-    ...[1, 16, 20, 61].map((shift): Case => ({
-      name: `truncate by ${shift}`,
-      start: (end, site, { lifted }) => end.protocol.truncate(site, lifted[end.self]!, shift),
-      cost: (costs, n, pivot) => costs.truncate(n, shift, pivot),
-      pivotComputes: true,
-    })),
+    ...[1, 16, 20, 61].map(
+      (shift): Case => ({
+        name: `truncate by ${shift}`,
+        start: (end, site, { lifted }) => end.protocol.truncate(site, lifted[end.self]!, shift),
+        cost: (costs, n, pivot) => costs.truncate(n, shift, pivot),
+        pivotComputes: true,
+      }),
+    ),
     {
       name: "and",
       start: (end, site, { planes }) => end.protocol.and(site, planes[end.self]!, planes[end.self]!),
       cost: (costs, n, pivot) => costs.and(n, PLANES, pivot),
       pivotComputes: true,
     },
-    ...[2, 16, 32, 37, 64].map((width): Case => ({
-      name: `msb at width ${width}`,
-      start: (end, site, { x }) => end.protocol.msb(site, x[end.self]!, width),
-      cost: (costs, n, pivot) => costs.msb(n, width, pivot),
-      pivotComputes: true,
-    })),
-    ...[1, 32, 64].map((width): Case => ({
-      name: `isZero at width ${width}`,
-      start: (end, site, { x }) => end.protocol.isZero(site, x[end.self]!, width),
-      cost: (costs, n, pivot) => costs.isZero(n, width, pivot),
-      pivotComputes: true,
-    })),
-    ...[1, 20, 64].map((width): Case => ({
-      name: `toBits at width ${width}`,
-      start: (end, site, { x }) => end.protocol.toBits(site, x[end.self]!, width),
-      cost: (costs, n, pivot) => costs.toBits(n, width, pivot),
-    })),
+    ...[2, 16, 32, 37, 64].map(
+      (width): Case => ({
+        name: `msb at width ${width}`,
+        start: (end, site, { x }) => end.protocol.msb(site, x[end.self]!, width),
+        cost: (costs, n, pivot) => costs.msb(n, width, pivot),
+        pivotComputes: true,
+      }),
+    ),
+    ...[1, 32, 64].map(
+      (width): Case => ({
+        name: `isZero at width ${width}`,
+        start: (end, site, { x }) => end.protocol.isZero(site, x[end.self]!, width),
+        cost: (costs, n, pivot) => costs.isZero(n, width, pivot),
+        pivotComputes: true,
+      }),
+    ),
+    ...[1, 20, 64].map(
+      (width): Case => ({
+        name: `toBits at width ${width}`,
+        start: (end, site, { x }) => end.protocol.toBits(site, x[end.self]!, width),
+        cost: (costs, n, pivot) => costs.toBits(n, width, pivot),
+      }),
+    ),
     {
       name: "fromBits",
       start: (end, site, { bit }) => end.protocol.fromBits(site, bit[end.self]!),
@@ -81,24 +100,28 @@ export function casesOf({ parties }: ProtocolDefinition): Case[] {
       cost: (costs, n, pivot) => costs.select(n, pivot),
       pivotComputes: true,
     },
-    ...everyone.map((owner): Case => ({
-      name: `input of party ${owner}`,
-      start: (end, site, { words, n }) =>
-        end.protocol.input(site, owner, end.self === owner ? words[owner] : undefined, n),
-      cost: (costs, n) => costs.input(n, owner),
-    })),
+    ...everyone.map(
+      (owner): Case => ({
+        name: `input of party ${owner}`,
+        start: (end, site, { words, n }) =>
+          end.protocol.input(site, owner, end.self === owner ? words[owner] : undefined, n),
+        cost: (costs, n) => costs.input(n, owner),
+      }),
+    ),
     {
       name: "reveal",
       start: (end, site, { x }) => end.protocol.reveal(site, x[end.self]!),
       cost: (costs, n) => costs.reveal(n),
       opens: true,
     },
-    ...everyone.map((to): Case => ({
-      name: `reveal to party ${to}`,
-      start: (end, site, { x }) => end.protocol.revealTo(site, x[end.self]!, to),
-      cost: (costs, n) => costs.revealTo(n, to),
-      opens: true,
-    })),
+    ...everyone.map(
+      (to): Case => ({
+        name: `reveal to party ${to}`,
+        start: (end, site, { x }) => end.protocol.revealTo(site, x[end.self]!, to),
+        cost: (costs, n) => costs.revealTo(n, to),
+        opens: true,
+      }),
+    ),
   ];
 }
 
@@ -119,9 +142,8 @@ export function makeInputs(lab: Lab, words: BigUint64Array, owner?: number): Inp
   const x =
     owner === undefined
       ? share(lab, words)
-      : lab.call((end, site) =>
-          end.protocol.input(site, owner, end.self === owner ? blocks[owner] : undefined, n),
-        ).values;
+      : lab.call((end, site) => end.protocol.input(site, owner, end.self === owner ? blocks[owner] : undefined, n))
+          .values;
   const each = <T>(make: (end: End, site: Site) => Rounds<T> | T) => lab.call(make).values;
   return {
     n,
@@ -152,6 +174,7 @@ export function edgesAndRandom(n: number, bits: number, text?: string): BigUint6
   const words = someWords(n, bits, text);
   const largest = (1n << BigInt(bits - 1)) - 1n;
   const edges = [0n, 1n, -1n, largest, -largest];
-  for (const [index, edge] of edges.entries()) if (index < n) words[index] = BigInt.asUintN(64, BigInt.asIntN(bits, edge));
+  for (const [index, edge] of edges.entries())
+    if (index < n) words[index] = BigInt.asUintN(64, BigInt.asIntN(bits, edge));
   return words;
 }

@@ -3,7 +3,8 @@
  * what travels looks like noise. Not about one protocol; mutations.test.ts shows that each kind of flaw fails a check.
  */
 import { describe, test } from "node:test";
-import type { Protocol, ProtocolDefinition } from "../../src/protocol/index.js";
+import type { ProtocolDefinition } from "../../src/protocol/index.js";
+import type { End } from "./harness.js";
 import { privacyChecks } from "./privacy.js";
 import { trafficChecks } from "./traffic.js";
 import { valueChecks } from "./values.js";
@@ -17,7 +18,7 @@ export interface ConformanceOptions {
   /** False for a protocol that hides nothing: parties' keys are then not varied. */
   readonly secret?: boolean;
   /** The words of a share or of bits that a party holds, by component. */
-  readonly peek?: (protocol: Protocol, value: unknown) => Uint8Array[];
+  readonly peek?: (end: End, value: unknown) => Uint8Array[];
 }
 
 export function checks(definition: ProtocolDefinition, options: ConformanceOptions = {}): Check[] {

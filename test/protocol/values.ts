@@ -1,7 +1,14 @@
 /** Checks of results: every primitive against plain, on edge values and random ones. Part of the conformance suite. */
 import assert from "node:assert/strict";
 import { BoundError, ShapeError } from "../../src/errors.js";
-import { type Bits, type ProtocolDefinition, plain, type Share } from "../../src/protocol/index.js";
+import {
+  type Bits,
+  type Protocol,
+  type ProtocolDefinition,
+  plain,
+  type Share,
+  type Site,
+} from "../../src/protocol/index.js";
 import type { Linear } from "../../src/protocol/protocol.js";
 import { edgesAndRandom, someWords } from "./cases.js";
 import type { Check } from "./conformance.js";
@@ -186,7 +193,6 @@ function planeValues(definition: ProtocolDefinition, widths: readonly number[], 
       });
 }
 
-/** Each plane of toBits, looked at through a product with 1-plane bits: select needs one plane, so widths grow by one. */
 function bitsValues(definition: ProtocolDefinition): void {
   for (const width of [1, 2, 3, 5, 6, 9, 17, 20, 32, 33, 64])
     for (const [pivot, n] of SIZES.entries())
@@ -199,12 +205,19 @@ function bitsValues(definition: ProtocolDefinition): void {
       });
 }
 
-/** All planes as words: through planes() where the protocol has it. */
+/** Proposed for the interface: planes [from, from + count) of bits, a local operation. */
+interface WithPlanes {
+  planes(site: Site, bits: Bits, from: number, count: number): Bits;
+}
+
+/** All planes as words. */
 function revealBits(lab: Lab, bits: readonly Bits[]): BigUint64Array {
   const { n, width } = bits[0]!;
   const result = new BigUint64Array(n);
   for (let p = 0; p < width; p++) {
-    const plane = lab.call((end, site) => end.protocol.planes(site, bits[end.self]!, p, 1)).values;
+    const plane = lab.call((end, site) =>
+      (end.protocol as Protocol & WithPlanes).planes(site, bits[end.self]!, p, 1),
+    ).values;
     for (const [index, bit] of revealPlane(lab, plane).entries()) result[index]! |= bit << BigInt(p);
     free(lab, plane);
   }
@@ -249,21 +262,20 @@ function inputValues(definition: ProtocolDefinition): void {
     inLab(definition, (lab) => {
       for (let party = 0; party < definition.parties; party++) {
         const words = edgesAndRandom(n, 64, `input ${party}`);
-        const x = lab.call((end, site) => {
-          if (end.self !== party) return end.protocol.input(site, party, undefined, n);
-          const block = end.scope.alloc(n);
-          end.ring.u64(block).set(words);
-          return end.protocol.input(site, party, block, n);
-        }).values;
+        const { scope, ring } = lab.ends[party]!;
+        const block = scope.alloc(n);
+        ring.u64(block).set(words);
+        const x = lab.call((end, site) =>
+          end.protocol.input(site, party, end.self === party ? block : undefined, n),
+        ).values;
+        scope.free(block);
         same(reveal(lab, x), words, `input of party ${party}`);
         const to = (party + 1) % definition.parties;
         const { values } = lab.call((end, site) => end.protocol.revealTo(site, x[end.self]!, to));
-        for (const [index, block] of values.entries())
-          if (index === to) same(take(lab, index, block!), words, `reveal to party ${to}`);
-          else assert.equal(block, undefined, `party ${index} must see nothing`);
+        for (const [index, seen] of values.entries())
+          if (index === to) same(take(lab, index, seen!), words, `reveal to party ${to}`);
+          else assert.equal(seen, undefined, `party ${index} must see nothing`);
         free(lab, x);
-        lab.ends[party]!.scope.close();
-        Object.assign(lab.ends[party]!, { scope: lab.ends[party]!.ring.scope() });
       }
     });
 }
@@ -287,7 +299,10 @@ function incomingValues(definition: ProtocolDefinition): void {
   const seeds = sharing.freshSeeds();
   const bytes = new Uint8Array(words.buffer);
   const half = 8 * 501;
-  const corrections = [sharing.correction(seeds, 0, bytes.slice(0, half)), sharing.correction(seeds, 501, bytes.slice(half))];
+  const corrections = [
+    sharing.correction(seeds, 0, bytes.slice(0, half)),
+    sharing.correction(seeds, 501, bytes.slice(half)),
+  ];
   const correction = Buffer.concat(corrections);
   inLab(definition, (lab) => {
     const rows = Uint32Array.of(5, 6, 7, 2, 2, 399, 0, 1, 100);
@@ -329,10 +344,15 @@ function errors(definition: ProtocolDefinition): void {
     lab.call((end, site) => end.protocol.toBits(site, shares[end.self]!, width)).values;
   const [one, two, long] = [bits(x, 1), bits(x, 2), bits(y, 1)];
   const fails = (type: typeof BoundError | typeof ShapeError, what: RegExp, start: Parameters<Lab["call"]>[0]) =>
-    assert.throws(() => lab.call(start), (error) => error instanceof type && what.test(error.message), String(what));
+    assert.throws(
+      () => lab.call(start),
+      (error) => error instanceof type && what.test(error.message),
+      String(what),
+    );
   for (const shift of [0, 62, 1.5])
     fails(BoundError, /truncate: expected a shift/, (end, site) => end.protocol.truncate(site, z[end.self]!, shift));
-  for (const width of [1, 65]) fails(BoundError, /msb: expected/, (end, site) => end.protocol.msb(site, x[end.self]!, width));
+  for (const width of [1, 65])
+    fails(BoundError, /msb: expected/, (end, site) => end.protocol.msb(site, x[end.self]!, width));
   for (const width of [0, 65]) {
     fails(BoundError, /isZero: expected/, (end, site) => end.protocol.isZero(site, x[end.self]!, width));
     fails(BoundError, /toBits: expected/, (end, site) => end.protocol.toBits(site, x[end.self]!, width));

@@ -1,7 +1,7 @@
 /** Boolean operations on planes in the clear. */
 import type { Bits, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { asBits, checkSame, openBits, type Party, planeWords } from "./share.js";
+import { asBits, checkRange, checkSame, openBits, type Party, planeWords } from "./share.js";
 
 export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
   return pairwise(party, site, "xor", x, y);
@@ -14,6 +14,16 @@ export function not(party: Party, site: Site, x: Bits): Bits {
   const result = site.scope.alloc(words);
   party.kernels.not(result.ptr, planes.ptr, words);
   return asBits(n, width, result);
+}
+
+export function planes(party: Party, site: Site, x: Bits, from: number, count: number): Bits {
+  site.nonce();
+  const { n, width, planes: source } = openBits(x);
+  checkRange("planes", from, count, width);
+  const words = planeWords(n);
+  const result = site.scope.alloc(count * words);
+  party.kernels.copy(result.ptr, source.ptr + from * words * 8, count * words);
+  return asBits(n, count, result);
 }
 
 /** 0 rounds. */

@@ -12,7 +12,7 @@ import type {
   Site,
   StoredShare,
 } from "../protocol.js";
-import { and, not, xor } from "./bits.js";
+import { and, not, planes, xor } from "./bits.js";
 import { isZero, msb } from "./compare.js";
 import { fromBits, select, toBits } from "./convert.js";
 import { costs } from "./cost.js";
@@ -70,6 +70,10 @@ class Plain implements Protocol {
   }
   not(site: Site, x: Bits) {
     return not(this.#party, site, x);
+  }
+  /** Planes [from, from + count); proposed for the interface. */
+  planes(site: Site, x: Bits, from: number, count: number) {
+    return planes(this.#party, site, x, from, count);
   }
   and(site: Site, x: Bits, y: Bits) {
     return and(this.#party, site, x, y);

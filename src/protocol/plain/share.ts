@@ -61,3 +61,7 @@ export function checkWidth(what: string, width: number, smallest: number): void 
 export function checkSame(what: string, a: number, b: number): void {
   if (a !== b) throw new ShapeError(`${what}: expected inputs of one size, got ${a} and ${b}; try a linear map first`);
 }
+export function checkRange(what: string, from: number, count: number, width: number): void {
+  if (!Number.isInteger(from) || !Number.isInteger(count) || from < 0 || count < 1 || from + count > width)
+    throw new ShapeError(`${what}: expected planes within ${width}, got ${count} from ${from}; try a wider value`);
+}

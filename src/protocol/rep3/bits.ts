@@ -8,6 +8,7 @@ import type { Exchange, Rounds } from "../rounds.js";
 import {
   asBits,
   CHUNK,
+  checkRange,
   checkSame,
   draw,
   openBits,
@@ -42,6 +43,20 @@ export function not(party: Party, site: Site, x: Bits): Bits {
     return block;
   };
   return asBits(new Planes(n, width, place(party.self, a), place(party.self + 1, b)));
+}
+
+/** Local: planes [from, from + count). */
+export function planes(party: Party, site: Site, x: Bits, from: number, count: number): Bits {
+  site.nonce();
+  const { n, width, a, b } = openBits(x);
+  checkRange("planes", from, count, width);
+  const words = planeWords(n);
+  const copy = (source: Block): Block => {
+    const block = site.scope.alloc(count * words);
+    party.kernels.copy(block.ptr, source.ptr + from * words * 8, count * words);
+    return block;
+  };
+  return asBits(new Planes(n, count, copy(a), copy(b)));
 }
 
 /** 1 round, 1 bit an AND from each party (planes are whole words). */

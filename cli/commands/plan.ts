@@ -1,0 +1,86 @@
+/** `secretgrad plan`: what drivers want to compute, and what that would reveal. Changes nothing. */
+import type { PlanDescription } from "../../src/client/index.js";
+import { clusterOption, command, decimal, jsonOption, keyOption, userOption } from "../command.js";
+import { bytesText, output, secondsText, table } from "../output.js";
+
+export default command({
+  description: "List the plans that drivers have sent, or show one: what it would reveal, to whom, at what cost",
+  details: "Everything shown is read from the plan itself, on this machine. A plan without a grant reveals nothing of yours.",
+  args: {
+    digest: { type: "positional", description: "Beginning of a plan's digest; without it: all plans", required: false },
+    rtt: { type: "string", description: "Round-trip time between parties in ms, for the estimate", default: "10", valueHint: "ms" },
+    bandwidth: { type: "string", description: "Mbit/s between parties, for the estimate", default: "1000", valueHint: "mbit" },
+    cluster: clusterOption,
+    key: keyOption,
+    user: userOption,
+    json: jsonOption,
+  },
+  examples: [
+    ["secretgrad plan", "the plans that parties know"],
+    ["secretgrad plan 3f9a12 --rtt 60 --bandwidth 100", "one plan, with an estimate for a slow link"],
+  ],
+  async run(args) {
+    const out = output(args.json);
+    const link = { roundTripMs: decimal("rtt", args.rtt), megabitsPerSecond: decimal("bandwidth", args.bandwidth) };
+    const { whoAmI } = await import("../reach.js");
+    const { reach, Owner } = await import("../../src/client/index.js");
+    const who = await whoAmI(args, "any");
+    const { definition, parties, close } = await reach(args.cluster, undefined, who);
+    const owner = new Owner({ definition, parties, name: who.as, close });
+    try {
+      if (args.digest !== undefined) {
+        const description = await owner.describe(await owner.plan(args.digest), link);
+        out.object(description);
+        if (!args.json) for (const line of describe(description)) out.line(line);
+        return;
+      }
+      const digests = await owner.plans();
+      const list = await Promise.all(digests.map(async (digest) => owner.describe(await owner.plan(digest), link)));
+      for (const each of list) out.object(each);
+      if (list.length === 0) out.line("No plans yet: parties learn a plan when a driver first runs it.");
+      else
+        out.line(
+          table(
+            ["DIGEST", "REVEALS", "OF", "CHANGES", "ROUNDS", "MB/PARTY"],
+            list.map((plan) => [
+              plan.digest.slice(0, 12),
+              plan.reveals.map(({ release, rows, recipients }) => `${release}${rows > 0 ? ` of ${rows} rows` : ""} to ${recipients}`).join("; ") || "nothing",
+              plan.datasets.map(({ name }) => name).join(", "),
+              `${plan.assigns.length} variables`,
+              String(plan.rounds),
+              (Math.max(...plan.bytesPerParty) / 1e6).toFixed(2),
+            ]),
+          ),
+        );
+    } finally {
+      await close();
+    }
+  },
+});
+
+export function describe(plan: PlanDescription): string[] {
+  const { reveals, datasets, inputs, assigns, operators, link } = plan;
+  const lines = [`Plan ${plan.digest}`, ""];
+  if (reveals.length === 0) lines.push("Reveals nothing.");
+  for (const { label, release, rows, shape, recipients, sources, owners } of reveals) {
+    const what = { open: `a value of shape [${shape}] as it is`, count: "how many rows satisfy a condition", meanLoss: "one mean over rows, each clamped" };
+    lines.push(`Reveals ${label}: ${release} (${what[release as keyof typeof what] ?? "?"}) to ${recipients.join(", ")}`);
+    lines.push(`    rows pooled   ${rows > 0 ? rows : "none: it depends on data only through a model"}`);
+    lines.push(`    depends on    ${sources.join(", ")}`);
+    lines.push(`    must agree    ${owners.join(", ") || "nobody but the driver"}`);
+  }
+  lines.push("");
+  for (const { name, rows, of, shuffled } of datasets)
+    lines.push(`Reads ${rows} of ${of} rows of ${name}${shuffled ? ", chosen by the parties' coin" : ", in stored order"}`);
+  for (const { slot, shape } of inputs) lines.push(`Takes input ${slot} of shape [${shape}] from the driver`);
+  if (assigns.length > 0) lines.push(`Changes ${assigns.join(", ")}`);
+  lines.push("");
+  const most = Math.max(...plan.bytesPerParty);
+  lines.push(
+    `Costs ${plan.rounds} rounds and ${bytesText(most)} sent per party; ${secondsText(plan.secondsOnLink)} of communication at ${link.roundTripMs} ms and ${link.megabitsPerSecond} Mbit/s`,
+  );
+  lines.push(`Is ${plan.nodes} operators at ${plan.fraction} fraction bits: ${Object.entries(operators).map(([op, n]) => `${op} ${n}`).join(", ")}`);
+  if (plan.unproved > 0) lines.push(`Relies on ${plan.unproved} values staying below the declared 2^15`);
+  lines.push("", `Agree with: secretgrad grant ${plan.digest.slice(0, 12)} --times N`);
+  return lines;
+}

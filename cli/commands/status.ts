@@ -1,0 +1,59 @@
+/** `secretgrad status`: whether each party is there and in session with the others. Works when some are down. */
+import * as v from "valibot";
+import { clusterOption, command, jsonOption, keyOption, userOption } from "../command.js";
+import { CommandError } from "../errors.js";
+import { bytesText, output, secondsText, table } from "../output.js";
+
+const answer = v.object({
+  uptimeMs: v.number(),
+  session: v.string(),
+  missingPeers: v.array(v.string()),
+  version: v.number(),
+  runs: v.object({ next: v.number(), unfinished: v.number() }),
+  traffic: v.nullable(v.object({ wireBytes: v.number() })),
+  memory: v.object({ rssBytes: v.number() }),
+});
+
+export default command({
+  description: "Show whether the parties are up and connected",
+  args: { cluster: clusterOption, key: keyOption, user: userOption, json: jsonOption },
+  examples: [["secretgrad status", "exit code 1 unless all parties are in session"]],
+  async run(args) {
+    const out = output(args.json);
+    const { whoAmI } = await import("../reach.js");
+    const { prepare } = await import("../../src/client/index.js");
+    const { callers, cluster, close } = await prepare(args.cluster, undefined, await whoAmI(args, "any"));
+    const rows: string[][] = [];
+    let down = 0;
+    try {
+      const calls = callers.map((caller) => caller.call("status", {}, undefined, { timeoutMs: 5000 }));
+      for (const [i, called] of (await Promise.allSettled(calls)).entries()) {
+        const { name, host, port } = cluster.parties[i]!;
+        const read = called.status === "fulfilled" ? v.safeParse(answer, called.value.result) : undefined;
+        if (!read?.success) {
+          down++;
+          const reason = called.status === "rejected" ? String((called.reason as Error).message) : "an answer of another version";
+          out.object({ party: name, address: `${host}:${port}`, up: false, reason });
+          rows.push([name, `${host}:${port}`, "down", "", "", "", reason]);
+          continue;
+        }
+        const { uptimeMs, session, missingPeers, version, runs, traffic, memory } = read.output;
+        if (session !== "up") down++;
+        out.object({ party: name, address: `${host}:${port}`, up: true, session, missingPeers, uptimeMs, version, runs, traffic, memory });
+        rows.push([
+          name,
+          `${host}:${port}`,
+          session === "up" ? "in session" : "waiting",
+          secondsText(uptimeMs / 1000),
+          String(runs.next),
+          bytesText(memory.rssBytes),
+          session === "up" ? `${bytesText(traffic?.wireBytes ?? 0)} of traffic` : `for ${missingPeers.join(", ")}`,
+        ]);
+      }
+    } finally {
+      await close();
+    }
+    out.line(table(["PARTY", "ADDRESS", "STATE", "UP", "NEXT RUN", "MEMORY", ""], rows));
+    if (down > 0) throw new CommandError(`expected ${callers.length} parties in session, got ${callers.length - down}; try \`secretgrad party NAME\` where one is down`);
+  },
+});

@@ -1,0 +1,137 @@
+/**
+ * All parties in this process, over memory: for tutorials, tests and trying things out. No secrecy: whoever can look
+ * into the process sees everything, so stored datasets cannot be opened here.
+ */
+import { type RowSource, rowsOf } from "../data/index.js";
+import { InputError, NameError } from "../errors.js";
+import { createMemoryMeshes } from "../net/index.js";
+import type { Caller } from "../party/cluster.js";
+import { type Plan, planReveals } from "../plan/index.js";
+import { protocolNamed } from "../protocol/index.js";
+import { readValues, type Values } from "../tensor/index.js";
+import type { CallResult, PartyCaller } from "./caller.js";
+import type { GrantInfo, GrantLimits } from "./granting.js";
+import { Owner, type ShareDatasetOptions } from "./owner.js";
+import { Session, type SessionOptions } from "./session.js";
+
+export interface LocalOptions extends Pick<SessionOptions, "fraction" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
+  /** "rep3" (default): three parties. "plain": one, which computes on the numbers themselves; for finding mistakes. */
+  readonly protocol?: "rep3" | "plain";
+  /** Names of the parties. */
+  readonly names?: readonly string[];
+  /** "auto" (default): owners agree to everything. "explicit": call grant() for them. */
+  readonly grants?: "auto" | "explicit";
+  /** For tests, which would print it again and again. */
+  readonly quiet?: boolean;
+}
+
+/** The user of a local session plays the driver, under this name, and all owners. */
+const driver: Caller = { name: "you", role: "driver" };
+const years = 365 * 24 * 3_600_000;
+let told = false;
+
+export class LocalSession extends Session {
+  readonly #owner: (name: string) => Owner;
+
+  constructor(options: SessionOptions, owner: (name: string) => Owner) {
+    super(options);
+    this.#owner = owner;
+  }
+
+  /** Shares rows as the owner that the name begins with: "alice/images". Numbers, nested arrays, or a typed array with a shape. */
+  async share(name: string, values: Values | RowSource, options: ShareDatasetOptions & { shape?: readonly number[] } = {}): Promise<void> {
+    const { shape, ...rest } = options;
+    await this.owner(name.split("/")[0]!).share(name, isRows(values) ? values : rowSource(values, shape), {
+      ...(rest.format === "integer" ? {} : { scale: this.env.fraction }),
+      ...rest,
+    });
+    await this.refresh();
+  }
+
+  /** Approves a plan as one of the owners. Needed with `grants: "explicit"` only. */
+  grant(owner: string, digest: string, limits: GrantLimits = {}): Promise<GrantInfo[]> {
+    return this.owner(owner).grant(digest, limits);
+  }
+
+  /** What an owner can do. */
+  owner(name: string): Owner {
+    return this.#owner(name);
+  }
+}
+
+/** A session with parties that live in this process. */
+export async function local(options: LocalOptions = {}): Promise<LocalSession> {
+  const definition = protocolNamed(options.protocol ?? "rep3");
+  const names = options.names ?? Array.from({ length: definition.parties }, (_, i) => `p${i}`);
+  if (names.length !== definition.parties)
+    throw new InputError(`local: expected ${definition.parties} names for ${definition.name}, got ${names.length}`);
+  // Loaded when needed: a driver of real parties does without them.
+  const { Party, memoryStores } = await import("../party/index.js");
+  if (!told && !options.quiet) {
+    console.error("secretgrad: local() runs all parties in this process, so nothing is secret from whoever runs it; connect() does it in earnest");
+    told = true;
+  }
+  const parties = names.map((_, self) => new Party({ names, self, definition, stores: memoryStores(), version: "local" }));
+  const meshes = createMemoryMeshes(names);
+  await Promise.all(parties.map((party, i) => party.attach(meshes[i]!)));
+
+  const callersOf = (caller: Caller): PartyCaller[] =>
+    parties.map((party, i) => ({
+      name: names[i]!,
+      async call(method, params, body): Promise<CallResult> {
+        const { result, body: back = new Uint8Array() } = await party.handle(caller, method, params, body);
+        return { result, body: back };
+      },
+    }));
+  const owners = new Map<string, Owner>();
+  const ownerNamed = (name: string): Owner => {
+    const owner = owners.get(name) ?? new Owner({ definition, name, parties: callersOf({ name, role: "owner" }) });
+    owners.set(name, owner);
+    return owner;
+  };
+
+  const granted = new Set<string>();
+  /** Owners agree before they are asked. */
+  const agree = async (plan: Plan): Promise<void> => {
+    const releases = [...new Set(planReveals(plan).map(({ release }) => release))];
+    if (releases.length === 0) return;
+    for (const [name, owner] of owners) {
+      const key = `${name} ${plan.digest}`;
+      if (granted.has(key)) continue;
+      granted.add(key);
+      await owner.approve(
+        releases.map((release) => ({
+          digest: plan.digest,
+          reveal: "*",
+          release,
+          minRows: 0,
+          recipients: [driver.name],
+          times: 2 ** 31,
+          expires: new Date(Date.now() + years).toISOString(),
+        })),
+      );
+    }
+  };
+  const { protocol: _, names: __, grants = "auto", quiet: ___, ...rest } = options;
+  const session: SessionOptions = {
+    ...rest,
+    definition,
+    parties: callersOf(driver),
+    name: driver.name,
+    ...(grants === "auto" ? { prepare: agree } : {}),
+    close: async () => {
+      await Promise.all(parties.map((party) => party.close()));
+    },
+  };
+  return new LocalSession(session, ownerNamed);
+}
+
+function isRows(values: Values | RowSource): values is RowSource {
+  return typeof values === "object" && "read" in values && typeof values.read === "function";
+}
+
+function rowSource(values: Values, shape: readonly number[] | undefined): RowSource {
+  const read = readValues(values, shape);
+  if (read.shape.length === 0) throw new NameError("share: expected rows, got a single number; try [number]");
+  return rowsOf({ shape: read.shape, values: read.data });
+}
