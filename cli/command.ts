@@ -1,5 +1,5 @@
 /** What a subcommand is, and the strict reading of its arguments: nothing unknown, nothing superfluous. */
-import { type ArgsDef, parseArgs, type ParsedArgs } from "citty";
+import { type ArgsDef, type ParsedArgs, parseArgs } from "citty";
 import { UsageError } from "./errors.js";
 
 export interface Command<A extends ArgsDef> {
@@ -20,23 +20,33 @@ export function command<const A extends ArgsDef>(definition: Command<A>): Comman
   return definition;
 }
 
-export function parseArguments(name: string, { args: definitions }: AnyCommand, rest: readonly string[]): ParsedArgs<ArgsDef> {
+export function parseArguments(
+  name: string,
+  { args: definitions }: AnyCommand,
+  rest: readonly string[],
+): ParsedArgs<ArgsDef> {
   let parsed: ParsedArgs<ArgsDef>;
   try {
     parsed = parseArgs([...rest], definitions);
   } catch (error) {
-    throw new UsageError(`${name}: ${error instanceof Error ? plain(error.message) : error}; try secretgrad ${name} --help`);
+    throw new UsageError(
+      `${name}: ${error instanceof Error ? plain(error.message) : error}; try secretgrad ${name} --help`,
+    );
   }
   const entries = Object.entries(definitions as ArgsDef);
   const positionals = entries.filter(([, { type }]) => type === "positional").map(([key]) => key);
-  const known = new Set(entries.flatMap(([key, { alias = [] }]) => [key, ...[alias].flat()].flatMap((each) => [each, camel(each)])));
-  for (const [key, value] of Object.entries(parsed)) {
-    if (key === "_") continue;
-    if (!known.has(key)) throw new UsageError(`${name}: expected a known option, got --${key}; try secretgrad ${name} --help`);
-    if (value === "") throw new UsageError(`${name}: expected a value for --${key}, got none; try secretgrad ${name} --help`);
+  const known = new Set(entries.flatMap(([key]) => [key, camel(key)]));
+  const { _: given, ...options } = parsed;
+  for (const [key, value] of Object.entries(options)) {
+    if (!known.has(key))
+      throw new UsageError(`${name}: expected a known option, got --${key}; try secretgrad ${name} --help`);
+    if (value === "")
+      throw new UsageError(`${name}: expected a value for --${key}, got none; try secretgrad ${name} --help`);
   }
-  if (parsed._.length > positionals.length)
-    throw new UsageError(`${name}: expected ${positionals.length} arguments, got ${parsed._.length} (${parsed._.at(-1)}); try secretgrad ${name} --help`);
+  if (given.length > positionals.length)
+    throw new UsageError(
+      `${name}: expected ${positionals.length} arguments, got ${given.length} (${given.at(-1)}); try secretgrad ${name} --help`,
+    );
   return parsed;
 }
 
@@ -50,12 +60,16 @@ export function integer(option: string, text: string, least: number, most: numbe
 /** A number of an option. */
 export function decimal(option: string, text: string): number {
   const value = Number(text);
-  if (text.trim() === "" || !Number.isFinite(value)) throw new UsageError(`--${option}: expected a number, got ${text}`);
+  if (text.trim() === "" || !Number.isFinite(value))
+    throw new UsageError(`--${option}: expected a number, got ${text}`);
   return value;
 }
 /** A comma-separated list. */
 export function list(text: string): string[] {
-  return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+  return text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
 }
 
 const camel = (name: string): string => name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
@@ -75,4 +89,8 @@ export const keyOption = {
   description: "Key file of who you are; default keys/NAME.pem beside the cluster file",
   valueHint: "file",
 } as const;
-export const userOption = { type: "string", description: "Who you are, if the key does not say so", valueHint: "name" } as const;
+export const userOption = {
+  type: "string",
+  description: "Who you are, if the key does not say so",
+  valueHint: "name",
+} as const;

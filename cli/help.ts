@@ -1,4 +1,6 @@
 /** Help texts: the overview of all commands, and one command's arguments with examples. */
+
+import { stripVTControlCharacters } from "node:util";
 import { renderUsage } from "citty";
 import colors from "picocolors";
 import type { AnyCommand } from "./command.js";
@@ -24,7 +26,16 @@ export function overviewText(commands: readonly { name: string; description: str
 export async function usage(name: string, { description, details, args, examples }: AnyCommand): Promise<string> {
   const text = await renderUsage({ meta: { name: `secretgrad ${name}`, description }, args });
   // The first line repeats the name; the usage line follows anyway.
-  const body = text.split("\n").slice(1).join("\n").trim();
+  const body = (colors.isColorSupported ? text : stripVTControlCharacters(text)).split("\n").slice(1).join("\n").trim();
   const shown = examples.flatMap(([line, what]) => [`  ${colors.cyan(line)}`, `      ${what}`]);
-  return [description, ...(details ? ["", details] : []), "", body, "", colors.underline(colors.bold("EXAMPLES")), "", ...shown].join("\n");
+  return [
+    description,
+    ...(details ? ["", details] : []),
+    "",
+    body,
+    "",
+    colors.underline(colors.bold("EXAMPLES")),
+    "",
+    ...shown,
+  ].join("\n");
 }

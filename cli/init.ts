@@ -27,7 +27,9 @@ const placeholder = "0".repeat(64);
 export async function createCluster(directory: string, wanted: NewCluster): Promise<MadeCluster> {
   const definition = protocolNamed(wanted.protocol);
   if (wanted.parties.length !== definition.parties)
-    throw new InputError(`init: expected ${definition.parties} parties for ${definition.name}, got ${wanted.parties.length}`);
+    throw new InputError(
+      `init: expected ${definition.parties} parties for ${definition.name}, got ${wanted.parties.length}`,
+    );
   // Names and ports are checked before any key is made; the pins are not known yet.
   const names = [...wanted.parties, ...wanted.users].map(({ name }) => name);
   checkCluster(
@@ -40,7 +42,9 @@ export async function createCluster(directory: string, wanted: NewCluster): Prom
   );
   const clusterFile = join(directory, "cluster.json");
   const keys = Object.fromEntries(names.map((name) => [name, join(directory, "keys", `${name}.pem`)]));
-  const storageKeys = Object.fromEntries(wanted.parties.map(({ name }) => [name, join(directory, "storage-keys", `${name}.key`)]));
+  const storageKeys = Object.fromEntries(
+    wanted.parties.map(({ name }) => [name, join(directory, "storage-keys", `${name}.key`)]),
+  );
   for (const file of [clusterFile, ...Object.values(keys), ...Object.values(storageKeys)]) await expectNone(file);
 
   const identities = await Promise.all(names.map((name) => createIdentity(name)));

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
+import { type AnyCommand, parseArguments } from "./command.js";
 /**
  * The `secretgrad` command: finds the subcommand, checks its arguments, runs it and turns errors into exit codes: 1 for
  * errors that we name, 2 for wrong usage. Not the subcommands, which are loaded one at a time.
  */
 import { CommandError, UsageError } from "./errors.js";
-import { type AnyCommand, parseArguments } from "./command.js";
 
 const commands: Readonly<Record<string, () => Promise<{ default: AnyCommand }>>> = {
   demo: () => import("./commands/demo.js"),
@@ -32,7 +32,10 @@ async function main(argv: readonly string[]): Promise<void> {
   const asked = first === "help" ? rest.shift()! : first;
   const name = aliases[asked] ?? asked;
   const load = Object.hasOwn(commands, name) ? commands[name] : Object.hasOwn(hidden, name) ? hidden[name] : undefined;
-  if (!load) throw new UsageError(`expected a command (${Object.keys(commands).join(", ")}), got ${asked}; try secretgrad --help`);
+  if (!load)
+    throw new UsageError(
+      `expected a command (${Object.keys(commands).join(", ")}), got ${asked}; try secretgrad --help`,
+    );
   const { default: command } = await load();
   if (first === "help" || rest.includes("--help") || rest.includes("-h")) {
     const { usage } = await import("./help.js");

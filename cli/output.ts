@@ -31,7 +31,14 @@ export function output(json: boolean | undefined): Output {
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
-  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()).join("\n");
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 export const bytesText = (bytes: number): string => {
@@ -41,7 +48,11 @@ export const bytesText = (bytes: number): string => {
 };
 export const secondsText = (seconds: number): string => {
   if (seconds >= 60) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-  return seconds >= 10 ? `${Math.round(seconds)} s` : seconds >= 1 ? `${seconds.toFixed(1)} s` : `${Math.round(seconds * 1000)} ms`;
+  return seconds >= 10
+    ? `${Math.round(seconds)} s`
+    : seconds >= 1
+      ? `${seconds.toFixed(1)} s`
+      : `${Math.round(seconds * 1000)} ms`;
 };
 
 /** Shows how far something is: a bar on a terminal, a line now and then elsewhere, nothing in JSON mode. */

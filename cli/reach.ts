@@ -1,8 +1,8 @@
 /** Who runs a command, and the way to the parties: from the options that commands share. */
 import { access } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { readIdentity } from "../src/client/identity-file.js";
 import { readCluster } from "../src/client/cluster-file.js";
+import { readIdentity } from "../src/client/identity-file.js";
 import { UsageError } from "./errors.js";
 
 export interface WhoOptions {
@@ -25,9 +25,12 @@ export async function whoAmI(options: WhoOptions, role: "owner" | "driver" | "an
   if (options.key !== undefined) return { as: (await readIdentity(options.key)).name, key: options.key };
   const { users } = await readCluster(options.cluster);
   const held: string[] = [];
-  for (const user of users) if ((role === "any" || user.role === role) && (await exists(keyOf(user.name)))) held.push(user.name);
+  for (const user of users)
+    if ((role === "any" || user.role === role) && (await exists(keyOf(user.name)))) held.push(user.name);
   if (held.length === 0)
-    throw new UsageError(`expected a key of ${role === "any" ? "a user" : `an ${role}`} in ${join(dirname(options.cluster), "keys")}, got none; try --key FILE`);
+    throw new UsageError(
+      `expected a key of ${role === "any" ? "a user" : `an ${role}`} in ${join(dirname(options.cluster), "keys")}, got none; try --key FILE`,
+    );
   if (held.length > 1 && role !== "any")
     throw new UsageError(`expected to know who you are, got keys of ${held.join(", ")}; try --user ${held[0]}`);
   return { as: held[0]!, key: keyOf(held[0]!) };

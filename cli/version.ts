@@ -7,7 +7,10 @@ import { fileURLToPath } from "node:url";
 export function readVersion(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     try {
-      const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<string, unknown>;
+      const { name, version } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Record<
+        string,
+        unknown
+      >;
       if (name === "secretgrad" && typeof version === "string") return version;
     } catch (error) {
       if (folder === dirname(folder)) throw error;

@@ -12,11 +12,26 @@ export default command({
   args: {
     digest: { type: "positional", description: "Beginning of the plan's digest", required: false },
     watch: { type: "boolean", description: "Approve all plans that fit, until Ctrl-C" },
-    release: { type: "string", description: "Releases to allow: count, meanLoss, open", default: "count,meanLoss", valueHint: "list" },
-    "min-rows": { type: "string", description: "Fewest rows that a pooled number must cover", default: "1", valueHint: "rows" },
+    release: {
+      type: "string",
+      description: "Releases to allow: count, meanLoss, open",
+      default: "count,meanLoss",
+      valueHint: "list",
+    },
+    "min-rows": {
+      type: "string",
+      description: "Fewest rows that a pooled number must cover",
+      default: "1",
+      valueHint: "rows",
+    },
     to: { type: "string", description: "Who may learn it; without it: whoever the plan names", valueHint: "names" },
     times: { type: "string", description: "How many runs; with --watch: of each plan", default: "1" },
-    expires: { type: "string", description: "From now (90m, 12h, 30d) or a date (2030-01-31)", default: "30d", valueHint: "when" },
+    expires: {
+      type: "string",
+      description: "From now (90m, 12h, 30d) or a date (2030-01-31)",
+      default: "30d",
+      valueHint: "when",
+    },
     cluster: clusterOption,
     key: keyOption,
     user: userOption,
@@ -25,7 +40,10 @@ export default command({
   examples: [
     ["secretgrad grant 3f9a12 --times 469 --to driver", "one plan, for one epoch of 469 batches"],
     ["secretgrad grant 3f9a12 --release open", "its result as it is, once"],
-    ["secretgrad grant --watch --release count,meanLoss --min-rows 64 --times 10000 --to driver", "all plans that reveal only numbers pooled over 64 rows or more"],
+    [
+      "secretgrad grant --watch --release count,meanLoss --min-rows 64 --times 10000 --to driver",
+      "all plans that reveal only numbers pooled over 64 rows or more",
+    ],
   ],
   async run(args) {
     const out = output(args.json);
@@ -45,22 +63,31 @@ export default command({
     const owner = await connectOwner(args.cluster, await whoAmI(args, "owner"));
     try {
       if (args.digest !== undefined) {
-        for (const { id, digest, reveal, release, minRows, recipients, times, expires } of await owner.grant(args.digest, limits)) {
+        for (const { id, digest, reveal, release, minRows, recipients, times, expires } of await owner.grant(
+          args.digest,
+          limits,
+        )) {
           out.object({ grant: id, digest, reveal, release, minRows, recipients, times, expires });
-          out.line(`Granted ${release} ${reveal} of plan ${digest.slice(0, 12)} to ${recipients.join(", ")}, ${times} times, until ${expires}`);
+          out.line(
+            `Granted ${release} ${reveal} of plan ${digest.slice(0, 12)} to ${recipients.join(", ")}, ${times} times, until ${expires}`,
+          );
         }
         return;
       }
       const stop = new AbortController();
       for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
       out.object({ event: "watching", owner: owner.name });
-      out.line(`Watching for plans as ${owner.name}: grants ${limits.release.join(", ")} of at least ${limits.minRows} rows. Ctrl-C ends it.`);
+      out.line(
+        `Watching for plans as ${owner.name}: grants ${limits.release.join(", ")} of at least ${limits.minRows} rows. Ctrl-C ends it.`,
+      );
       await owner.watch({
         ...limits,
         signal: stop.signal,
         onGrant: ({ digest, reveals }) => {
           out.object({ event: "granted", digest, reveals });
-          out.line(`Granted ${digest.slice(0, 12)}: ${reveals.map(({ release, rows, recipients }) => `${release} of ${rows} rows to ${recipients}`).join("; ")}`);
+          out.line(
+            `Granted ${digest.slice(0, 12)}: ${reveals.map(({ release, rows, recipients }) => `${release} of ${rows} rows to ${recipients}`).join("; ")}`,
+          );
         },
         onSkip: ({ digest, reveals }, reason) => {
           out.object({ event: "skipped", digest, reveals, reason });
@@ -76,7 +103,9 @@ export default command({
 const units = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 export function expiry(text: string, now = Date.now()): Date {
   const relative = /^(\d{1,6})([mhd])$/.exec(text);
-  const date = relative ? new Date(now + Number(relative[1]) * units[relative[2] as keyof typeof units]) : new Date(text);
+  const date = relative
+    ? new Date(now + Number(relative[1]) * units[relative[2] as keyof typeof units])
+    : new Date(text);
   if (Number.isNaN(date.getTime()) || date.getTime() <= now)
     throw new UsageError(`--expires: expected a time from now (90m, 12h, 30d) or a date to come, got ${text}`);
   return date;

@@ -17,8 +17,17 @@ export default command({
       default: "alice:owner,bob:owner,driver:driver",
       valueHint: "list",
     },
-    host: { type: "string", description: "Where the parties listen: one for all, or one each", default: "127.0.0.1", valueHint: "hosts" },
-    port: { type: "string", description: "The first party's port; the next ones follow, if they share a host", default: "4000" },
+    host: {
+      type: "string",
+      description: "Where the parties listen: one for all, or one each",
+      default: "127.0.0.1",
+      valueHint: "hosts",
+    },
+    port: {
+      type: "string",
+      description: "The first party's port; the next ones follow, if they share a host",
+      default: "4000",
+    },
     protocol: { type: "string", description: "How secrets are shared", default: "rep3" },
     json: jsonOption,
   },
@@ -55,7 +64,12 @@ export default command({
     const out = output(args.json);
     out.object({ cluster: made.clusterFile, keys: made.keys, storageKeys: made.storageKeys });
     const rows = [
-      ...made.cluster.parties.map(({ name, host, port }) => [name, `party at ${host}:${port}`, made.keys[name]!, made.storageKeys[name]!]),
+      ...made.cluster.parties.map(({ name, host, port }) => [
+        name,
+        `party at ${host}:${port}`,
+        made.keys[name]!,
+        made.storageKeys[name]!,
+      ]),
       ...made.cluster.users.map(({ name, role }) => [name, role, made.keys[name]!, ""]),
     ];
     out.line(table(["NAME", "ROLE", "PRIVATE KEY", "STORAGE KEY"], rows));

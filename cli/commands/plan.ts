@@ -5,11 +5,22 @@ import { bytesText, output, secondsText, table } from "../output.js";
 
 export default command({
   description: "List the plans that drivers have sent, or show one: what it would reveal, to whom, at what cost",
-  details: "Everything shown is read from the plan itself, on this machine. A plan without a grant reveals nothing of yours.",
+  details:
+    "Everything shown is read from the plan itself, on this machine. A plan without a grant reveals nothing of yours.",
   args: {
     digest: { type: "positional", description: "Beginning of a plan's digest; without it: all plans", required: false },
-    rtt: { type: "string", description: "Round-trip time between parties in ms, for the estimate", default: "10", valueHint: "ms" },
-    bandwidth: { type: "string", description: "Mbit/s between parties, for the estimate", default: "1000", valueHint: "mbit" },
+    rtt: {
+      type: "string",
+      description: "Round-trip time between parties in ms, for the estimate",
+      default: "10",
+      valueHint: "ms",
+    },
+    bandwidth: {
+      type: "string",
+      description: "Mbit/s between parties, for the estimate",
+      default: "1000",
+      valueHint: "mbit",
+    },
     cluster: clusterOption,
     key: keyOption,
     user: userOption,
@@ -44,7 +55,11 @@ export default command({
             ["DIGEST", "REVEALS", "OF", "CHANGES", "ROUNDS", "MB/PARTY"],
             list.map((plan) => [
               plan.digest.slice(0, 12),
-              plan.reveals.map(({ release, rows, recipients }) => `${release}${rows > 0 ? ` of ${rows} rows` : ""} to ${recipients}`).join("; ") || "nothing",
+              plan.reveals
+                .map(
+                  ({ release, rows, recipients }) => `${release}${rows > 0 ? ` of ${rows} rows` : ""} to ${recipients}`,
+                )
+                .join("; ") || "nothing",
               plan.datasets.map(({ name }) => name).join(", "),
               `${plan.assigns.length} variables`,
               String(plan.rounds),
@@ -63,15 +78,23 @@ export function describe(plan: PlanDescription): string[] {
   const lines = [`Plan ${plan.digest}`, ""];
   if (reveals.length === 0) lines.push("Reveals nothing.");
   for (const { label, release, rows, shape, recipients, sources, owners } of reveals) {
-    const what = { open: `a value of shape [${shape}] as it is`, count: "how many rows satisfy a condition", meanLoss: "one mean over rows, each clamped" };
-    lines.push(`Reveals ${label}: ${release} (${what[release as keyof typeof what] ?? "?"}) to ${recipients.join(", ")}`);
+    const what = {
+      open: `a value of shape [${shape}] as it is`,
+      count: "how many rows satisfy a condition",
+      meanLoss: "one mean over rows, each clamped",
+    };
+    lines.push(
+      `Reveals ${label}: ${release} (${what[release as keyof typeof what] ?? "?"}) to ${recipients.join(", ")}`,
+    );
     lines.push(`    rows pooled   ${rows > 0 ? rows : "none: it depends on data only through a model"}`);
     lines.push(`    depends on    ${sources.join(", ")}`);
     lines.push(`    must agree    ${owners.join(", ") || "nobody but the driver"}`);
   }
   lines.push("");
   for (const { name, rows, of, shuffled } of datasets)
-    lines.push(`Reads ${rows} of ${of} rows of ${name}${shuffled ? ", chosen by the parties' coin" : ", in stored order"}`);
+    lines.push(
+      `Reads ${rows} of ${of} rows of ${name}${shuffled ? ", chosen by the parties' coin" : ", in stored order"}`,
+    );
   for (const { slot, shape } of inputs) lines.push(`Takes input ${slot} of shape [${shape}] from the driver`);
   if (assigns.length > 0) lines.push(`Changes ${assigns.join(", ")}`);
   lines.push("");
@@ -79,8 +102,15 @@ export function describe(plan: PlanDescription): string[] {
   lines.push(
     `Costs ${plan.rounds} rounds and ${bytesText(most)} sent per party; ${secondsText(plan.secondsOnLink)} of communication at ${link.roundTripMs} ms and ${link.megabitsPerSecond} Mbit/s`,
   );
-  lines.push(`Is ${plan.nodes} operators at ${plan.fraction} fraction bits: ${Object.entries(operators).map(([op, n]) => `${op} ${n}`).join(", ")}`);
+  lines.push(
+    `Is ${plan.nodes} operators at ${plan.fraction} fraction bits: ${Object.entries(operators)
+      .map(([op, n]) => `${op} ${n}`)
+      .join(", ")}`,
+  );
   if (plan.unproved > 0) lines.push(`Relies on ${plan.unproved} values staying below the declared 2^15`);
-  lines.push("", `Agree with: secretgrad grant ${plan.digest.slice(0, 12)} --times N`);
+  if (reveals.length > 0) {
+    const open = reveals.some(({ release }) => release === "open") ? " --release open,count,meanLoss" : "";
+    lines.push("", `Agree with: secretgrad grant ${plan.digest.slice(0, 12)} --times N${open}`);
+  }
   return lines;
 }

@@ -12,7 +12,11 @@ export default command({
     file: { type: "positional", description: "The file", required: true },
     as: { type: "string", description: "OWNER/NAME of the dataset", required: true, valueHint: "name" },
     "one-hot": { type: "string", description: "Class numbers become rows of N zeros and a one", valueHint: "classes" },
-    scale: { type: "string", description: "Multiply everything, before normalising: 0.00392156862745098 for pixels", valueHint: "factor" },
+    scale: {
+      type: "string",
+      description: "Multiply everything, before normalising: 0.00392156862745098 for pixels",
+      valueHint: "factor",
+    },
     normalize: { type: "string", description: "Subtract MEAN, divide by STD", valueHint: "mean,std" },
     flatten: { type: "boolean", description: "Make each row one vector: images of 28 x 28 become 784 numbers" },
     columns: { type: "string", description: "Only these columns of a table, from 0: 0,1,4", valueHint: "list" },
@@ -24,9 +28,15 @@ export default command({
     json: jsonOption,
   },
   examples: [
-    ["secretgrad share train-images-idx3-ubyte.gz --as alice/images --flatten --scale 0.00392156862745098 --normalize 0.1307,0.3081", "MNIST, as most networks want it"],
+    [
+      "secretgrad share train-images-idx3-ubyte.gz --as alice/images --flatten --scale 0.00392156862745098 --normalize 0.1307,0.3081",
+      "MNIST, as most networks want it",
+    ],
     ["secretgrad share train-labels-idx1-ubyte.gz --as bob/labels --one-hot 10", "its labels, from another owner"],
-    ["secretgrad share patients.csv --as clinic/ages --columns 2 --cluster ward/cluster.json --key clinic.pem", "one column of a table"],
+    [
+      "secretgrad share patients.csv --as clinic/ages --columns 2 --cluster ward/cluster.json --key clinic.pem",
+      "one column of a table",
+    ],
   ],
   async run(args) {
     const started = performance.now();
@@ -34,10 +44,12 @@ export default command({
     const [owner, name, ...more] = args.as.split("/");
     if (!owner || !name || more.length > 0) throw new UsageError(`--as: expected OWNER/NAME, got ${args.as}`);
     const fraction = integer("fraction", args.fraction, 1, 24);
-    const [mean, std, ...others] = args.normalize === undefined ? [] : list(args.normalize).map((text) => decimal("normalize", text));
+    const [mean, std, ...others] =
+      args.normalize === undefined ? [] : list(args.normalize).map((text) => decimal("normalize", text));
     if (args.normalize !== undefined && (std === undefined || others.length > 0))
       throw new UsageError(`--normalize: expected MEAN,STD, got ${args.normalize}`);
-    const [from, to] = args.rows === undefined ? [] : args.rows.split(":").map((text) => integer("rows", text, 0, 2 ** 40));
+    const [from, to] =
+      args.rows === undefined ? [] : args.rows.split(":").map((text) => integer("rows", text, 0, 2 ** 40));
     if (args.rows !== undefined && to === undefined) throw new UsageError(`--rows: expected FROM:TO, got ${args.rows}`);
 
     const data = await import("../../src/data/index.js");
@@ -53,7 +65,10 @@ export default command({
     if (args.flatten) source = data.reshape(source.rowShape.reduce((size, length) => size * length, 1))(source);
     if (args["one-hot"] !== undefined) source = data.oneHot(integer("one-hot", args["one-hot"], 1, 1_000_000))(source);
 
-    const client = await connectOwner(args.cluster, { as: owner, ...(args.key === undefined ? {} : { key: args.key }) });
+    const client = await connectOwner(args.cluster, {
+      as: owner,
+      ...(args.key === undefined ? {} : { key: args.key }),
+    });
     try {
       const bar = await progress(`Sharing ${args.as}`, source.rows, out);
       const meta = await client.share(args.as, source, {
@@ -64,7 +79,9 @@ export default command({
       const { rows, rowShape } = meta;
       const bytes = rowShape.reduce((size, length) => size * length, rows) * 8;
       out.object({ dataset: meta.name, rows, rowShape, scale: meta.scale, parties: meta.parties, seconds });
-      bar.stop(`Shared ${meta.name}: ${rows} rows of [${rowShape}], ${bytesText(bytes)} of shares, ${secondsText(seconds)}`);
+      bar.stop(
+        `Shared ${meta.name}: ${rows} rows of [${rowShape}], ${bytesText(bytes)} of shares, ${secondsText(seconds)}`,
+      );
     } finally {
       await client.close();
     }

@@ -32,14 +32,26 @@ export default command({
         const read = called.status === "fulfilled" ? v.safeParse(answer, called.value.result) : undefined;
         if (!read?.success) {
           down++;
-          const reason = called.status === "rejected" ? String((called.reason as Error).message) : "an answer of another version";
+          const reason =
+            called.status === "rejected" ? String((called.reason as Error).message) : "an answer of another version";
           out.object({ party: name, address: `${host}:${port}`, up: false, reason });
           rows.push([name, `${host}:${port}`, "down", "", "", "", reason]);
           continue;
         }
         const { uptimeMs, session, missingPeers, version, runs, traffic, memory } = read.output;
         if (session !== "up") down++;
-        out.object({ party: name, address: `${host}:${port}`, up: true, session, missingPeers, uptimeMs, version, runs, traffic, memory });
+        out.object({
+          party: name,
+          address: `${host}:${port}`,
+          up: true,
+          session,
+          missingPeers,
+          uptimeMs,
+          version,
+          runs,
+          traffic,
+          memory,
+        });
         rows.push([
           name,
           `${host}:${port}`,
@@ -54,6 +66,9 @@ export default command({
       await close();
     }
     out.line(table(["PARTY", "ADDRESS", "STATE", "UP", "NEXT RUN", "MEMORY", ""], rows));
-    if (down > 0) throw new CommandError(`expected ${callers.length} parties in session, got ${callers.length - down}; try \`secretgrad party NAME\` where one is down`);
+    if (down > 0)
+      throw new CommandError(
+        `expected ${callers.length} parties in session, got ${callers.length - down}; try \`secretgrad party NAME\` where one is down`,
+      );
   },
 });

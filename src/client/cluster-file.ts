@@ -9,7 +9,9 @@ export async function readCluster(path: string): Promise<Cluster> {
     text = await readFile(path, "utf8");
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "an error";
-    throw new InputError(`${path}: expected a cluster file, got ${code}; try --cluster FILE or \`secretgrad init\``, { cause });
+    throw new InputError(`${path}: expected a cluster file, got ${code}; try --cluster FILE or \`secretgrad init\``, {
+      cause,
+    });
   }
   return parseCluster(text, path);
 }

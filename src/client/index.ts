@@ -1,9 +1,10 @@
 /** How drivers and owners reach the parties. */
-export { Session, type SessionOptions } from "./session.js";
+
+export { type ConnectOptions, connect, connectOwner, type IdentityOptions, prepare, reach } from "./connect.js";
 export type { PlanDescription, RevealDescription } from "./describe.js";
 export { describePlan, standardLink } from "./describe.js";
 export type { GrantInfo, GrantLimits } from "./granting.js";
-export { type ConnectOptions, connect, connectOwner, type IdentityOptions, prepare, reach } from "./connect.js";
 export { type LocalOptions, LocalSession, local } from "./local.js";
 export { Owner, type ShareDatasetOptions, type WatchOptions } from "./owner.js";
 export type { RunReport } from "./run-answer.js";
+export { Session, type SessionOptions } from "./session.js";

@@ -39,7 +39,11 @@ export class LocalSession extends Session {
   }
 
   /** Shares rows as the owner that the name begins with: "alice/images". Numbers, nested arrays, or a typed array with a shape. */
-  async share(name: string, values: Values | RowSource, options: ShareDatasetOptions & { shape?: readonly number[] } = {}): Promise<void> {
+  async share(
+    name: string,
+    values: Values | RowSource,
+    options: ShareDatasetOptions & { shape?: readonly number[] } = {},
+  ): Promise<void> {
     const { shape, ...rest } = options;
     await this.owner(name.split("/")[0]!).share(name, isRows(values) ? values : rowSource(values, shape), {
       ...(rest.format === "integer" ? {} : { scale: this.env.fraction }),
@@ -68,10 +72,14 @@ export async function local(options: LocalOptions = {}): Promise<LocalSession> {
   // Loaded when needed: a driver of real parties does without them.
   const { Party, memoryStores } = await import("../party/index.js");
   if (!told && !options.quiet) {
-    console.error("secretgrad: local() runs all parties in this process, so nothing is secret from whoever runs it; connect() does it in earnest");
+    console.error(
+      "secretgrad: local() runs all parties in this process, so nothing is secret from whoever runs it; connect() does it in earnest",
+    );
     told = true;
   }
-  const parties = names.map((_, self) => new Party({ names, self, definition, stores: memoryStores(), version: "local" }));
+  const parties = names.map(
+    (_, self) => new Party({ names, self, definition, stores: memoryStores(), version: "local" }),
+  );
   const meshes = createMemoryMeshes(names);
   await Promise.all(parties.map((party, i) => party.attach(meshes[i]!)));
 

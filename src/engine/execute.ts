@@ -3,16 +3,20 @@
  * to exchange into one frame per peer and round. Not a scheduler in the event loop's sense: the order is a function of
  * the plan, equal at all parties, and nothing here waits on a promise between rounds.
  */
-import type { Mesh } from "../net/index.js";
+import { SecretgradError } from "../errors.js";
+import type { Incoming, Mesh, Outgoing } from "../net/index.js";
 import type { EvalContext, EvalHost, Value } from "../ops/index.js";
-import type { Exchange, Protocol, Rounds, Share, Transfer } from "../protocol/index.js";
+import type { Exchange, Protocol, Rounds, Transfer } from "../protocol/index.js";
 import type { Ring, Scope } from "../ring/index.js";
 import type { Program } from "./compile.js";
+import { Lifetimes } from "./lifetimes.js";
+import { type Profile, rowOf } from "./profile.js";
 import { NodeSite } from "./site.js";
 
 export interface RunOptions {
   readonly ring: Ring;
   readonly protocol: Protocol;
+  /** The run must be open there. */
   readonly mesh: Pick<Mesh, "exchange" | "parties" | "self">;
   /** The run's number, used once. */
   readonly run: number;
@@ -28,9 +32,11 @@ export interface RunStats {
   readonly bytes: number;
   readonly seconds: number;
 }
-/** Time spent in local work and bytes sent, by operator name. */
-export type Profile = Map<string, { seconds: number; bytes: number; calls: number }>;
 
+/**
+ * Resolves when every node is evaluated, with what was sent. Rejects with the first error, from the network or from a
+ * node; then nothing is sent or written any more.
+ */
 export function execute(program: Program, options: RunOptions): Promise<RunStats> {
   return new Promise((resolve, reject) => new Execution(program, options, resolve, reject).advance());
 }
@@ -39,20 +45,25 @@ interface Running {
   readonly id: number;
   readonly rounds: Rounds<Value>;
 }
+interface Wanted {
+  readonly id: number;
+  readonly exchange: Exchange;
+}
+const byId = (a: { readonly id: number }, b: { readonly id: number }) => a.id - b.id;
 
 class Execution {
   readonly #started = performance.now();
-  readonly #values: (Value | undefined)[];
+  readonly #lifetimes: Lifetimes;
+  /** How many inputs node i still waits for. */
   readonly #waits: number[];
-  /** How many nodes still have to read node i's value. */
-  readonly #readers: number[];
-  /** How many values refer to one object: an alias (reshape) must not free what another still reads. */
-  readonly #references = new Map<object, number>();
+  /** Nodes that stand at an exchange, ascending. */
   #running: Running[] = [];
-  #fresh: number[] = [];
+  /** Nodes whose inputs have all arrived. */
+  #ready: number[] = [];
   #left: number;
   #round = 0;
   #bytes = 0;
+  #over = false;
 
   constructor(
     private readonly program: Program,
@@ -60,113 +71,96 @@ class Execution {
     private readonly resolve: (stats: RunStats) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    const count = program.plan.nodes.length;
-    this.#values = new Array(count);
+    this.#lifetimes = new Lifetimes(program, options.protocol, options.scope);
     this.#waits = [...program.waits];
-    this.#readers = program.consumers.map((list) => list.length);
-    this.#left = count;
-    for (let id = 0; id < count; id++) if (this.#waits[id] === 0) this.#fresh.push(id);
+    this.#left = this.#waits.length;
+    this.#waits.forEach((count, id) => {
+      if (count === 0) this.#ready.push(id);
+    });
   }
 
-  /** One turn: local work until every running node wants to exchange, then one exchange; loops while those are immediate. */
+  /** One turn: local work until every running node wants to exchange, then one exchange. */
   advance(): void {
     try {
-      for (;;) {
-        const wanted = this.#work();
-        if (this.#left === 0) {
-          this.resolve({ rounds: this.#round, bytes: this.#bytes, seconds: (performance.now() - this.#started) / 1000 });
-          return;
-        }
-        let immediate: boolean | undefined;
-        this.#exchange(wanted, (error) => {
-          if (error) this.reject(error);
-          else if (immediate === undefined) immediate = true;
-          else this.advance();
-        });
-        if (!immediate) {
-          immediate = false;
-          return;
-        }
+      const wanted = this.#work();
+      if (this.#left > 0) this.#exchange(wanted);
+      else {
+        this.#over = true;
+        const seconds = (performance.now() - this.#started) / 1000;
+        this.resolve({ rounds: this.#round, bytes: this.#bytes, seconds });
       }
     } catch (error) {
-      this.reject(error);
+      this.#fail(error);
     }
   }
 
+  #fail(error: unknown): void {
+    this.#over = true;
+    this.reject(error);
+  }
+
   /** Steps what runs and starts what became ready, in node order, until all running nodes stand at an exchange. */
-  #work(): { id: number; exchange: Exchange }[] {
-    const wanted: { id: number; exchange: Exchange }[] = [];
+  #work(): Wanted[] {
+    const wanted: Wanted[] = [];
     const waiting: Running[] = [];
     let queue = this.#running;
     for (;;) {
       for (const running of queue) {
-        const step = this.#timed(running.id, () => running.rounds.next());
+        const step = this.#step(running);
         if (step.done) this.#complete(running.id, step.value);
         else {
           wanted.push({ id: running.id, exchange: step.value });
           waiting.push(running);
         }
       }
-      if (this.#fresh.length === 0) break;
-      const fresh = this.#fresh.sort((a, b) => a - b);
-      this.#fresh = [];
+      if (this.#ready.length === 0) break;
+      const ready = this.#ready.sort((a, b) => a - b);
+      this.#ready = [];
       queue = [];
-      for (const id of fresh) {
-        const result = this.#timed(id, () => this.#start(id));
+      for (const id of ready) {
+        const result = this.#start(id);
         if ("next" in result) queue.push({ id, rounds: result });
         else this.#complete(id, result);
       }
     }
-    this.#running = waiting.sort((a, b) => a.id - b.id);
-    return wanted.sort((a, b) => a.id - b.id);
+    this.#running = waiting.sort(byId);
+    return wanted.sort(byId);
   }
 
   #start(id: number): Rounds<Value> | Value {
-    const { ring, protocol, host, run, scope } = this.options;
-    const { nodes } = this.program.plan;
-    const node = nodes[id]!;
+    const { ring, protocol, host, run, scope, profile } = this.options;
+    const { plan, rules, types } = this.program;
+    const node = plan.nodes[id]!;
     const context: EvalContext = { ring, protocol, host, site: new NodeSite(run, id, scope) };
-    const inputs = node.inputs.map((input) => this.#values[input]!);
-    const types = { inputs: node.inputs.map((input) => nodes[input]!.type), output: node.type };
-    return this.program.rules[id]!.evaluate(context, inputs, node.attrs as never, types);
+    const inputs = node.inputs.map((input) => this.#lifetimes.get(input));
+    if (!profile) return rules[id]!.evaluate(context, inputs, node.attrs as never, types[id]!);
+    const before = performance.now();
+    const result = rules[id]!.evaluate(context, inputs, node.attrs as never, types[id]!);
+    const row = rowOf(profile, node.op);
+    row.seconds += (performance.now() - before) / 1000;
+    row.calls++;
+    return result;
+  }
+
+  #step({ id, rounds }: Running): IteratorResult<Exchange, Value> {
+    const { profile } = this.options;
+    if (!profile) return rounds.next();
+    const before = performance.now();
+    const step = rounds.next();
+    rowOf(profile, this.program.plan.nodes[id]!.op).seconds += (performance.now() - before) / 1000;
+    return step;
   }
 
   #complete(id: number, value: Value): void {
     this.#left--;
-    this.#values[id] = value;
-    const object = contents(value);
-    const { op } = this.program.plan.nodes[id]!;
-    // A variable belongs to the store and an assigned share to the host: a reference that is never given back.
-    const kept = op === "variable" || op === "assign" ? 1 : 0;
-    this.#references.set(object, (this.#references.get(object) ?? 0) + 1 + kept);
-    for (const consumer of this.program.consumers[id]!) {
-      const left = this.#waits[consumer]! - 1;
-      this.#waits[consumer] = left;
-      if (left === 0) this.#fresh.push(consumer);
-    }
-    if (this.#readers[id] === 0) this.#drop(id);
-    for (const input of new Set(this.program.plan.nodes[id]!.inputs)) {
-      const left = this.#readers[input]! - 1;
-      this.#readers[input] = left;
-      if (left === 0) this.#drop(input);
-    }
+    this.#lifetimes.complete(id, value);
+    for (const consumer of this.program.consumers[id]!) if (--this.#waits[consumer]! === 0) this.#ready.push(consumer);
   }
 
-  #drop(id: number): void {
-    const value = this.#values[id]!;
-    this.#values[id] = undefined;
-    const object = contents(value);
-    const left = this.#references.get(object)! - 1;
-    this.#references.set(object, left);
-    if (left > 0) return;
-    this.#references.delete(object);
-    const { protocol, scope } = this.options;
-    if (value.kind === "public") scope.free(value.words);
-    else protocol.free(scope, contents(value) as Share);
-  }
-
-  #exchange(wanted: readonly { id: number; exchange: Exchange }[], done: (error?: Error) => void): void {
-    const { ring, mesh, run } = this.options;
+  #exchange(wanted: readonly Wanted[]): void {
+    if (wanted.length === 0)
+      throw new SecretgradError(`engine: expected nodes to wait for an exchange, got ${this.#left} that never start`);
+    const { ring, mesh, run, profile } = this.options;
     const parts: Uint8Array[][] = Array.from({ length: mesh.parties }, () => []);
     const places: Transfer[][] = Array.from({ length: mesh.parties }, () => []);
     for (const { id, exchange } of wanted) {
@@ -177,50 +171,36 @@ class Execution {
       }
       for (const transfer of exchange.receive) places[transfer.peer]!.push(transfer);
       this.#bytes += sent;
-      this.#note(id, 0, sent);
+      if (profile) rowOf(profile, this.program.plan.nodes[id]!.op).bytes += sent;
     }
-    const send = parts.flatMap((list, peer) => (list.length > 0 ? [{ peer, parts: list }] : []));
-    const receive = places.flatMap((list, peer) =>
-      list.length > 0
-        ? [
-            {
-              peer,
-              bytes: list.reduce((sum, transfer) => sum + transfer.bytes, 0),
-              deliver: (payload: Uint8Array) => {
-                let at = 0;
-                for (const { block, offset, bytes } of list) {
-                  ring.bytes(block, offset ?? 0, bytes).set(payload.subarray(at, at + bytes));
-                  at += bytes;
-                }
-              },
-            },
-          ]
-        : [],
-    );
-    mesh.exchange(run, this.#round++, send, receive, done);
+    const send: Outgoing[] = [];
+    const receive: Incoming[] = [];
+    for (let peer = 0; peer < mesh.parties; peer++) {
+      const [list, into] = [parts[peer]!, places[peer]!];
+      if (list.length > 0) send.push({ peer, parts: list });
+      if (into.length > 0) receive.push({ peer, bytes: total(into), deliver: (payload) => this.#deliver(into, payload) });
+    }
+    mesh.exchange(run, this.#round++, send, receive, (error) => {
+      if (this.#over) return;
+      if (error) this.#fail(error);
+      else this.advance();
+    });
   }
 
-  #timed<T>(id: number, work: () => T): T {
-    if (!this.options.profile) return work();
-    const before = performance.now();
-    const result = work();
-    this.#note(id, (performance.now() - before) / 1000, 0);
-    return result;
-  }
-  #note(id: number, seconds: number, bytes: number): void {
-    const { profile } = this.options;
-    if (!profile) return;
-    const { op } = this.program.plan.nodes[id]!;
-    const row = profile.get(op) ?? { seconds: 0, bytes: 0, calls: 0 };
-    row.seconds += seconds;
-    row.bytes += bytes;
-    row.calls++;
-    profile.set(op, row);
+  /** Cuts one peer's frame up, in the order in which the peer put it together: by node, then as the protocol sent. */
+  #deliver(places: readonly Transfer[], payload: Uint8Array): void {
+    // Once the run has failed its memory may be somebody else's.
+    if (this.#over) return;
+    let at = 0;
+    for (const { block, offset, bytes } of places) {
+      this.options.ring.bytes(block, offset ?? 0, bytes).set(payload.subarray(at, at + bytes));
+      at += bytes;
+    }
   }
 }
 
-function contents(value: Value): object {
-  if (value.kind === "share") return value.share;
-  if (value.kind === "product") return value.product;
-  return value.kind === "bits" ? value.bits : value.words;
+function total(transfers: readonly Transfer[]): number {
+  let bytes = 0;
+  for (const transfer of transfers) bytes += transfer.bytes;
+  return bytes;
 }

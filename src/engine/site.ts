@@ -2,9 +2,9 @@
  * The site of one node in one run: its nonces, its pivot, the run's memory. Not a source of randomness: streams are
  * opened by the protocol, under its keys.
  */
-import { FrameError } from "../errors.js";
+import { BoundError } from "../errors.js";
 import type { Site } from "../protocol/index.js";
-import type { StreamId } from "../random/index.js";
+import { LARGEST_CHUNK, type StreamId } from "../random/index.js";
 import type { Scope } from "../ring/index.js";
 
 export class NodeSite implements Site {
@@ -16,7 +16,10 @@ export class NodeSite implements Site {
   ) {}
 
   nonce(): StreamId {
-    if (this.#chunk >= 2 ** 24) throw new FrameError(`node ${this.pivot}: expected at most 2^24 primitives in a node, got more`);
+    if (this.#chunk > LARGEST_CHUNK)
+      throw new BoundError(
+        `node ${this.pivot}: expected at most ${LARGEST_CHUNK + 1} primitives, got more; try several nodes`,
+      );
     return { run: this.run, node: this.pivot, chunk: this.#chunk++ };
   }
 }

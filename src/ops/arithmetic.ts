@@ -17,7 +17,8 @@ function inferSum(name: string, [a, b]: readonly ValueType[]): ValueType {
   expectSameShape(name, a!, b!);
   if (a!.kind !== b!.kind || a!.kind === "bits")
     throw new PlanError(`${name}: expected two shares, products or public values, got ${a!.kind} and ${b!.kind}`);
-  if (a!.scale !== b!.scale) throw new ScaleError(`${name}: expected equal scales, got ${a!.scale} and ${b!.scale}; try rescale`);
+  if (a!.scale !== b!.scale)
+    throw new ScaleError(`${name}: expected equal scales, got ${a!.scale} and ${b!.scale}; try rescale`);
   const proved = a!.proved && b!.proved;
   return { ...a!, ...capBound(Math.max(a!.bound, b!.bound) + 1, proved), ...together(a!.shape, a!, b!) };
 }
@@ -68,7 +69,9 @@ export function productKind(name: string, a: ValueType, b: ValueType): ValueType
   return a.kind === "share" && b.kind === "share" ? "product" : bad(name, a, b);
 }
 function bad(name: string, a: ValueType, b: ValueType): never {
-  throw new PlanError(`${name}: expected shares or public values, got ${a.kind} and ${b.kind}; try reshare or truncate first`);
+  throw new PlanError(
+    `${name}: expected shares or public values, got ${a.kind} and ${b.kind}; try reshare or truncate first`,
+  );
 }
 
 /**

@@ -61,7 +61,10 @@ export function mul(b: Builder, x: Ref, y: Ref): Ref {
   if (p === 1) return numeric(b, y);
   if (q === 1) return numeric(b, x);
   if (p !== undefined && q !== undefined) return scalarConstant(b, p * q, significantBits);
-  for (const [a, c] of [[x, y], [y, x]] as const)
+  for (const [a, c] of [
+    [x, y],
+    [y, x],
+  ] as const)
     if (a.type.kind === "public" && a.type.shape.length === 0) return b.node("mul", [fit(b, numeric(b, c), a), a]);
   const [f, g] = [factor(b, x), factor(b, y)];
   const shape = broadcastShapes(f.type.shape, g.type.shape);
@@ -130,7 +133,13 @@ export function sum(b: Builder, x: Ref, axes?: readonly number[], keepDims = fal
   const over = distinctAxes(shape, axes, "sum");
   if (over.length === 0) return value;
   const summed = b.node("sum", [value], { axes: over });
-  return keepDims ? reshape(b, summed, shape.map((d, i) => (over.includes(i) ? 1 : d))) : summed;
+  return keepDims
+    ? reshape(
+        b,
+        summed,
+        shape.map((d, i) => (over.includes(i) ? 1 : d)),
+      )
+    : summed;
 }
 export function mean(b: Builder, x: Ref, axes?: readonly number[], keepDims = false): Ref {
   const total = sum(b, x, axes, keepDims);
@@ -152,7 +161,9 @@ export function reshape(b: Builder, x: Ref, shape: Shape): Ref {
 }
 export function transpose(b: Builder, x: Ref, axes?: readonly number[]): Ref {
   const order = axes ?? x.type.shape.map((_, i) => x.type.shape.length - 1 - i);
-  return b.node("transpose", [numeric(b, x)], { axes: order.map((axis) => normalizeAxis(axis, x.type.shape.length, "transpose")) });
+  return b.node("transpose", [numeric(b, x)], {
+    axes: order.map((axis) => normalizeAxis(axis, x.type.shape.length, "transpose")),
+  });
 }
 export function slice(b: Builder, x: Ref, axis: number, start: number, end: number): Ref {
   return b.node("slice", [numeric(b, x)], { axis: normalizeAxis(axis, x.type.shape.length, "slice"), start, end });
@@ -162,7 +173,11 @@ export function concat(b: Builder, parts: readonly Ref[], axis: number): Ref {
   if (!first) throw new ShapeError("concat: expected at least one value, got none");
   const shares = parts.map((part) => share(b, part));
   const scale = Math.max(...shares.map((part) => part.type.scale));
-  return b.node("concat", shares.map((part) => raise(b, part, scale)), { axis: normalizeAxis(axis, first.type.shape.length, "concat") });
+  return b.node(
+    "concat",
+    shares.map((part) => raise(b, part, scale)),
+    { axis: normalizeAxis(axis, first.type.shape.length, "concat") },
+  );
 }
 
 /** x < 0 as bits. */
@@ -209,7 +224,12 @@ export function maxAndArgmax(b: Builder, x: Ref, axis = -1): { max: Ref; argmax:
   const at = normalizeAxis(axis, rank, "max");
   const n = value.type.shape[at]!;
   if (n === 0) throw new ShapeError("max: expected at least one element, got an empty axis");
-  const positions = constant(b, Array.from({ length: n }, (_, i) => i), value.type.shape.map((_, i) => (i === at ? n : 1)), 0);
+  const positions = constant(
+    b,
+    Array.from({ length: n }, (_, i) => i),
+    value.type.shape.map((_, i) => (i === at ? n : 1)),
+    0,
+  );
   let max = value;
   let index = b.node("broadcast", [b.node("secret", [positions])], { shape: value.type.shape });
   while (max.type.shape[at]! > 1) {

@@ -99,7 +99,8 @@ export const select: Operator = {
   arity: 2,
   infer([bit, x]) {
     expectKind("select", bit!, "bits");
-    if (x!.kind !== "share") throw new PlanError(`select: expected a share to choose, got a ${x!.kind}; try truncate or reshare`);
+    if (x!.kind !== "share")
+      throw new PlanError(`select: expected a share to choose, got a ${x!.kind}; try truncate or reshare`);
     expectSameShape("select", bit!, x!);
     return { ...x!, ...together(x!.shape, bit!, x!) };
   },
@@ -123,7 +124,8 @@ export const choose: Operator = {
     expectKind("choose", y!, "share");
     expectSameShape("choose", bit!, x!);
     expectSameShape("choose", x!, y!);
-    if (x!.scale !== y!.scale) throw new ScaleError(`choose: expected equal scales, got ${x!.scale} and ${y!.scale}; try rescale`);
+    if (x!.scale !== y!.scale)
+      throw new ScaleError(`choose: expected equal scales, got ${x!.scale} and ${y!.scale}; try rescale`);
     const bound = Math.max(x!.bound, y!.bound);
     return { ...x!, bound, proved: x!.proved && y!.proved, ...together(x!.shape, bit!, x!, y!) };
   },
@@ -140,7 +142,9 @@ export const choose: Operator = {
       kernels.sub(dst.ptr, p!.ptr, q!.ptr, n),
     );
     const chosen = yield* protocol.select(site, bitsOf(bit), difference);
-    const share = protocol.linear(site, [chosen, shareOf(y)], n, (dst, [p, q]) => kernels.add(dst.ptr, p!.ptr, q!.ptr, n));
+    const share = protocol.linear(site, [chosen, shareOf(y)], n, (dst, [p, q]) =>
+      kernels.add(dst.ptr, p!.ptr, q!.ptr, n),
+    );
     protocol.free(site.scope, difference);
     protocol.free(site.scope, chosen);
     return { kind: "share", share };

@@ -26,7 +26,9 @@ export const constant: Operator<ConstantAttrs> = {
     const { shape, scale, bound } = attrs;
     const values = wordsOf(attrs);
     if (values.length !== size(shape) && values.length !== 1)
-      throw new PlanError(`constant: expected ${size(shape)} words or 1, got ${values.length}; try one word per element`);
+      throw new PlanError(
+        `constant: expected ${size(shape)} words or 1, got ${values.length}; try one word per element`,
+      );
     const limit = 1n << BigInt(bound);
     for (let i = 0; i < values.length; i++)
       if (values[i]! >= limit || values[i]! <= -limit)

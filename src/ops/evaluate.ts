@@ -11,7 +11,15 @@ export function mapLinear(context: EvalContext, inputs: readonly Value[], n: num
   const { protocol, site } = context;
   const kind = inputs[0]?.kind;
   if (kind === "share")
-    return { kind, share: protocol.linear(site, inputs.map((value) => shareOf(value)), n, map) };
+    return {
+      kind,
+      share: protocol.linear(
+        site,
+        inputs.map((value) => shareOf(value)),
+        n,
+        map,
+      ),
+    };
   if (kind === "product") {
     const products = inputs.map((value) => {
       if (value.kind !== "product") throw new PlanError(`evaluate: expected a product, got a ${value.kind}`);
@@ -42,11 +50,19 @@ export function publicOf(value: Value | undefined): Block {
 /** Gives a value's memory back: for intermediate values of a rule, the engine frees results. */
 export function freeValue({ protocol, site }: EvalContext, value: Value): void {
   if (value.kind === "public") site.scope.free(value.words);
-  else protocol.free(site.scope, value.kind === "share" ? value.share : value.kind === "bits" ? value.bits : value.product);
+  else
+    protocol.free(
+      site.scope,
+      value.kind === "share" ? value.share : value.kind === "bits" ? value.bits : value.product,
+    );
 }
 
 /** Puts small integers (shapes, strides, row numbers) into memory for a kernel, for the time of one call. */
-export function withInts<T>(context: EvalContext, lists: readonly (readonly number[])[], use: (pointers: number[]) => T): T {
+export function withInts<T>(
+  context: EvalContext,
+  lists: readonly (readonly number[])[],
+  use: (pointers: number[]) => T,
+): T {
   const { ring, site } = context;
   const words = lists.reduce((sum, list) => sum + (list.length + 3) / 2, 0);
   const block = site.scope.alloc(Math.ceil(words) + 2 * lists.length);

@@ -1,9 +1,22 @@
 /** The operators of plans. `build.ts` has the composed ones that people call; `table.ts` the vocabulary itself. */
-export type {
-  Builder, EvalContext, EvalHost, Flow, Kind, NodeTypes, Operator, PlanEnv, Ref, RowRequest, StoredRows, Value, ValueType,
-} from "./op.js";
+
 export { encodeWords, mantissaBits } from "./constant.js";
 export { isDataset } from "./flow.js";
+export type {
+  Builder,
+  EvalContext,
+  EvalHost,
+  Flow,
+  Kind,
+  NodeTypes,
+  Operator,
+  PlanEnv,
+  Ref,
+  RowRequest,
+  StoredRows,
+  Value,
+  ValueType,
+} from "./op.js";
 export { mostLoss, type Release, releases } from "./sink.js";
-export { operator, operators, type OpName, sinks } from "./table.js";
-export { comparisonWidth } from "./type.js";
+export { type OpName, operator, operators, sinks } from "./table.js";
+export { comparisonWidth, declaredIntegerBits, maxBound } from "./type.js";

@@ -31,7 +31,9 @@ export const reshape: Operator<v.InferOutput<typeof shapeAttrs>> = {
     const alike = reshapedAlike(a!.shape, a!.alike, shape);
     return { ...a!, shape, ...moved(a!, shape, alike, (axis) => reshapedAxis(a!.shape, shape, axis)) };
   },
-  gradient: (builder, [a], _attrs, _output, gradient) => [builder.node("reshape", [gradient], { shape: a!.type.shape })],
+  gradient: (builder, [a], _attrs, _output, gradient) => [
+    builder.node("reshape", [gradient], { shape: a!.type.shape }),
+  ],
   cost: noCost,
   evaluate: (_context, [a]) => a!,
 };
@@ -62,7 +64,12 @@ export const transpose: Operator<v.InferOutput<typeof axesAttrs>> = {
       );
     }
     const steps = strides(inputs[0]!.shape);
-    return gather(context, a!, output.shape, axes.map((axis) => steps[axis]!));
+    return gather(
+      context,
+      a!,
+      output.shape,
+      axes.map((axis) => steps[axis]!),
+    );
   },
 };
 
@@ -99,7 +106,9 @@ export const slice: Operator<v.InferOutput<typeof sliceAttrs>> = {
     refuseBits("slice", a!);
     const length = a!.shape[axis];
     if (length === undefined || start > end || end > length)
-      throw new ShapeError(`slice: expected 0 <= start <= end <= ${length} along axis ${axis} of [${a!.shape}], got ${start}:${end}`);
+      throw new ShapeError(
+        `slice: expected 0 <= start <= end <= ${length} along axis ${axis} of [${a!.shape}], got ${start}:${end}`,
+      );
     const shape = a!.shape.map((d, i) => (i === axis ? end - start : d));
     const left = { ...a!, flows: cut(a!.flows, axis, start, end) };
     return { ...left, shape, ...moved(left, shape, a!.alike, (at) => at) };
@@ -153,14 +162,19 @@ export const concat: Operator<v.InferOutput<typeof concatAttrs>> = {
   arity: "any",
   infer(inputs, { axis }) {
     const [first] = inputs;
-    if (!first || axis >= first.shape.length) throw new ShapeError(`concat: expected inputs with an axis ${axis}, got [${first?.shape}]; try another axis`);
+    if (!first || axis >= first.shape.length)
+      throw new ShapeError(`concat: expected inputs with an axis ${axis}, got [${first?.shape}]; try another axis`);
     let length = 0;
     for (const input of inputs) {
       refuseBits("concat", input);
       if (input.kind !== first.kind || input.scale !== first.scale)
-        throw new PlanError(`concat: expected ${first.kind}s at scale ${first.scale}, got a ${input.kind} at scale ${input.scale}`);
+        throw new PlanError(
+          `concat: expected ${first.kind}s at scale ${first.scale}, got a ${input.kind} at scale ${input.scale}`,
+        );
       if (input.shape.length !== first.shape.length || input.shape.some((d, i) => i !== axis && d !== first.shape[i]))
-        throw new ShapeError(`concat: expected shapes equal but for axis ${axis}, got [${first.shape}] and [${input.shape}]`);
+        throw new ShapeError(
+          `concat: expected shapes equal but for axis ${axis}, got [${first.shape}] and [${input.shape}]`,
+        );
       length += input.shape[axis]!;
     }
     const shape = first.shape.map((d, i) => (i === axis ? length : d));

@@ -19,7 +19,9 @@ export const matmul: Operator = {
     const [m, k] = a!.shape;
     const [k2, n] = b!.shape;
     if (a!.shape.length !== 2 || b!.shape.length !== 2 || k !== k2)
-      throw new ShapeError(`matmul: expected [m, k] and [k, n], got [${a!.shape}] and [${b!.shape}]; try transpose or reshape`);
+      throw new ShapeError(
+        `matmul: expected [m, k] and [k, n], got [${a!.shape}] and [${b!.shape}]; try transpose or reshape`,
+      );
     return {
       kind: productKind("matmul", a!, b!),
       shape: [m!, n!],

@@ -54,6 +54,8 @@ export function significantScale(value: number, bits: number): number {
 export function scalarConstant(b: Builder, value: number, bits: number, mostScale = 61): Ref {
   const scale = Math.min(significantScale(value, bits), mostScale);
   if (value !== 0 && Math.abs(value) * 2 ** scale < 0.5)
-    throw new ScaleError(`mul: expected a factor of magnitude 2^-${scale} or more, got ${value}; try scaling in two steps`);
+    throw new ScaleError(
+      `mul: expected a factor of magnitude 2^-${scale} or more, got ${value}; try scaling in two steps`,
+    );
   return constant(b, value, [], scale);
 }

@@ -40,9 +40,14 @@ export interface DaemonOptions {
   readonly log?: Logger;
 }
 
-/** Pauses between attempts to get all parties together. */
+/**
+ * Pauses between attempts to get all parties together. They grow until all have noticed that the attempt before has
+ * failed, however slow the network: only then do their next attempts meet.
+ */
 const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 2_000;
+/** An attempt that waits for a peer is in nobody's way, so it waits long. */
+const ATTEMPT_MS = 15_000;
 /** The first message of a session lists all grants and datasets. */
 const CONTROL_BYTES = 64 * 2 ** 20;
 
@@ -89,6 +94,7 @@ export class Daemon {
 
   /** Ends the session, makes the variables durable, closes everything. */
   async close(): Promise<void> {
+    if (this.#abort.signal.aborted) return;
     this.#abort.abort();
     const listening = this.#listener?.close();
     this.#inbox.close();
@@ -130,9 +136,8 @@ export class Daemon {
     const { signal } = this.#abort;
     for (let pause = FIRST_PAUSE_MS; !signal.aborted; pause = Math.min(LONGEST_PAUSE_MS, 2 * pause)) {
       try {
-        const mesh = await this.#connect();
+        const mesh = await this.#unlessClosed(this.#connect());
         this.#mesh = mesh;
-        if (signal.aborted) mesh.end(new SessionEndedError("party: expected to go on, got a shutdown"));
         await this.party.attach(mesh);
         pause = FIRST_PAUSE_MS;
         await mesh.ended;
@@ -143,6 +148,8 @@ export class Daemon {
         // A party that is not there yet is no news; a wrong key or version is.
         const level = error instanceof HandshakeError || !(error instanceof SecretgradError) ? "error" : "info";
         this.#log[level]("no session yet", { error: describe(error) });
+        // What came in meanwhile belongs to the attempt that failed; its other end will come again.
+        this.#inbox.close();
       }
       this.#mesh = undefined;
       await this.#pause(pause);
@@ -166,24 +173,42 @@ export class Daemon {
     const { timeoutMs } = cluster;
     return connectTlsMesh({
       ...{ agreement, identity, peers, inbox: this.#inbox, timeoutMs },
-      connectTimeoutMs: timeoutMs,
+      connectTimeoutMs: Math.max(timeoutMs, ATTEMPT_MS),
       controlLimitBytes: CONTROL_BYTES,
+    });
+  }
+
+  /** A shutdown does not wait for peers that may never come. */
+  #unlessClosed(connecting: Promise<Mesh>): Promise<Mesh> {
+    const { signal } = this.#abort;
+    return new Promise((resolve, reject) => {
+      const over = () => reject(new SessionEndedError("party: expected to go on, got a shutdown; try again later"));
+      signal.addEventListener("abort", over);
+      connecting.then(
+        (mesh) => {
+          signal.removeEventListener("abort", over);
+          if (signal.aborted)
+            mesh.end(new SessionEndedError("party: expected to go on, got a shutdown; try again later"));
+          resolve(mesh);
+        },
+        (error: Error) => {
+          signal.removeEventListener("abort", over);
+          reject(error);
+        },
+      );
     });
   }
 
   #pause(ms: number): Promise<void> {
     return new Promise((resolve) => {
       const { signal } = this.#abort;
-      if (signal.aborted) return resolve();
-      const timer = setTimeout(resolve, ms);
-      signal.addEventListener(
-        "abort",
-        () => {
-          clearTimeout(timer);
-          resolve();
-        },
-        { once: true },
-      );
+      const done = () => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, signal.aborted ? 0 : ms);
+      signal.addEventListener("abort", done);
     });
   }
 }

@@ -21,7 +21,6 @@ import {
   planVariables,
 } from "../plan/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
-import { checkPlan } from "./policy.js";
 
 export interface KnownPlan {
   readonly digest: string;
@@ -83,7 +82,6 @@ export class Plans {
       assigned,
       weight: bytes.length * EXPANSION,
     };
-    checkPlan(fresh);
     this.#bytes += fresh.weight;
     this.#known.set(fresh.digest, fresh);
     for (const oldest of this.#known.values()) {

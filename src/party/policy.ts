@@ -37,33 +37,6 @@ export interface RunFacts {
   readonly identities?: ReadonlySet<string> | undefined;
 }
 
-/** Refuses plans that are well-typed but ambiguous. Once for each plan. */
-export function checkPlan({ reveals, inputs, assigned, scalars }: Omit<KnownPlan, "weight">): void {
-  once(
-    "reveal",
-    reveals.map((reveal) => reveal.label),
-  );
-  once(
-    "input",
-    inputs.map((input) => input.slot),
-  );
-  once(
-    "assigned variable",
-    assigned.map((variable) => variable.name),
-  );
-  once(
-    "scalar",
-    scalars.map((scalar) => scalar.slot),
-  );
-  for (const { label, recipients } of reveals) once(`recipient of ${label}`, recipients);
-}
-
-function once(what: string, names: readonly string[]): void {
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined)
-    throw new PlanError(`plan: expected each ${what} once, got ${twice} twice; try another name`);
-}
-
 /** The scalars of a run, each in its slot and range. */
 export function checkScalars({ scalars }: KnownPlan, given: ReadonlyMap<string, number>): void {
   for (const { slot, kind } of scalars) {

@@ -73,6 +73,8 @@ export class Requests {
     const { id } = request;
     const dropped = this.#dropped.get(id);
     if (dropped) return Promise.reject(dropped);
+    // The request that had the id first goes on.
+    if (this.#core.usedRequests.has(id)) return Promise.reject(used(id));
     try {
       this.#checkRoom(request);
     } catch (error) {
@@ -98,18 +100,19 @@ export class Requests {
 
   onHave(peer: number, message: MessageOf<"have">): void {
     const { request: id } = message;
-    const dropped = this.#dropped.get(id);
+    const slot = this.#slots.get(id);
+    const dropped = this.#dropped.get(id) ?? (slot || !this.#core.usedRequests.has(id) ? undefined : used(id));
     if (dropped) {
       if (this.#leads) this.#options.send(peer, { type: "drop", request: id, fault: errorToWire(dropped, "run") });
       return;
     }
-    if (!this.#slots.has(id) && this.#slots.size >= 2 * this.#core.limits.unfinishedRequests) {
+    if (!slot && this.#slots.size >= 2 * this.#core.limits.unfinishedRequests) {
       this.#core.log.warn("too many requests are incomplete", { peer: this.#core.names[peer] });
       return;
     }
-    const slot = this.#slot(id);
-    slot.haves.set(peer, message);
-    this.#look(slot);
+    const known = slot ?? this.#slot(id);
+    known.haves.set(peer, message);
+    this.#look(known);
   }
 
   onDrop(message: MessageOf<"drop">): void {
@@ -235,10 +238,8 @@ export class Requests {
     this.finish(id, error);
   }
 
-  #checkRoom({ id, caller, inputBytes }: Request): void {
-    const { limits, usedRequests } = this.#core;
-    if (usedRequests.has(id))
-      throw new NameError(`run: expected a fresh request id, got ${id} again; try 16 random bytes for each request`);
+  #checkRoom({ caller, inputBytes }: Request): void {
+    const { limits } = this.#core;
     const waiting = [...this.#slots.values()].flatMap(({ request }) => request ?? []);
     if (waiting.filter((request) => request.caller === caller).length >= limits.unfinishedRuns)
       throw new PolicyError(
@@ -251,6 +252,9 @@ export class Requests {
       throw new PolicyError(`run: expected at most ${limits.inputBytes} bytes of waiting inputs; try smaller batches`);
   }
 }
+
+const used = (id: string) =>
+  new NameError(`run: expected a fresh request id, got ${id} again; try 16 random bytes for each request`);
 
 function named<T extends { readonly message: string }>(fault: T, party: string): T {
   return { ...fault, message: `${party}: ${fault.message}`.slice(0, 4096) };

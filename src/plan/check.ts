@@ -33,7 +33,9 @@ function checkNames(nodes: readonly PlanNode[]): void {
     const key = `${kind} ${name}`;
     const before = known.get(key);
     if (before !== undefined && (before !== as || as === ""))
-      throw new PlanError(`plan: expected each ${kind} once, got ${name} ${as === "" ? "twice" : "in two forms"}; try another name`);
+      throw new PlanError(
+        `plan: expected each ${kind} once, got ${name} ${as === "" ? "twice" : "in two forms"}; try another name`,
+      );
     known.set(key, as);
   };
   for (const { op, attrs } of nodes) {
@@ -82,8 +84,8 @@ function checkPools(nodes: readonly PlanNode[]): void {
 }
 function addPool(pools: Map<string, Map<number, number>>, { source, first, rows }: Flow): void {
   if (first === undefined) throw overlap(source);
-  let ranges = pools.get(source);
-  if (!ranges) pools.set(source, (ranges = new Map()));
+  const ranges = pools.get(source) ?? new Map<number, number>();
+  pools.set(source, ranges);
   const end = first + rows;
   if ((ranges.get(first) ?? end) !== end) throw overlap(source);
   ranges.set(first, end);

@@ -6,28 +6,52 @@ import { operator } from "../ops/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 import { size } from "../ring/index.js";
 import type { Plan, PlanCost } from "./plan.js";
+import { unprovedBounds } from "./unproved.js";
 
 export function planCost(plan: Plan, definition: ProtocolDefinition): PlanCost {
+  const { nodes } = plan;
+  /** The round before which node i is done. */
   const finish: number[] = [];
   const bytes = new Array<number>(definition.parties).fill(0);
   const perOperator: Record<string, { nodes: number; bytes: number }> = {};
-  const unproved: { node: number; op: string; bound: number }[] = [];
-  let elements = 0;
-  plan.nodes.forEach((node, id) => {
-    const types = node.inputs.map((input) => plan.nodes[input]!.type);
+  let rounds = 0;
+  nodes.forEach((node, id) => {
+    const types = node.inputs.map((input) => nodes[input]!.type);
     const cost = operator(node.op)!.cost(definition.costs, types, node.attrs as never, node.type, id);
-    finish.push(Math.max(0, ...node.inputs.map((input) => finish[input]!)) + cost.rounds);
+    let start = 0;
+    for (const input of node.inputs) start = Math.max(start, finish[input]!);
+    finish.push(start + cost.rounds);
+    rounds = Math.max(rounds, start + cost.rounds);
+    let most = 0;
     cost.bytes.forEach((count, party) => {
-      bytes[party] = bytes[party]! + count;
+      bytes[party]! += count;
+      most = Math.max(most, count);
     });
-    const row = (perOperator[node.op] ??= { nodes: 0, bytes: 0 });
+    perOperator[node.op] ??= { nodes: 0, bytes: 0 };
+    const row = perOperator[node.op]!;
     row.nodes++;
-    row.bytes += Math.max(...cost.bytes);
-    if (!node.type.proved && (node.op === "truncate" || node.op === "variable" || node.op === "input"))
-      unproved.push({ node: id, op: node.op, bound: node.type.bound });
-    elements += size(node.type.shape);
+    row.bytes += most;
   });
-  return { rounds: Math.max(0, ...finish), bytes, perOperator, unproved, elements };
+  return { rounds, bytes, perOperator, unproved: unprovedBounds(nodes), elements: peak(plan, finish, rounds) };
+}
+
+/** Elements of the values that are alive together, at the worst round. */
+function peak({ nodes }: Plan, finish: readonly number[], rounds: number): number {
+  const last = finish.slice();
+  nodes.forEach((node, id) => {
+    for (const input of node.inputs) last[input] = Math.max(last[input]!, finish[id]!);
+  });
+  const change = new Array<number>(rounds + 2).fill(0);
+  nodes.forEach(({ type }, id) => {
+    change[finish[id]!]! += size(type.shape);
+    change[last[id]! + 1]! -= size(type.shape);
+  });
+  let [alive, most] = [0, 0];
+  for (const difference of change) {
+    alive += difference;
+    most = Math.max(most, alive);
+  }
+  return most;
 }
 
 /** A link between parties, for estimates. */

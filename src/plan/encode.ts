@@ -73,7 +73,9 @@ function readOuter(json: unknown, limits: PlanLimits): { fraction: number; list:
   if (!isRecord(json)) throw malformed("an object", json);
   const keys = Object.keys(json).join();
   if (keys !== "secretgrad,fraction,nodes")
-    throw new PlanError(`plan: expected the fields secretgrad, fraction and nodes, got ${quoted(keys)}; try encodePlan`);
+    throw new PlanError(
+      `plan: expected the fields secretgrad, fraction and nodes, got ${quoted(keys)}; try encodePlan`,
+    );
   const { secretgrad, fraction, nodes } = json;
   if (secretgrad !== 1) throw malformed("format 1", secretgrad);
   if (!isNatural(fraction) || fraction < 1 || fraction > mostFraction)
@@ -110,6 +112,7 @@ function readNode(item: unknown, nodes: readonly PlanNode[], env: PlanEnv): Plan
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 const isNatural = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
-const kindOf = (value: unknown): string => (Array.isArray(value) ? "a list" : value === null ? "null" : `a ${typeof value}`);
+const kindOf = (value: unknown): string =>
+  Array.isArray(value) ? "a list" : value === null ? "null" : `a ${typeof value}`;
 const malformed = (expected: string, got: unknown): PlanError =>
   new PlanError(`plan: expected ${expected}, got ${typeof got === "number" ? got : kindOf(got)}; try encodePlan`);

@@ -25,8 +25,18 @@ export function planReveals(plan: Plan): PlanReveal[] {
   return of(plan, "reveal").map(({ node, id }) => {
     const { label, release, recipients } = node.attrs as { label: string; release: Release; recipients: string[] };
     const { flows } = node.type;
-    const rows = flows.filter((flow) => flow.label === "row" && flow.source.startsWith("dataset:")).map((flow) => flow.rows);
-    return { node: id, label, release, recipients, flows, rows: rows.length > 0 ? Math.min(...rows) : undefined, type: node.type };
+    const rows = flows
+      .filter((flow) => flow.label === "row" && flow.source.startsWith("dataset:"))
+      .map((flow) => flow.rows);
+    return {
+      node: id,
+      label,
+      release,
+      recipients,
+      flows,
+      rows: rows.length > 0 ? Math.min(...rows) : undefined,
+      type: node.type,
+    };
   });
 }
 
@@ -77,7 +87,8 @@ export interface PlanScalar {
 export function planScalars(plan: Plan): PlanScalar[] {
   const kinds = new Map<string, "number" | "position">();
   for (const { node } of of(plan, "scalar")) kinds.set((node.attrs as { slot: string }).slot, "number");
-  for (const { epoch, position } of planDatasets(plan)) for (const slot of [epoch, position]) kinds.set(slot, "position");
+  for (const { epoch, position } of planDatasets(plan))
+    for (const slot of [epoch, position]) kinds.set(slot, "position");
   return [...kinds].map(([slot, kind]) => ({ slot, kind }));
 }
 export function scalarFits(kind: PlanScalar["kind"], value: number): boolean {

@@ -20,6 +20,16 @@ export interface Plan {
   readonly digest: string;
 }
 
+/** The value of `node` is taken to be below 2^(bound - scale). */
+export interface Unproved {
+  readonly node: number;
+  readonly op: string;
+  readonly bound: number;
+  readonly scale: number;
+  /** Of a variable or an input. */
+  readonly name?: string;
+}
+
 /** What a plan costs before it runs; computed in `cost.ts`. */
 export interface PlanCost {
   readonly rounds: number;
@@ -27,7 +37,7 @@ export interface PlanCost {
   readonly bytes: readonly number[];
   readonly perOperator: Readonly<Record<string, { readonly nodes: number; readonly bytes: number }>>;
   /** Values whose bound is declared, not proved: a wrong declaration would make a comparison or truncation wrong. */
-  readonly unproved: readonly { readonly node: number; readonly op: string; readonly bound: number }[];
-  /** Words of the largest live set at one party, roughly. */
+  readonly unproved: readonly Unproved[];
+  /** Elements of the values that are alive together at the worst time, roughly; a party holds a few words of each. */
   readonly elements: number;
 }

@@ -1,6 +1,6 @@
 /**
  * Records a plan node by node, inferring types at once so that mistakes throw where they are written. Equal nodes are
- * merged and nodes that reach no assign or reveal are dropped. Computes nothing.
+ * merged, moves that cancel are left out (`simplify.ts`) and nodes that reach no assign or reveal are dropped. Computes nothing.
  */
 import { PlanError, StaleValueError } from "../errors.js";
 import { type Builder, type PlanEnv, type Ref, sinks } from "../ops/index.js";
@@ -8,6 +8,7 @@ import { checkPlan } from "./check.js";
 import { encodePlan } from "./encode.js";
 import { typeNode } from "./infer.js";
 import type { Plan, PlanNode } from "./plan.js";
+import { type Rewrite, simplify } from "./simplify.js";
 
 export class Recorder implements Builder {
   readonly #nodes: PlanNode[] = [];
@@ -41,13 +42,24 @@ export class Recorder implements Builder {
     const key = isSink ? "" : `${op}(${ids})${JSON.stringify(attrs)}`;
     const known = isSink ? undefined : this.#merged.get(key);
     if (known) return known;
-    const typed = typeNode(op, types, attrs, this.env);
-    const ref: Ref = { id: this.#nodes.length, type: typed.type };
-    this.#nodes.push({ op, inputs: ids, attrs: typed.attrs, type: typed.type });
-    this.#refs.push(ref);
+    const node: PlanNode = { op, inputs: ids, ...typeNode(op, types, attrs, this.env) };
+    const simpler = simplify(this.#nodes, node);
+    const ref = simpler === undefined ? this.#push(node) : this.#rewrite(simpler);
     if (isSink) this.#hasEffects = true;
     else this.#merged.set(key, ref);
     return ref;
+  }
+
+  #push(node: PlanNode): Ref {
+    const ref: Ref = { id: this.#nodes.length, type: node.type };
+    this.#nodes.push(node);
+    this.#refs.push(ref);
+    return ref;
+  }
+  #rewrite(to: number | Rewrite): Ref {
+    if (typeof to === "number") return this.#refs[to]!;
+    const inputs = to.inputs.map((input) => this.#rewrite(input));
+    return this.node(to.op, inputs, to.attrs);
   }
 
   ref(id: number): Ref {

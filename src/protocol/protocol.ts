@@ -72,6 +72,8 @@ export interface Protocol {
   // -- bits --
   xor(site: Site, x: Bits, y: Bits): Bits;
   not(site: Site, x: Bits): Bits;
+  /** Planes from … from + count - 1. */
+  planes(site: Site, x: Bits, from: number, count: number): Bits;
   and(site: Site, x: Bits, y: Bits): Rounds<Bits>;
   /** Plane x < 0. Exact for |x| < 2^(width-1), 2 <= width <= 64. */
   msb(site: Site, x: Share, width: number): Rounds<Bits>;

@@ -25,6 +25,8 @@ export interface Case {
   cost(costs: Costs, n: number, pivot: number): Cost;
   /** Opens a value: its messages are not masked, but part of a fresh sharing. */
   readonly opens?: boolean;
+  /** Its messages are planes of bits. */
+  readonly onPlanes?: boolean;
   /** The pivot's result is computed from what it receives and must change with it. */
   readonly pivotComputes?: boolean;
 }
@@ -61,6 +63,7 @@ export function casesOf({ parties }: ProtocolDefinition): Case[] {
     ),
     {
       name: "and",
+      onPlanes: true,
       start: (end, site, { planes }) => end.protocol.and(site, planes[end.self]!, planes[end.self]!),
       cost: (costs, n, pivot) => costs.and(n, PLANES, pivot),
       pivotComputes: true,
@@ -68,6 +71,7 @@ export function casesOf({ parties }: ProtocolDefinition): Case[] {
     ...[2, 16, 32, 37, 64].map(
       (width): Case => ({
         name: `msb at width ${width}`,
+        onPlanes: true,
         start: (end, site, { x }) => end.protocol.msb(site, x[end.self]!, width),
         cost: (costs, n, pivot) => costs.msb(n, width, pivot),
         pivotComputes: true,
@@ -76,6 +80,7 @@ export function casesOf({ parties }: ProtocolDefinition): Case[] {
     ...[1, 32, 64].map(
       (width): Case => ({
         name: `isZero at width ${width}`,
+        onPlanes: true,
         start: (end, site, { x }) => end.protocol.isZero(site, x[end.self]!, width),
         cost: (costs, n, pivot) => costs.isZero(n, width, pivot),
         pivotComputes: true,
@@ -84,6 +89,7 @@ export function casesOf({ parties }: ProtocolDefinition): Case[] {
     ...[1, 20, 64].map(
       (width): Case => ({
         name: `toBits at width ${width}`,
+        onPlanes: true,
         start: (end, site, { x }) => end.protocol.toBits(site, x[end.self]!, width),
         cost: (costs, n, pivot) => costs.toBits(n, width, pivot),
       }),

@@ -1,6 +1,6 @@
 /**
- * Does the conformance suite notice? Each test spoils rep3 in one way and demands that the named check fails; the last
- * ones drop every mask of every primitive in turn. Not tests of rep3 itself, that is conformance.test.ts.
+ * Does the conformance suite notice? Each test spoils rep3 in one way and demands that the named check fails. Masks are
+ * dropped one by one in masks.test.ts; rep3 itself is tested in conformance.test.ts.
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -13,14 +13,10 @@ import {
   type Share,
   type Site,
 } from "../../src/protocol/index.js";
-import { Rep3 } from "../../src/protocol/rep3/definition.js";
 import { asShare, openProduct, Replicated } from "../../src/protocol/rep3/share.js";
-import { Prg, type Stream, type StreamId } from "../../src/random/index.js";
-import { type Case, casesOf, freeInputs, makeInputs, someWords } from "./cases.js";
+import type { StreamId } from "../../src/random/index.js";
 import { checks } from "./conformance.js";
-import { Lab } from "./harness.js";
 import { peekRep3 } from "./peek.js";
-import { PREPARING, privacyChecks } from "./privacy.js";
 
 interface Mutation {
   readonly name: string;
@@ -210,88 +206,4 @@ function mustFail(definition: ProtocolDefinition, name: string): void {
 
 describe("the conformance suite notices when", () => {
   for (const { name, definition, fails } of mutations) test(`${name} ("${fails}")`, () => mustFail(definition, fails));
-});
-
-// -- every mask, one by one --
-
-interface Draw {
-  /** Index of the key among k_0, k_1, k_2: k_i is shared by parties i - 1 and i. */
-  readonly key: number;
-  /** Which draw from its stream. */
-  readonly index: number;
-}
-const keyOf = (self: number, peer: number) => (peer === (self + 1) % 3 ? peer : self);
-
-/** A Prg that tells of each draw and may blank it. The labs that prepare inputs are left alone. */
-class WatchedPrg extends Prg {
-  constructor(
-    key: Uint8Array,
-    readonly watch: (index: number, target: Uint8Array) => void,
-  ) {
-    super(key);
-  }
-  override stream(id: StreamId): Stream {
-    const stream = super.stream(id);
-    if (id.run === PREPARING) return stream;
-    let index = 0;
-    const fill = (target: Uint8Array) => {
-      stream.fill(target);
-      this.watch(index++, target);
-    };
-    return { fill } as unknown as Stream;
-  }
-}
-
-function watched(watch: (self: number, draw: Draw, target: Uint8Array) => void): ProtocolDefinition {
-  const create = (host: ProtocolHost) =>
-    new Rep3(host, (key, peer) => {
-      const index = keyOf(host.self, peer);
-      return new WatchedPrg(key, (draw, target) => watch(host.self, { key: index, index: draw }, target));
-    });
-  return { ...rep3, create };
-}
-
-/** The draws of one primitive. Both holders of a key must make the same ones. */
-function drawsOf(one: Case, n: number, pivot: number): Draw[] {
-  const seen: string[][] = [[], [], []];
-  const definition = watched((self, { key, index }, target) => seen[self]!.push(`${key} ${index} ${target.length}`));
-  const base = new Lab(definition, { run: PREPARING });
-  const inputs = makeInputs(base, someWords(n));
-  const lab = new Lab(definition);
-  lab.call((end, site) => one.start(end, site, inputs), pivot);
-  const all = new Set(seen.flat());
-  for (const draw of all) {
-    const key = Number(draw.split(" ")[0]);
-    for (const holder of [key, (key + 2) % 3])
-      assert.ok(seen[holder]!.includes(draw), `party ${holder} misses ${draw}`);
-  }
-  lab.close();
-  freeInputs(base, inputs);
-  base.close();
-  return [...all].map((draw) => {
-    const [key, index] = draw.split(" ").map(Number) as [number, number];
-    return { key, index };
-  });
-}
-
-const HIDES = "received words tell nothing to who knows its own keys";
-
-describe(`"${HIDES}" notices when a mask is zero:`, () => {
-  for (const one of casesOf(rep3).filter(({ opens }) => !opens))
-    test(one.name, () => {
-      const draws = new Map(
-        [0, 1, 2].flatMap((pivot) => drawsOf(one, 4096, pivot)).map((draw) => [`${draw.key} ${draw.index}`, draw]),
-      );
-      assert.ok(draws.size > 0, "it must draw something");
-      for (const dropped of draws.values()) {
-        const definition = watched((_, { key, index }, target) => {
-          if (key === dropped.key && index === dropped.index) target.fill(0);
-        });
-        const check = privacyChecks(definition, { peek: peekRep3 }, [one]).find(({ name }) => name === HIDES)!;
-        assert.throws(() => check.run(), assert.AssertionError, `draw ${dropped.index} of key ${dropped.key}`);
-      }
-    });
-  test("both holders of a key draw the same, also in three pieces", () => {
-    for (const one of casesOf(rep3)) for (const n of [65, 5000, 20000]) drawsOf(one, n, 1);
-  });
 });

@@ -7,9 +7,10 @@ import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
 import { type Case, casesOf, freeInputs, type Inputs, makeInputs, someWords } from "./cases.js";
 import type { Check, ConformanceOptions } from "./conformance.js";
 import { Lab, type Outcome, take } from "./harness.js";
-import { assertUniform, chiSquare, combinations, LIMIT, xorBytes } from "./statistics.js";
+import { assertBalanced, assertUniform, chiSquare, combinations, LIMIT, xorBytes } from "./statistics.js";
 
-/** One chunk and one piece, so that each draw of a primitive is one fill; enough bytes for every test. */
+/** One piece, so that parties have one role each; planes get more elements, because what they leak are biased bits. */
+const sizeOf = (one: Case) => (one.onPlanes ? 16384 : 4096);
 const N = 4096;
 
 /** Run of the labs that prepare inputs; the cases run in others, so that no stream is opened twice under one key. */
@@ -19,12 +20,13 @@ export function privacyChecks(
   definition: ProtocolDefinition,
   options: ConformanceOptions = {},
   cases: readonly Case[] = casesOf(definition),
+  pivots: readonly number[] = [0, 1, 2],
 ): Check[] {
   const all = (check: (one: Case) => void) => () => {
     for (const one of cases) check(one);
   };
   const checks: Check[] = [
-    { name: "received words are uniform", run: all((one) => receivedIsUniform(definition, one)) },
+    { name: "received words are uniform", run: all((one) => receivedIsUniform(definition, one, pivots)) },
     { name: "no mask is used twice", run: all((one) => masksDiffer(definition, one)) },
     { name: "random words are uniform", run: () => randomIsUniform(definition) },
     { name: "outgoing parts are re-randomised", run: () => outgoingIsUniform(definition) },
@@ -32,21 +34,22 @@ export function privacyChecks(
   if (options.secret !== false)
     checks.push({
       name: "received words tell nothing to who knows its own keys",
-      run: all((one) => hidesFromParties(definition, one, options)),
+      run: all((one) => hidesFromParties(definition, one, pivots, options)),
     });
   return checks;
 }
 
 /** Zeros, fixed words, and words whose sharing has components that are zero. Runs `use` on each, in the base lab's memory. */
 function withInputs(definition: ProtocolDefinition, one: Case, use: (inputs: Inputs, what: string) => void): void {
+  const n = sizeOf(one);
   const sharings: [string, BigUint64Array, number | undefined][] = [
-    ["zeros", new BigUint64Array(N), undefined],
-    ["fixed words", someWords(N, 62, "fixed"), undefined],
+    ["zeros", new BigUint64Array(n), undefined],
+    ["fixed words", someWords(n, 62, "fixed"), undefined],
   ];
   // A fresh sharing is what makes an opened value's message uniform, so these are for the others.
   if (!one.opens)
     for (let owner = 0; owner < definition.parties; owner++)
-      sharings.push([`zeros of party ${owner}`, new BigUint64Array(N), owner]);
+      sharings.push([`zeros of party ${owner}`, new BigUint64Array(n), owner]);
   for (const [what, words, owner] of sharings) {
     const lab = new Lab(definition, { run: PREPARING });
     const inputs = makeInputs(lab, words, owner);
@@ -75,11 +78,9 @@ function runCase(
   return results;
 }
 
-const PIVOTS = [0, 1, 2];
-
-function receivedIsUniform(definition: ProtocolDefinition, one: Case): void {
+function receivedIsUniform(definition: ProtocolDefinition, one: Case, pivots: readonly number[]): void {
   withInputs(definition, one, (inputs, what) => {
-    for (const pivot of PIVOTS) {
+    for (const pivot of pivots) {
       const { outcome } = runCase(definition, one, inputs, pivot, {})[0]!;
       for (const [party, messages] of outcome.received.entries())
         for (const { from, round, bytes } of messages)
@@ -118,10 +119,15 @@ function compare(
  * For each party: the same inputs and the same keys of that party, but other keys between the others. All that it
  * receives must change uniformly, each message and any two of them together, and so must what the pivot makes of it.
  */
-function hidesFromParties(definition: ProtocolDefinition, one: Case, { peek }: ConformanceOptions): void {
+function hidesFromParties(
+  definition: ProtocolDefinition,
+  one: Case,
+  pivots: readonly number[],
+  { peek }: ConformanceOptions,
+): void {
   if (one.opens) return;
   withInputs(definition, one, (inputs, what) => {
-    for (const pivot of PIVOTS)
+    for (const pivot of pivots)
       for (let party = 0; party < definition.parties; party++) {
         const view = (text: string) => {
           const keyText = (i: number, j: number) => (i === party || j === party ? "" : text);
@@ -130,21 +136,54 @@ function hidesFromParties(definition: ProtocolDefinition, one: Case, { peek }: C
         };
         const [a, b] = [view("one"), view("other")];
         const title = `${what}, pivot ${pivot}, to party ${party}`;
-        for (const [index, bytes] of a.messages.entries()) {
-          assertUniform(xorBytes(bytes, b.messages[index]!), `${title}: message ${index}`);
-          for (let other = 0; other < index; other++) {
-            if (a.messages[other]!.length !== bytes.length) continue;
-            const [first, second] = [a, b].map(({ messages }) => combinations(messages[other]!, messages[index]!));
-            for (const [kind, combination] of first!.entries())
-              assertUniform(xorBytes(combination, second![kind]!), `${title}: messages ${other} and ${index} together`);
-          }
-        }
+        const changes = a.messages.map((bytes, index) => xorBytes(bytes, b.messages[index]!));
+        for (const [index, change] of changes.entries()) assertUniform(change, `${title}: message ${index}`);
+        if (one.onPlanes) assertUnrelatedPlanes(changes, sizeOf(one) / 8, title);
+        else
+          forPairs(a.messages, (first, second) => {
+            if (a.messages[first]!.length !== a.messages[second]!.length) return;
+            const [before, after] = [a, b].map(({ messages }) => combinations(messages[first]!, messages[second]!));
+            for (const [kind, bytes] of before!.entries())
+              assertUniform(xorBytes(bytes, after![kind]!), `${title}: messages ${first} and ${second} together`);
+          });
         if (one.pivotComputes && party === pivot && a.held.length > 0) {
           const uniform = a.held.some((bytes, index) => chiSquare(xorBytes(bytes, b.held[index]!)) < LIMIT);
           assert.ok(uniform, `${title}: its result must vary with the masks it does not know`);
         }
       }
   });
+}
+
+function forPairs<T>(list: readonly T[], use: (first: number, second: number) => void): void {
+  for (let second = 0; second < list.length; second++) for (let first = 0; first < second; first++) use(first, second);
+}
+
+/** Pairs of planes that are compared for one view. */
+const PAIRS = 3000;
+
+/**
+ * No plane of one message may be related to a plane of another: their XOR is balanced. An AND gate whose mask is missing
+ * shows as a small bias only where what the party knows of it has been taken off, which another message may hold.
+ */
+function assertUnrelatedPlanes(messages: readonly Uint8Array[], planeBytes: number, title: string): void {
+  const planes = messages.flatMap((bytes, message) =>
+    Array.from({ length: bytes.length / planeBytes }, (_, plane) => ({
+      message,
+      plane,
+      words: new Uint32Array(bytes.slice(plane * planeBytes, (plane + 1) * planeBytes).buffer),
+    })),
+  );
+  const pairs: [number, number][] = [];
+  forPairs(planes, (first, second) => {
+    if (planes[first]!.message !== planes[second]!.message) pairs.push([first, second]);
+  });
+  // A sample where there are many: other pairs for other pivots, parties and inputs.
+  const step = Math.max(1, Math.floor(pairs.length / PAIRS));
+  for (let at = title.length % step; at < pairs.length; at += step) {
+    const [x, y] = pairs[at]!.map((index) => planes[index]!);
+    const what = () => `${title}: plane ${x!.plane} of message ${x!.message}, ${y!.plane} of ${y!.message} together`;
+    assertBalanced(x!.words, y!.words, what);
+  }
 }
 
 function randomIsUniform(definition: ProtocolDefinition): void {

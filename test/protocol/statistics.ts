@@ -43,3 +43,17 @@ export function xorBytes(a: Uint8Array, b: Uint8Array): Uint8Array {
   for (let i = 0; i < a.length; i++) result[i] = a[i]! ^ b[i]!;
   return result;
 }
+
+/** Fails unless about half of the bits of x XOR y are set: within 6.5 standard deviations. */
+export function assertBalanced(x: Uint32Array, y: Uint32Array, what: () => string): void {
+  let ones = 0;
+  for (let i = 0; i < x.length; i++) ones += bitCount(x[i]! ^ y[i]!);
+  const deviation = Math.abs(ones - 16 * x.length) / Math.sqrt(8 * x.length);
+  if (deviation > 6.5) assert.fail(`${what()}: ${ones} of ${32 * x.length} bits are set`);
+}
+
+function bitCount(word: number): number {
+  word -= (word >>> 1) & 0x55555555;
+  word = (word & 0x33333333) + ((word >>> 2) & 0x33333333);
+  return Math.imul((word + (word >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}

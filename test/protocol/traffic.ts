@@ -5,7 +5,7 @@ import { casesOf, freeInputs, makeInputs, someWords } from "./cases.js";
 import type { Check } from "./conformance.js";
 import { Lab, take } from "./harness.js";
 
-const SIZES = [1, 63, 64, 65, 1000, 16384, 16385, 20000];
+const SIZES = [0, 1, 63, 64, 65, 1000, 16384, 16385, 20000];
 
 export function trafficChecks(definition: ProtocolDefinition): Check[] {
   return [

@@ -1,21 +1,13 @@
 /** Checks of results: every primitive against plain, on edge values and random ones. Part of the conformance suite. */
 import assert from "node:assert/strict";
 import { BoundError, ShapeError } from "../../src/errors.js";
-import {
-  type Bits,
-  type Protocol,
-  type ProtocolDefinition,
-  plain,
-  type Share,
-  type Site,
-} from "../../src/protocol/index.js";
+import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
 import type { Linear } from "../../src/protocol/protocol.js";
+import { agrees, inLab, SIZES, same, signed } from "./agreement.js";
 import { edgesAndRandom, someWords } from "./cases.js";
 import type { Check } from "./conformance.js";
 import { type End, free, Lab, reveal, share, take } from "./harness.js";
-
-const SIZES = [1, 63, 64, 65, 20000];
-const WIDTHS = [2, 3, 16, 31, 32, 33, 37, 48, 63, 64];
+import { bitsValues, booleanValues, msbValues, selectValues, zeroValues } from "./values-bits.js";
 
 export function valueChecks(definition: ProtocolDefinition): Check[] {
   const check = (name: string, run: (definition: ProtocolDefinition) => void) => ({ name, run: () => run(definition) });
@@ -24,8 +16,8 @@ export function valueChecks(definition: ProtocolDefinition): Check[] {
     check("products and reshare", productValues),
     check("truncate is floor or one above", truncateValues),
     check("truncate is unbiased", truncateMean),
-    check("msb is the sign", (d) => planeValues(d, WIDTHS, "msb")),
-    check("isZero sees zero", (d) => planeValues(d, [1, 2, 5, 32, 37, 64], "isZero")),
+    check("msb is the sign", msbValues),
+    check("isZero sees zero", zeroValues),
     check("toBits gives the low bits", bitsValues),
     check("and, xor and not", booleanValues),
     check("fromBits and select", selectValues),
@@ -37,40 +29,16 @@ export function valueChecks(definition: ProtocolDefinition): Check[] {
   ];
 }
 
-/** Runs `use` in a lab and demands that all memory is free at its end. */
-function inLab(definition: ProtocolDefinition, use: (lab: Lab) => void): void {
-  const lab = new Lab(definition);
-  use(lab);
-  for (const end of lab.ends) assert.equal(end.scope.live, 0, `blocks left at party ${end.self}`);
-  lab.close();
-}
-
-/** The same computation under plain and under the protocol, which must agree to the bit. */
-function agrees(definition: ProtocolDefinition, what: string, compute: (lab: Lab) => BigUint64Array): void {
-  let expected = new BigUint64Array();
-  inLab(plain, (lab) => {
-    expected = compute(lab).slice();
-  });
-  inLab(definition, (lab) => same(compute(lab), expected, what));
-}
-
-/** As assert.deepEqual, but fast, and it does not print thousands of words. */
-function same(actual: BigUint64Array, expected: BigUint64Array, what: string): void {
-  assert.equal(actual.length, expected.length, `${what}: number of words`);
-  const index = actual.findIndex((word, at) => word !== expected[at]);
-  assert.equal(index, -1, `${what}: element ${index} of ${actual.length} differs`);
-}
-
-const signed = (word: bigint | undefined) => BigInt.asIntN(64, word!);
-
 function linearValues(definition: ProtocolDefinition): void {
-  for (const n of SIZES)
-    agrees(definition, `3x - y + public, n = ${n}`, (lab) => {
-      const x = share(lab, someWords(n, 64, "x"), "x");
-      const y = share(lab, someWords(n, 64, "y"), "y");
+  for (const n of SIZES) {
+    const inputs = ["x", "y", "public"].map((text) => someWords(n, 64, text));
+    const [left, right, added] = inputs as [BigUint64Array, BigUint64Array, BigUint64Array];
+    const expected = left.map((word, i) => 3n * word - right[i]! + added[i]!);
+    agrees(definition, `3x - y + public, n = ${n}`, expected, (lab) => {
+      const [x, y] = [share(lab, left, "x"), share(lab, right, "y")];
       const publics = lab.call((end, site) => {
         const words = end.scope.alloc(n);
-        end.ring.u64(words).set(someWords(n, 64, "public"));
+        end.ring.u64(words).set(added);
         const result = end.protocol.fromPublic(site, words);
         end.scope.free(words);
         return result;
@@ -83,25 +51,36 @@ function linearValues(definition: ProtocolDefinition): void {
           kernels.add(dst.ptr, dst.ptr, c!.ptr, n);
         };
       const z = lab.call((end, site) => {
-        const inputs = [x, y, publics].map((list) => list[end.self]!);
-        return end.protocol.linear(site, inputs, n, map(end));
+        const list = [x, y, publics].map((shares) => shares[end.self]!);
+        return end.protocol.linear(site, list, n, map(end));
       }).values;
       const result = reveal(lab, z);
       free(lab, x, y, publics, z);
       return result;
     });
+  }
 }
 
+/** x y + w, summands added before the one resharing. */
 function productValues(definition: ProtocolDefinition): void {
   for (const [m, k, n] of [
     [1, 1, 1],
     [9, 7, 5],
     [130, 3, 160],
-  ] as const)
-    agrees(definition, `matmul ${m}x${k}x${n} plus lifted, reshared`, (lab) => {
-      const x = share(lab, edgesAndRandom(m * k, 64, "x"), "x");
-      const y = share(lab, edgesAndRandom(k * n, 64, "y"), "y");
-      const w = share(lab, edgesAndRandom(m * n, 64, "w"), "w");
+  ] as const) {
+    const sizes = { x: m * k, y: k * n, w: m * n };
+    const [left, right, added] = Object.entries(sizes).map(([text, size]) => edgesAndRandom(size, 64, text)) as [
+      BigUint64Array,
+      BigUint64Array,
+      BigUint64Array,
+    ];
+    const expected = added.map((word, at) => {
+      const [row, column] = [Math.floor(at / n), at % n];
+      for (let inner = 0; inner < k; inner++) word += left[row * k + inner]! * right[inner * n + column]!;
+      return word;
+    });
+    agrees(definition, `matmul ${m}x${k}x${n} plus lifted, reshared`, expected, (lab) => {
+      const [x, y, w] = [share(lab, left, "x"), share(lab, right, "y"), share(lab, added, "w")];
       const product = lab.call((end, site) =>
         end.protocol.product(site, x[end.self]!, y[end.self]!, m * n, (dst, a, b, accumulate) =>
           end.ring.kernels.matmul(dst.ptr, a.ptr, b.ptr, m, k, n, accumulate ? 1 : 0),
@@ -118,6 +97,7 @@ function productValues(definition: ProtocolDefinition): void {
       free(lab, x, y, w, product, lifted, sum, z);
       return result;
     });
+  }
 }
 
 /** truncate of shared words, revealed. */
@@ -167,94 +147,6 @@ function truncateMean(definition: ProtocolDefinition): void {
           assert.ok(bias < 3 / Math.sqrt(n), `shift ${shift}, fraction ${fraction}: bias ${bias}`);
         }
   });
-}
-
-function revealPlane(lab: Lab, bits: readonly Bits[], pivot = 0): BigUint64Array {
-  const words = lab.call((end, site) => end.protocol.fromBits(site, bits[end.self]!), pivot).values;
-  const result = reveal(lab, words);
-  free(lab, words);
-  return result;
-}
-
-function planeValues(definition: ProtocolDefinition, widths: readonly number[], primitive: "msb" | "isZero"): void {
-  for (const width of widths)
-    for (const [pivot, n] of SIZES.entries())
-      agrees(definition, `${primitive} at width ${width}, n = ${n}`, (lab) => {
-        const words = edgesAndRandom(n, width, `${primitive} ${width}`);
-        // isZero looks at the low bits only: the others may be anything.
-        if (primitive === "isZero" && width < 64)
-          for (const [index, high] of someWords(n, 64, "high").entries())
-            words[index] = BigInt.asUintN(width, words[index]!) | ((high >> BigInt(width)) << BigInt(width));
-        const x = share(lab, words);
-        const bits = lab.call((end, site) => end.protocol[primitive](site, x[end.self]!, width), pivot).values;
-        const result = revealPlane(lab, bits);
-        free(lab, x, bits);
-        return result;
-      });
-}
-
-function bitsValues(definition: ProtocolDefinition): void {
-  for (const width of [1, 2, 3, 5, 6, 9, 17, 20, 32, 33, 64])
-    for (const [pivot, n] of SIZES.entries())
-      agrees(definition, `toBits at width ${width}, n = ${n}`, (lab) => {
-        const x = share(lab, edgesAndRandom(n, 64, `bits ${width}`));
-        const bits = lab.call((end, site) => end.protocol.toBits(site, x[end.self]!, width), pivot).values;
-        const result = revealBits(lab, bits);
-        free(lab, x, bits);
-        return result;
-      });
-}
-
-/** Proposed for the interface: planes [from, from + count) of bits, a local operation. */
-interface WithPlanes {
-  planes(site: Site, bits: Bits, from: number, count: number): Bits;
-}
-
-/** All planes as words. */
-function revealBits(lab: Lab, bits: readonly Bits[]): BigUint64Array {
-  const { n, width } = bits[0]!;
-  const result = new BigUint64Array(n);
-  for (let p = 0; p < width; p++) {
-    const plane = lab.call((end, site) =>
-      (end.protocol as Protocol & WithPlanes).planes(site, bits[end.self]!, p, 1),
-    ).values;
-    for (const [index, bit] of revealPlane(lab, plane).entries()) result[index]! |= bit << BigInt(p);
-    free(lab, plane);
-  }
-  return result;
-}
-
-function booleanValues(definition: ProtocolDefinition): void {
-  for (const n of SIZES)
-    agrees(definition, `bits of n = ${n}`, (lab) => {
-      const [x, y] = ["x", "y"].map((text) => {
-        const words = share(lab, someWords(n, 64, text), text);
-        const bits = lab.call((end, site) => end.protocol.toBits(site, words[end.self]!, 7)).values;
-        free(lab, words);
-        return bits;
-      }) as [Bits[], Bits[]];
-      const both = lab.call((end, site) => end.protocol.and(site, x[end.self]!, y[end.self]!)).values;
-      const mixed = lab.call((end, site) => end.protocol.xor(site, both[end.self]!, y[end.self]!)).values;
-      const inverse = lab.call((end, site) => end.protocol.not(site, mixed[end.self]!)).values;
-      const result = revealBits(lab, inverse);
-      free(lab, x, y, both, mixed, inverse);
-      return result;
-    });
-}
-
-function selectValues(definition: ProtocolDefinition): void {
-  for (const n of [...SIZES, 100_000])
-    for (const pivot of n > 20000 ? [0] : [0, 1, 2])
-      agrees(definition, `select of ${n}, pivot ${pivot}`, (lab) => {
-        const x = share(lab, edgesAndRandom(n, 64, "select"));
-        const choice = share(lab, someWords(n, 64, "choice"), "choice");
-        const bit = lab.call((end, site) => end.protocol.toBits(site, choice[end.self]!, 1)).values;
-        const y = lab.call((end, site) => end.protocol.select(site, bit[end.self]!, x[end.self]!), pivot).values;
-        const words = lab.call((end, site) => end.protocol.fromBits(site, bit[end.self]!), pivot).values;
-        const result = new BigUint64Array([...reveal(lab, y), ...reveal(lab, words)]);
-        free(lab, x, choice, bit, y, words);
-        return result;
-      });
 }
 
 function inputValues(definition: ProtocolDefinition): void {

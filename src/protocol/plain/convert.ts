@@ -1,7 +1,7 @@
-/** Between words and planes in the clear. */
+/** Words to planes in the clear. */
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { asBits, asShare, checkSame, checkWidth, open, openBits, type Party, planeWords } from "./share.js";
+import { asBits, checkWidth, open, type Party, planeWords } from "./share.js";
 
 /** 0 rounds. */
 // biome-ignore lint/correctness/useYield: plain has nobody to talk to
@@ -12,31 +12,4 @@ export function* toBits(party: Party, site: Site, x: Share, width: number): Roun
   const planes = site.scope.alloc(width * planeWords(n));
   party.kernels.slice(planes.ptr, words.ptr, n, width);
   return asBits(n, width, planes);
-}
-
-/** 0 rounds. */
-// biome-ignore lint/correctness/useYield: plain has nobody to talk to
-export function* fromBits(party: Party, site: Site, bits: Bits): Rounds<Share> {
-  site.nonce();
-  const { n, width, planes } = openBits(bits);
-  checkSame("fromBits (planes)", width, 1);
-  const words = site.scope.alloc(n);
-  party.kernels.unslice(words.ptr, planes.ptr, n, 1);
-  return asShare(n, words);
-}
-
-/** 0 rounds. */
-// biome-ignore lint/correctness/useYield: plain has nobody to talk to
-export function* select(party: Party, site: Site, bits: Bits, x: Share): Rounds<Share> {
-  site.nonce();
-  const { kernels } = party;
-  const { n, width, planes } = openBits(bits);
-  const source = open(x);
-  checkSame("select (planes)", width, 1);
-  checkSame("select", n, source.n);
-  const words = site.scope.alloc(n);
-  kernels.unslice(words.ptr, planes.ptr, n, 1);
-  kernels.neg(words.ptr, words.ptr, n);
-  kernels.and(words.ptr, words.ptr, source.words.ptr, n);
-  return asShare(n, words);
 }

@@ -8,7 +8,8 @@
  */
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { type Adder, addFirst, cutBits, generate, layOut, type PlanePair, propagate } from "./adder.js";
+import { addFirst, type PlanePair } from "./adder.js";
+import { type Adder, cutBits, layOut } from "./adder-layout.js";
 import { passOn, zeroBits } from "./bits.js";
 import {
   asBits,
@@ -41,8 +42,8 @@ export function signAdder(n: number, width: number): Adder {
     cut,
     (block) => {
       const [slot, top] = [reversed(block, count), cut[block]!.bits - 1];
-      const carry = generate(slot, top);
-      return block === 0 ? [carry] : [carry, propagate(count + slot - 1, top)];
+      const carry = { kind: "generate" as const, top, plane: slot };
+      return block === 0 ? [carry] : [carry, { kind: "propagate", top, plane: count + slot - 1 }];
     },
     [width - 1],
   );
@@ -50,7 +51,7 @@ export function signAdder(n: number, width: number): Adder {
 /** The first level of isZero: s = -c if and only if all bits of s and c - 1 differ. */
 export function zeroAdder(n: number, width: number): Adder {
   const cut = cutBits(width, blockBits(n));
-  return layOut(width, cut, (block) => [propagate(block, cut[block]!.bits - 1)], [], -1n);
+  return layOut(width, cut, (block) => [{ kind: "propagate", top: cut[block]!.bits - 1, plane: block }], [], -1n);
 }
 
 /**

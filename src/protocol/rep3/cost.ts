@@ -22,7 +22,7 @@
  */
 import type { Cost } from "../cost.js";
 import type { Costs } from "../protocol.js";
-import type { Adder } from "./adder.js";
+import type { Adder } from "./adder-layout.js";
 import { signAdder, zeroAdder } from "./compare.js";
 import { bitsAdder, sklansky } from "./convert.js";
 import { pieces, planeWords } from "./share.js";

@@ -15,8 +15,9 @@ import type {
 } from "../protocol.js";
 import { and, not, planes, xor } from "./bits.js";
 import { isZero, msb } from "./compare.js";
-import { fromBits, select, toBits } from "./convert.js";
+import { toBits } from "./convert.js";
 import { costs } from "./cost.js";
+import { fromBits, select } from "./inject.js";
 import { incoming, input, load, outgoing, reveal, revealTo, save, sharing } from "./io.js";
 import { fromPublic, lift, linear, linearProduct, random } from "./linear.js";
 import { product, reshare } from "./multiply.js";

@@ -22,11 +22,18 @@ import {
 export function product(party: Party, site: Site, x: Share, y: Share, n: number, map: Bilinear): Product {
   site.nonce();
   const [left, right] = [openShare(x), openShare(y)];
-  const sum = site.scope.alloc(right.n);
-  party.kernels.add(sum.ptr, right.a.ptr, right.b.ptr, right.n);
   const words = site.scope.alloc(n);
-  map(words, left.a, sum, false);
-  map(words, left.b, right.a, true);
+  // x_i y_{i+1} + x_{i+1} y_i + x_i y_i with one factor summed up: the smaller one, which is less work.
+  const [short, swap] = left.n < right.n ? [left, true] : [right, false];
+  const sum = site.scope.alloc(short.n);
+  party.kernels.add(sum.ptr, short.a.ptr, short.b.ptr, short.n);
+  if (swap) {
+    map(words, sum, right.a, false);
+    map(words, left.a, right.b, true);
+  } else {
+    map(words, left.a, sum, false);
+    map(words, left.b, right.a, true);
+  }
   site.scope.free(sum);
   return asProduct(new Summand(n, words));
 }

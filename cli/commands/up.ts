@@ -1,0 +1,85 @@
+/** `secretgrad up`: all parties of a cluster on this machine, each its own process. Restarts none. */
+import { join } from "node:path";
+import colors from "picocolors";
+import { command, jsonOption } from "../command.js";
+import { CommandError } from "../errors.js";
+import { output } from "../output.js";
+
+const paints = [colors.cyan, colors.magenta, colors.yellow, colors.green];
+
+export default command({
+  description: "Run all parties of a cluster on this machine, until Ctrl-C",
+  details:
+    "For trying things out: whoever controls the machine can put the shares together. In earnest, run each party elsewhere.",
+  args: {
+    dir: { type: "positional", description: "Where `secretgrad init` wrote the cluster", default: "." },
+    json: jsonOption,
+  },
+  examples: [["secretgrad init my && secretgrad up my", "three parties, logs with their names in front"]],
+  async run(args) {
+    const out = output(args.json);
+    const clusterFile = join(args.dir, "cluster.json");
+    const { readCluster } = await import("../../src/client/cluster-file.js");
+    const { startChild } = await import("../processes.js");
+    const cluster = await readCluster(clusterFile);
+    const width = Math.max(...cluster.parties.map(({ name }) => name.length));
+    const inSession = new Set<string>();
+    const children = cluster.parties.map(({ name }, i) =>
+      startChild({
+        name,
+        args: ["party", name, "--cluster", clusterFile, "--json"],
+        onLine(line, stream) {
+          const entry = stream === "stdout" ? parse(line) : undefined;
+          if (args.json) out.object(entry ? { party: name, ...entry } : { party: name, message: line });
+          else console.log(`${paints[i % paints.length]!(name.padEnd(width))} ${entry ? text(entry) : line}`);
+          if (entry?.event === "session is up" && inSession.add(name).size === cluster.parties.length) {
+            out.object({ event: "ready", cluster: clusterFile });
+            out.line(
+              colors.green(`All parties are in session. Use them with --cluster ${clusterFile}; Ctrl-C stops them.`),
+            );
+          }
+          if (entry?.event === "session has ended") inSession.delete(name);
+        },
+      }),
+    );
+    let stopping = false;
+    const stop = (): void => {
+      stopping = true;
+      for (const child of children) void child.stop();
+    };
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
+    if (process.env.SECRETGRAD_PARENT !== undefined) process.stdin.on("end", stop).resume();
+    const ends = await Promise.all(
+      children.map(async ({ name, exited }) => {
+        const { code, signal } = await exited;
+        if (!stopping) {
+          out.object({ event: "exit", party: name, code, signal });
+          out.line(`${name} has ended (${signal ?? code}); the others go on without it. Ctrl-C stops them.`);
+        }
+        return { name, code, unasked: !stopping };
+      }),
+    );
+    const unasked = ends.filter((end) => end.unasked).map(({ name }) => name);
+    if (unasked.length > 0)
+      throw new CommandError(`up: expected the parties to run until Ctrl-C, but ${unasked.join(", ")} ended before`);
+    process.exit(0);
+  },
+});
+
+type Entry = Readonly<Record<string, unknown>>;
+function parse(line: string): Entry | undefined {
+  try {
+    const entry: unknown = JSON.parse(line);
+    return typeof entry === "object" && entry !== null ? (entry as Entry) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+function text({ time, level, event, ...facts }: Entry): string {
+  const rest = Object.entries(facts).map(
+    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+  );
+  const shown =
+    level === "error" ? colors.red(String(event)) : level === "warn" ? colors.yellow(String(event)) : String(event);
+  return `${colors.dim(String(time).slice(11, 23))} ${shown} ${colors.dim(rest.join(" "))}`.trimEnd();
+}

@@ -1,0 +1,161 @@
+/** The demo's cluster: a directory, free ports, three party processes and two owner processes. Not the training. */
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { CommandError } from "../errors.js";
+import { createCluster } from "../init.js";
+import { type Child, startChild } from "../processes.js";
+
+export interface OwnerEvent {
+  readonly owner: string;
+  readonly event: string;
+  readonly dataset?: string;
+  readonly rows?: number;
+  readonly of?: number;
+}
+export interface DemoCluster {
+  readonly directory: string;
+  readonly clusterFile: string;
+  readonly parties: readonly string[];
+  /** Starts alice and bob; resolves when both have shared what they have. */
+  startOwners(count: number | undefined, onEvent: (event: OwnerEvent) => void): Promise<void>;
+  stopOwners(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const owners = ["alice", "bob"] as const;
+const parties = ["p0", "p1", "p2"];
+
+/** Fails with the last words of a child that ends before it is asked to. */
+export async function startDemoCluster(): Promise<DemoCluster> {
+  const directory = await freshDirectory();
+  const ports = await freePorts(parties.length);
+  const { clusterFile } = await createCluster(directory, {
+    protocol: "rep3",
+    parties: parties.map((name, i) => ({ name, host: "127.0.0.1", port: ports[i]! })),
+    users: [...owners.map((name) => ({ name, role: "owner" as const })), { name: "driver", role: "driver" }],
+  });
+  const children = parties.map((name) =>
+    watched(name, ["party", name, "--cluster", clusterFile, "--json"], (entry) => entry.event === "session is up"),
+  );
+  const ownerChildren: Watched[] = [];
+  const stopAll = async (list: readonly Watched[]): Promise<void> => {
+    await Promise.all(list.map(({ child }) => child.stop()));
+  };
+  const stop = async (): Promise<void> => {
+    await stopAll(ownerChildren);
+    await stopAll(children);
+  };
+  try {
+    await Promise.all(children.map(({ ready }) => ready));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    directory,
+    clusterFile,
+    parties,
+    async startOwners(count, onEvent) {
+      const limit = count === undefined ? [] : ["--count", String(count)];
+      for (const owner of owners) {
+        let left = 2;
+        const args = ["demo-owner", owner, "--cluster", clusterFile, ...limit, "--json"];
+        ownerChildren.push(
+          watched(owner, args, (entry) => {
+            onEvent({ owner, ...entry } as OwnerEvent);
+            return entry.event === "shared" && --left === 0;
+          }),
+        );
+      }
+      await Promise.all(ownerChildren.map(({ ready }) => ready));
+    },
+    stopOwners: () => stopAll(ownerChildren),
+    stop,
+  };
+}
+
+type Entry = Readonly<Record<string, unknown>>;
+interface Watched {
+  readonly child: Child;
+  /** Resolves when `isReady` said so, rejects when the process ends before. */
+  readonly ready: Promise<void>;
+}
+
+function watched(name: string, args: readonly string[], isReady: (entry: Entry) => boolean): Watched {
+  let resolve!: () => void;
+  let reject!: (error: Error) => void;
+  const ready = new Promise<void>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  ready.catch(() => {});
+  const words: string[] = [];
+  const child = startChild({
+    name,
+    args,
+    onLine(line, stream) {
+      words.push(line);
+      if (words.length > 5) words.shift();
+      if (stream === "stdout" && line.startsWith("{") && isReady(JSON.parse(line) as Entry)) resolve();
+    },
+  });
+  void child.exited.then(() =>
+    reject(new CommandError(`demo: expected ${name} to run, but it ended:\n${words.join("\n")}`)),
+  );
+  return { child, ready };
+}
+
+const marker = "demo.pid";
+
+/** .secretgrad/demo-XXXXXX here, or in the temporary directory where this one is read-only. Removes what old demos left. */
+async function freshDirectory(): Promise<string> {
+  let home = join(process.cwd(), ".secretgrad");
+  try {
+    await mkdir(home, { recursive: true });
+  } catch {
+    home = tmpdir();
+  }
+  for (const name of await readdir(home)) if (name.startsWith("demo-")) await removeIfDead(join(home, name));
+  const directory = await mkdtemp(join(home, "demo-"));
+  await writeFile(join(directory, marker), String(process.pid));
+  return directory;
+}
+
+async function removeIfDead(directory: string): Promise<void> {
+  try {
+    const pid = Number(await readFile(join(directory, marker), "utf8"));
+    if (pid > 0 && isAlive(pid)) return;
+  } catch {
+    return; // not one of ours
+  }
+  await rm(directory, { recursive: true, force: true });
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Ports that nobody listens on now. All are held until all are known, so that they differ. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  try {
+    return await Promise.all(
+      servers.map(
+        (server) =>
+          new Promise<number>((resolve, reject) => {
+            server.once("error", reject);
+            server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
+          }),
+      ),
+    );
+  } finally {
+    await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  }
+}

@@ -1,0 +1,28 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { alice, hex, names } from "/work/main/test/party/helpers.js";
+import { init, increase, show, double } from "/work/main/test/party/plans.js";
+import { Clients, makeCluster } from "/work/main/test/party/tls-cluster.js";
+test("latency", async () => {
+  const { cluster, identities } = await makeCluster(10000);
+  const directory = mkdtempSync("/work/tmp-h4-");
+  writeFileSync(join(directory, "cluster.json"), JSON.stringify(cluster));
+  for (const name of names) writeFileSync(join(directory, `${name}.json`), JSON.stringify(identities.get(name)));
+  const children = names.map((name) => spawn(process.execPath, ["--import", "tsx", "/work/main/test/party/daemon-child.ts", directory, name], { stdio: ["ignore", "pipe", "inherit"] }));
+  await Promise.all(children.map((c) => new Promise((r) => c.stdout!.once("data", r))));
+  const driver = await new Clients(cluster, identities.get("driver")!).up();
+  const owner = await new Clients(cluster, identities.get("alice")!).up();
+  await driver.run(init([0]));
+  const plan = increase([1]);
+  await driver.run(plan);
+  const time = async (what: string, n: number, f: () => Promise<unknown>) => { for (let i=0;i<20;i++) await f(); const t = performance.now(); for (let i = 0; i < n; i++) await f(); console.log(what, ((performance.now() - t) / n).toFixed(3), "ms"); };
+  const call = (p: typeof plan, bodies?: Uint8Array[]) => driver.all("run", { request: hex(), digest: p.digest, scalars: {} }, bodies);
+  await time("increase", 300, () => call(plan));
+  await time("hello", 300, () => driver.all("hello"));
+  await time("4 in flight, per run", 100, () => Promise.all([1,2,3,4].map(() => call(plan))));
+  rmSync(directory, { recursive: true });
+  for (const c of children) c.kill("SIGKILL");
+  driver.close(); owner.close();
+});

@@ -1,0 +1,105 @@
+/** Checks of results on bits: comparisons, conversions, gates and select. Part of the conformance suite. */
+import type { Bits, ProtocolDefinition } from "../../src/protocol/index.js";
+import { agrees, revealBits, revealPlane, SIZES } from "./agreement.js";
+import { edgesAndRandom, someWords } from "./cases.js";
+import { free, reveal, share } from "./harness.js";
+
+export function msbValues(definition: ProtocolDefinition): void {
+  for (const width of [2, 3, 16, 31, 32, 33, 37, 48, 63, 64])
+    planeValues(definition, "msb", width, (n) => {
+      const words = edgesAndRandom(n, width, `msb ${width}`);
+      return { words, expected: words.map((word) => word >> 63n) };
+    });
+}
+
+/** isZero looks at the low bits only: the others may be anything. */
+export function zeroValues(definition: ProtocolDefinition): void {
+  for (const width of [1, 2, 5, 32, 37, 64])
+    planeValues(definition, "isZero", width, (n) => {
+      const low = edgesAndRandom(n, Math.max(2, width), `isZero ${width}`).map((word) => BigInt.asUintN(width, word));
+      const expected = low.map((word) => (word === 0n ? 1n : 0n));
+      const above = BigInt(width);
+      const words = someWords(n, 64, "high").map((high, i) => ((high >> above) << above) | low[i]!);
+      return { words, expected };
+    });
+}
+
+function planeValues(
+  definition: ProtocolDefinition,
+  primitive: "msb" | "isZero",
+  width: number,
+  make: (n: number) => { words: BigUint64Array; expected: BigUint64Array },
+): void {
+  for (const [pivot, n] of SIZES.entries()) {
+    const { words, expected } = make(n);
+    agrees(definition, `${primitive} at width ${width}, n = ${n}`, expected, (lab) => {
+      const x = share(lab, words);
+      const bits = lab.call((end, site) => end.protocol[primitive](site, x[end.self]!, width), pivot).values;
+      const result = revealPlane(lab, bits);
+      free(lab, x, bits);
+      return result;
+    });
+  }
+}
+
+export function bitsValues(definition: ProtocolDefinition): void {
+  for (const width of [1, 2, 3, 5, 6, 9, 17, 20, 32, 33, 64])
+    for (const [pivot, n] of SIZES.entries()) {
+      const words = edgesAndRandom(n, 64, `bits ${width}`);
+      const expected = words.map((word) => BigInt.asUintN(width, word));
+      agrees(definition, `toBits at width ${width}, n = ${n}`, expected, (lab) => {
+        const x = share(lab, words);
+        const bits = lab.call((end, site) => end.protocol.toBits(site, x[end.self]!, width), pivot).values;
+        const result = revealBits(lab, bits);
+        free(lab, x, bits);
+        return result;
+      });
+    }
+}
+
+/** not((x and y) xor y) on seven planes. */
+export function booleanValues(definition: ProtocolDefinition): void {
+  for (const n of SIZES) {
+    const inputs = ["x", "y"].map((text) => someWords(n, 64, text)) as [BigUint64Array, BigUint64Array];
+    const expected = inputs[0].map((word, i) => BigInt.asUintN(7, ~((word & inputs[1][i]!) ^ inputs[1][i]!)));
+    agrees(definition, `gates on ${n} elements`, expected, (lab) => {
+      const [x, y] = inputs.map((words, index) => {
+        const shares = share(lab, words, `${index}`);
+        const bits = lab.call((end, site) => end.protocol.toBits(site, shares[end.self]!, 7)).values;
+        free(lab, shares);
+        return bits;
+      }) as [Bits[], Bits[]];
+      const both = lab.call((end, site) => end.protocol.and(site, x[end.self]!, y[end.self]!)).values;
+      const mixed = lab.call((end, site) => end.protocol.xor(site, both[end.self]!, y[end.self]!)).values;
+      const inverse = lab.call((end, site) => end.protocol.not(site, mixed[end.self]!)).values;
+      const result = revealBits(lab, inverse);
+      free(lab, x, y, both, mixed, inverse);
+      return result;
+    });
+  }
+}
+
+/** The selected words, then the bits as words. */
+export function selectValues(definition: ProtocolDefinition): void {
+  for (const n of [...SIZES, 100_000])
+    for (const pivot of n > 20000 ? [0] : [0, 1, 2]) {
+      const [words, choices] = [edgesAndRandom(n, 64, "select"), someWords(n, 64, "choice")];
+      const expected = new BigUint64Array(2 * n);
+      for (let i = 0; i < n; i++) {
+        expected[n + i] = choices[i]! & 1n;
+        expected[i] = expected[n + i]! * words[i]!;
+      }
+      agrees(definition, `select of ${n}, pivot ${pivot}`, expected, (lab) => {
+        const x = share(lab, words);
+        const choice = share(lab, choices, "choice");
+        const bit = lab.call((end, site) => end.protocol.toBits(site, choice[end.self]!, 1)).values;
+        const y = lab.call((end, site) => end.protocol.select(site, bit[end.self]!, x[end.self]!), pivot).values;
+        const ones = lab.call((end, site) => end.protocol.fromBits(site, bit[end.self]!), pivot).values;
+        const result = new BigUint64Array(2 * n);
+        result.set(reveal(lab, y));
+        result.set(reveal(lab, ones), n);
+        free(lab, x, choice, bit, y, ones);
+        return result;
+      });
+    }
+}
