@@ -2,6 +2,7 @@
 import { clusterOption, command, integer, jsonOption, keyOption, list, userOption } from "../command.js";
 import { UsageError } from "../errors.js";
 import { output } from "../output.js";
+import { stopSignal } from "../stop.js";
 
 export default command({
   description: "Approve what a plan reveals of your data",
@@ -75,7 +76,7 @@ export default command({
         return;
       }
       const stop = new AbortController();
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stop.abort());
+      void stopSignal().then(() => stop.abort());
       out.object({ event: "watching", owner: owner.name });
       out.line(
         `Watching for plans as ${owner.name}: grants ${limits.release.join(", ")} of at least ${limits.minRows} rows. Ctrl-C ends it.`,
@@ -96,6 +97,7 @@ export default command({
       });
     } finally {
       await owner.close();
+      process.stdin.destroy();
     }
   },
 });

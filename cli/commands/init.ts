@@ -25,7 +25,7 @@ export default command({
     },
     port: {
       type: "string",
-      description: "The first party's port; the next ones follow, if they share a host",
+      description: "The first party's port; the next ones follow, if they share a host. 0: free ports of this machine",
       default: "4000",
     },
     protocol: { type: "string", description: "How secrets are shared", default: "rep3" },
@@ -44,7 +44,7 @@ export default command({
     const hosts = list(args.host);
     if (hosts.length !== 1 && hosts.length !== parties.length)
       throw new UsageError(`--host: expected one host, or ${parties.length}, got ${hosts.length}`);
-    const first = integer("port", args.port, 1, 65535);
+    const first = integer("port", args.port, 0, 65535);
     const users = list(args.users).map((text) => {
       const [name, role, ...rest] = text.split(":");
       if (!name || (role !== "owner" && role !== "driver") || rest.length > 0)
@@ -52,12 +52,13 @@ export default command({
       return { name, role } as const;
     });
     const { createCluster } = await import("../init.js");
+    const free = first === 0 ? await (await import("../ports.js")).freePorts(parties.length) : undefined;
     const made = await createCluster(args.dir, {
       protocol: args.protocol,
       parties: parties.map((name, i) => ({
         name,
         host: hosts.length === 1 ? hosts[0]! : hosts[i]!,
-        port: hosts.length === 1 ? first + i : first,
+        port: free ? free[i]! : hosts.length === 1 ? first + i : first,
       })),
       users,
     });

@@ -2,6 +2,7 @@
 import { dirname, join } from "node:path";
 import { clusterOption, command, integer, jsonOption, keyOption } from "../command.js";
 import { CommandError } from "../errors.js";
+import { stopSignal } from "../stop.js";
 
 export default command({
   description: "Run one party, until Ctrl-C",
@@ -87,18 +88,3 @@ export default command({
     process.exit(0);
   },
 });
-
-/**
- * Resolves at Ctrl-C, SIGTERM or, for whoever started us with SECRETGRAD_PARENT, when our stdin closes: then the parent
- * is gone, however it went.
- */
-function stopSignal(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
-    if (process.env.SECRETGRAD_PARENT === undefined) return;
-    process.stdin
-      .on("end", resolve)
-      .on("error", () => resolve())
-      .resume();
-  });
-}

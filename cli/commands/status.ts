@@ -1,18 +1,7 @@
 /** `secretgrad status`: whether each party is there and in session with the others. Works when some are down. */
-import * as v from "valibot";
 import { clusterOption, command, jsonOption, keyOption, userOption } from "../command.js";
 import { CommandError } from "../errors.js";
 import { bytesText, output, secondsText, table } from "../output.js";
-
-const answer = v.object({
-  uptimeMs: v.number(),
-  session: v.string(),
-  missingPeers: v.array(v.string()),
-  version: v.number(),
-  runs: v.object({ next: v.number(), unfinished: v.number() }),
-  traffic: v.nullable(v.object({ wireBytes: v.number() })),
-  memory: v.object({ rssBytes: v.number() }),
-});
 
 export default command({
   description: "Show whether the parties are up and connected",
@@ -20,6 +9,16 @@ export default command({
   examples: [["secretgrad status", "exit code 1 unless all parties are in session"]],
   async run(args) {
     const out = output(args.json);
+    const v = await import("valibot");
+    const answer = v.object({
+      uptimeMs: v.number(),
+      session: v.string(),
+      missingPeers: v.array(v.string()),
+      version: v.number(),
+      runs: v.object({ next: v.number(), unfinished: v.number() }),
+      traffic: v.nullable(v.object({ wireBytes: v.number() })),
+      memory: v.object({ rssBytes: v.number() }),
+    });
     const { whoAmI } = await import("../reach.js");
     const { prepare } = await import("../../src/client/index.js");
     const { callers, cluster, close } = await prepare(args.cluster, undefined, await whoAmI(args, "any"));

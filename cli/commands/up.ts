@@ -4,6 +4,7 @@ import colors from "picocolors";
 import { command, jsonOption } from "../command.js";
 import { CommandError } from "../errors.js";
 import { output } from "../output.js";
+import { stopSignal } from "../stop.js";
 
 const paints = [colors.cyan, colors.magenta, colors.yellow, colors.green];
 
@@ -47,8 +48,7 @@ export default command({
       stopping = true;
       for (const child of children) void child.stop();
     };
-    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, stop);
-    if (process.env.SECRETGRAD_PARENT !== undefined) process.stdin.on("end", stop).resume();
+    void stopSignal().then(stop);
     const ends = await Promise.all(
       children.map(async ({ name, exited }) => {
         const { code, signal } = await exited;

@@ -1,10 +1,10 @@
 /** The demo's cluster: a directory, free ports, three party processes and two owner processes. Not the training. */
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CommandError } from "../errors.js";
 import { createCluster } from "../init.js";
+import { freePorts } from "../ports.js";
 import { type Child, startChild } from "../processes.js";
 
 export interface OwnerEvent {
@@ -139,23 +139,5 @@ function isAlive(pid: number): boolean {
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
-
-/** Ports that nobody listens on now. All are held until all are known, so that they differ. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer());
-  try {
-    return await Promise.all(
-      servers.map(
-        (server) =>
-          new Promise<number>((resolve, reject) => {
-            server.once("error", reject);
-            server.listen(0, "127.0.0.1", () => resolve((server.address() as { port: number }).port));
-          }),
-      ),
-    );
-  } finally {
-    await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
   }
 }

@@ -5,6 +5,7 @@
 import { clusterOption, command, integer, jsonOption } from "../command.js";
 import { UsageError } from "../errors.js";
 import { output } from "../output.js";
+import { stopSignal } from "../stop.js";
 import type { MnistPart } from "./mnist.js";
 
 const parts: Readonly<Record<string, Readonly<Record<string, MnistPart>>>> = {
@@ -44,9 +45,7 @@ export default command({
         out.object({ event: "shared", dataset });
       }
       const stop = new AbortController();
-      const end = (): void => stop.abort();
-      for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, end);
-      process.stdin.on("end", end).resume();
+      void stopSignal().then(() => stop.abort());
       await owner.watch({
         release: ["meanLoss", "count"],
         minRows: integer("min-rows", minRows, 1, 60_000),

@@ -44,7 +44,7 @@ export class Owner {
   }
 
   /** Shares rows under "name" or "owner/name"; resolves when all parties have them for good. */
-  share(name: string, source: RowSource, options: ShareDatasetOptions = {}): Promise<DatasetMeta> {
+  async share(name: string, source: RowSource, options: ShareDatasetOptions = {}): Promise<DatasetMeta> {
     const { definition, parties } = this.options;
     const full = name.includes("/") ? name : `${this.name}/${name}`;
     if (!full.startsWith(`${this.name}/`))

@@ -48,8 +48,8 @@ export function readAnswers(
   });
   const words = reveals.map((reveal) => {
     const parts = read.map(({ parts }) => parts.get(reveal.label)!);
-    // A copy: the parts lie at any offset of their bodies, words need an aligned one.
-    const combined = sharing.combine(parts).slice();
+    // A copy at an aligned offset; slice() of a Buffer would not be one.
+    const combined = new Uint8Array(sharing.combine(parts));
     if (combined.length !== 8 * size(reveal.shape))
       throw new FrameError(
         `run: expected ${size(reveal.shape)} words for reveal ${reveal.label}, got ${combined.length / 8}`,
@@ -76,7 +76,7 @@ function readOne(party: string, result: unknown, body: Uint8Array, reveals: read
   let at = 0;
   for (const { label, bytes } of given) {
     if (parts.has(label) || at + bytes > body.length) break;
-    parts.set(label, body.slice(at, at + bytes));
+    parts.set(label, body.subarray(at, at + bytes));
     at += bytes;
   }
   const fits = reveals.every(({ label, shape }) => parts.get(label)?.length === 8 * size(shape));

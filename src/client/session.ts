@@ -147,7 +147,7 @@ export class Session implements GraphHost {
   async flush(): Promise<void> {
     await this.graph.close();
     while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
-    this.#throwPending();
+    this.throwPending();
   }
 
   /** Makes the newest version of all variables durable at every party. */
@@ -171,34 +171,41 @@ export class Session implements GraphHost {
 
   /**
    * GraphHost: runs a plan after all earlier ones. Plans get their place in the order of the calls; the call returns
-   * when there is room for another one, at most four being in flight.
+   * when there is room for another one, at most four being in flight. Never throws: errors go to the plan's reveals, or
+   * wait for `throwPending`; until somebody has been told of one, nothing more is run.
    */
   async submit(closing: Closing): Promise<void> {
-    if (this.#closed)
-      throw new SessionEndedError("session: expected an open session, got a closed one; try connect() again");
-    this.#throwPending();
+    const { plan, reveals } = closing;
+    const error = this.#closed
+      ? new SessionEndedError("session: expected an open session, got a closed one; try connect() again")
+      : this.#error;
+    if (error) {
+      for (const reveal of reveals) reveal.reject(error);
+      this.#error = reveals.length === 0 ? error : undefined;
+      return;
+    }
     const number = ++this.#sequence;
     const earlier = [...this.#inFlight];
     const room = earlier.length < mostInFlight ? undefined : earlier[earlier.length - mostInFlight];
-    const first = closing.reveals.length > 0 && !this.#proven.has(closing.plan.digest);
     const sent = this.#order.then(async () => {
       await room;
-      await this.#put(closing.plan);
+      await this.#put(plan);
     });
     const run = sent
       .then(() => this.#run(closing, number, earlier))
-      .catch((error: unknown) => {
-        for (const reveal of closing.reveals) reveal.reject(error);
-        if (closing.reveals.length === 0) this.#error ??= error;
+      .catch((cause: unknown) => {
+        for (const reveal of reveals) reveal.reject(cause);
+        if (reveals.length === 0) this.#error ??= cause;
       })
       .finally(() => this.#inFlight.delete(run));
-    // A plan that may have to wait for a grant holds up what comes after it, so that nothing overtakes it.
-    this.#order = first ? run : sent.catch(() => undefined);
+    // A plan that is new may be refused or wait for a grant; it holds up what comes after it, so that nothing overtakes it.
+    this.#order = this.#proven.has(plan.digest) ? sent.catch(() => undefined) : run;
     this.#inFlight.add(run);
     await room;
   }
 
-  #throwPending(): void {
+  /** Throws the error of an earlier run that revealed nothing, once. */
+  throwPending(): void {
     const error = this.#error;
     this.#error = undefined;
     if (error) throw error;
@@ -253,6 +260,8 @@ export class Session implements GraphHost {
       body: bodies[party]!,
     }));
     const { report, words } = readAnswers(parties, answers, reveals, definition.sharing);
+    // Revealed after a failed run: values that the failure may have made wrong.
+    if (this.#error) throw this.#error;
     this.lastRun = report;
     this.options.onRun?.(report);
     reveals.forEach((reveal, i) => {

@@ -178,7 +178,8 @@ class Execution {
     for (let peer = 0; peer < mesh.parties; peer++) {
       const [list, into] = [parts[peer]!, places[peer]!];
       if (list.length > 0) send.push({ peer, parts: list });
-      if (into.length > 0) receive.push({ peer, bytes: total(into), deliver: (payload) => this.#deliver(into, payload) });
+      if (into.length > 0)
+        receive.push({ peer, bytes: total(into), deliver: (payload) => this.#deliver(into, payload) });
     }
     mesh.exchange(run, this.#round++, send, receive, (error) => {
       if (this.#over) return;

@@ -6,7 +6,7 @@ import { PlanError, ScaleError, ShapeError } from "../errors.js";
 import { broadcastShapes, formatShape, normalizeAxis, type Shape, sameShape, size } from "../ring/index.js";
 import { factor, share } from "./factor.js";
 import { constant, exactScale, numberOf, scalarConstant, significantScale } from "./numbers.js";
-import type { Builder, Ref } from "./op.js";
+import type { Builder, Ref, ValueType } from "./op.js";
 import { maxBound } from "./type.js";
 
 export { constant, exactScale, factor, share };
@@ -14,7 +14,8 @@ export { constant, exactScale, factor, share };
 function raise(b: Builder, x: Ref, scale: number): Ref {
   return x.type.scale === scale ? x : b.node("rescale", [x], { bits: scale - x.type.scale });
 }
-function expand(b: Builder, x: Ref, shape: Shape): Ref {
+/** Repeats along axes of length 1 and missing axes in front. */
+export function broadcastTo(b: Builder, x: Ref, shape: Shape): Ref {
   return sameShape(x.type.shape, shape) ? x : b.node("broadcast", [x], { shape });
 }
 function numeric(b: Builder, x: Ref): Ref {
@@ -22,13 +23,14 @@ function numeric(b: Builder, x: Ref): Ref {
 }
 
 /**
- * Brings two values to one kind, scale and shape, so that they can be added. A product pulls the other up to it; a scale at
- * which sums would have no room for 12 integer bits is truncated instead.
+ * Brings two values to one kind, scale and shape, so that they can be added. A product pulls the other up to it, unless the
+ * other's bound would not fit at its scale: then the product is truncated first.
  */
 export function align(b: Builder, x: Ref, y: Ref): [Ref, Ref] {
   let pair: [Ref, Ref] = [numeric(b, x), numeric(b, y)];
   const common = () => Math.max(pair[0].type.scale, pair[1].type.scale);
-  if (pair[0].type.scale !== pair[1].type.scale && common() > maxBound - productIntegerBits)
+  const overflows = ({ type }: Ref) => type.scale < common() && declaredBound(type) + common() - type.scale > maxBound;
+  if (pair.some(overflows))
     pair = both(pair, (ref) => (ref.type.scale > maxBound - productIntegerBits ? share(b, ref) : ref));
   const kinds = pair.map((ref) => ref.type.kind);
   const target = kinds.includes("product") ? "product" : kinds.includes("share") ? "share" : "public";
@@ -38,7 +40,7 @@ export function align(b: Builder, x: Ref, y: Ref): [Ref, Ref] {
     let out = raise(b, ref, scale);
     if (out.type.kind === "public" && target !== "public") out = b.node("secret", [out]);
     if (out.type.kind === "share" && target === "product") out = b.node("lift", [out]);
-    return expand(b, out, shape);
+    return broadcastTo(b, out, shape);
   });
 }
 function both(pair: readonly [Ref, Ref], change: (ref: Ref) => Ref): [Ref, Ref] {
@@ -68,7 +70,7 @@ export function mul(b: Builder, x: Ref, y: Ref): Ref {
     if (a.type.kind === "public" && a.type.shape.length === 0) return b.node("mul", [fit(b, numeric(b, c), a), a]);
   const [f, g] = [factor(b, x), factor(b, y)];
   const shape = broadcastShapes(f.type.shape, g.type.shape);
-  return b.node("mul", [expand(b, f, shape), expand(b, g, shape)]);
+  return b.node("mul", [broadcastTo(b, f, shape), broadcastTo(b, g, shape)]);
 }
 
 /** Significant bits of a public factor that is not exact: as many as float32 has. */
@@ -79,10 +81,12 @@ const significantBits = 24;
  */
 const productIntegerBits = 12;
 
+function declaredBound({ kind, bound, scale }: ValueType): number {
+  return kind === "product" ? Math.min(bound, scale + productIntegerBits) : bound;
+}
 /** Bits that a public factor may have before x must be truncated. */
 function roomFor({ type }: Ref): number {
-  const bound = type.kind === "product" ? Math.min(type.bound, type.scale + productIntegerBits) : type.bound;
-  return maxBound - bound;
+  return maxBound - declaredBound(type);
 }
 /** Truncates x first where its product with `scalar` would leave no room. */
 function fit(b: Builder, x: Ref, scalar: Ref): Ref {
@@ -200,9 +204,9 @@ export function where(b: Builder, bit: Ref, x: Ref, y: Ref): Ref {
     throw new PlanError(`where: expected bits to choose by, got a ${bit.type.kind}; try a comparison`);
   const [p, q] = align(b, share(b, x), share(b, y));
   const shape = broadcastShapes(bit.type.shape, p.type.shape);
-  const [yes, no] = [expand(b, p, shape), expand(b, q, shape)];
+  const [yes, no] = [broadcastTo(b, p, shape), broadcastTo(b, q, shape)];
   if (sameShape(bit.type.shape, shape)) return b.node("choose", [bit, yes, no]);
-  return add(b, no, mul(b, expand(b, numeric(b, bit), shape), sub(b, yes, no)));
+  return add(b, no, mul(b, broadcastTo(b, numeric(b, bit), shape), sub(b, yes, no)));
 }
 
 /** max(x, 0): the sign bit, then one selection. The gradient reuses the bit. */

@@ -16,8 +16,10 @@ import type { Flow, ValueType } from "./op.js";
 /** The part of a type that says where the value comes from. */
 export type Provenance = Pick<ValueType, "flows" | "alike">;
 
-/** More ways to depend on sources than any real network has: a limit on what a stranger's plan costs to check. */
-const mostFlows = 4096;
+/** Limits on what a stranger's plan costs to check; of one value, and beyond what real networks have. */
+const mostFlows = 1024;
+const mostRowSources = 128;
+const mostOfSource = 16;
 
 export const isDataset = (flow: Flow): boolean => flow.source.startsWith("dataset:");
 
@@ -54,40 +56,35 @@ export function moved(
   alike: readonly boolean[],
   to: (axis: number) => number | undefined,
 ): Provenance {
-  const flows = sorted(
-    input.flows.map((flow) => {
-      if (flow.axis === undefined) return flow;
-      const axis = to(flow.axis);
-      return axis === undefined ? lost(flow) : axis === flow.axis ? flow : { ...flow, axis };
-    }),
-  );
+  const flows = changed(input.flows, (flow, at) => {
+    const axis = to(at);
+    return axis === undefined ? lost(flow) : axis === at ? flow : { ...flow, axis };
+  });
   return settle(shape, flows, alike);
 }
 
 /** Of the rows along `axis` only start … end-1 are left. */
 export function cut(flows: readonly Flow[], axis: number, start: number, end: number): readonly Flow[] {
-  return sorted(
-    flows.map((flow) => {
-      if (flow.axis !== axis) return flow;
-      return { ...flow, rows: end - start, first: flow.first === undefined ? undefined : flow.first + start };
-    }),
-  );
+  return changed(flows, (flow, at) => {
+    if (at !== axis) return flow;
+    return { ...flow, rows: end - start, first: flow.first === undefined ? undefined : flow.first + start };
+  });
 }
 
-/** Sums over axes: rows along them are pooled if the positions are alike. `to` places the other axes. */
+/** Replaces the flows of rows that lie apart. The same list if there are none, which is the usual case in a network. */
+function changed(flows: readonly Flow[], change: (flow: Flow, axis: number) => Flow): readonly Flow[] {
+  if (flows.every((flow) => flow.axis === undefined)) return flows;
+  return sorted(flows.map((flow) => (flow.axis === undefined ? flow : change(flow, flow.axis))));
+}
+
+/** Sums over axes: rows along them are pooled; that their positions are alike is the invariant. `to` places other axes. */
 export function summed(
   input: ValueType,
   shape: Shape,
   axes: readonly number[],
   to: (axis: number) => number,
 ): Provenance {
-  const flows = sorted(
-    input.flows.map((flow) => {
-      if (flow.axis === undefined) return flow;
-      if (!axes.includes(flow.axis)) return { ...flow, axis: to(flow.axis) };
-      return input.alike[flow.axis] ? { ...flow, axis: undefined } : lost(flow);
-    }),
-  );
+  const flows = changed(input.flows, (flow, axis) => ({ ...flow, axis: axes.includes(axis) ? undefined : to(axis) }));
   const alike: boolean[] = [];
   input.alike.forEach((value, axis) => {
     if (!axes.includes(axis)) alike[to(axis)] = value;
@@ -98,18 +95,19 @@ export function summed(
 /** [m, k] x [k, n]: products broadcast over three axes, then summed over the middle one. */
 export function contracted(a: ValueType, b: ValueType, shape: Shape): Provenance {
   const even = a.alike[1]! && b.alike[0]!;
-  const along = (flows: readonly Flow[], middle: number, kept: number) =>
-    flows.map((flow) => {
-      if (flow.axis === undefined || flow.axis === kept) return flow;
-      return flow.axis === middle && even ? { ...flow, axis: undefined } : lost(flow);
+  const along = (flows: readonly Flow[], kept: number) =>
+    changed(flows, (flow, axis) => {
+      if (axis === kept) return flow;
+      return even ? { ...flow, axis: undefined } : lost(flow);
     });
-  const flows = merge(sorted(along(a.flows, 1, 0)), sorted(along(b.flows, 0, 1)));
+  const flows = merge(along(a.flows, 0), along(b.flows, 1));
   return settle(shape, flows, [a.alike[0]!, b.alike[1]!]);
 }
 
 /** All flows of both, each once. Both are sorted. */
 export function merge(a: readonly Flow[], b: readonly Flow[]): readonly Flow[] {
-  if (a === b || b.length === 0) return a;
+  // The same list as before if nothing is added: most merges of a large network end here.
+  if (a === b || b.length === 0 || (b.length <= 4 && b.every((flow) => contains(a, flow)))) return a;
   if (a.length === 0) return b;
   const both: Flow[] = [];
   for (let i = 0, j = 0; i < a.length || j < b.length; ) {
@@ -118,12 +116,34 @@ export function merge(a: readonly Flow[], b: readonly Flow[]): readonly Flow[] {
     if (order <= 0) i++;
     if (order >= 0) j++;
   }
-  // The same list as before, if nothing was added, so that most merges of a large network end at the first line.
   if (both.length === a.length) return a;
   if (both.length === b.length) return b;
-  if (both.length > mostFlows)
-    throw new PlanError(`plan: expected a value to have at most ${mostFlows} flows, got more; try smaller plans`);
-  return both;
+  return both.length <= mostOfSource ? both : bounded(both);
+}
+
+function contains(flows: readonly Flow[], wanted: Flow): boolean {
+  let [low, high] = [0, flows.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const order = compare(flows[middle]!, wanted);
+    if (order === 0) return true;
+    if (order < 0) low = middle + 1;
+    else high = middle;
+  }
+  return false;
+}
+
+/** Keeps lists short, so that a stranger's plan is cheap to check: many slices of one source become "one may stand out". */
+function bounded(flows: readonly Flow[]): readonly Flow[] {
+  const rows = new Map<string, number>();
+  for (const flow of flows) if (flow.label === "row") rows.set(flow.source, (rows.get(flow.source) ?? 0) + 1);
+  const tooMany = (flow: Flow) => flow.label === "row" && rows.get(flow.source)! > mostOfSource;
+  const result = flows.some(tooMany) ? sorted(flows.map((flow) => (tooMany(flow) ? lost(flow) : flow))) : flows;
+  if (result.length > mostFlows || rows.size > mostRowSources)
+    throw new PlanError(
+      `plan: expected a value to depend on at most ${mostFlows} variables and ${mostRowSources} datasets and inputs, got more; try several plans`,
+    );
+  return result;
 }
 
 /** Sorted and distinct. */

@@ -56,9 +56,11 @@ const revealAttrs = v.strictObject({
 });
 type RevealAttrs = v.InferOutput<typeof revealAttrs>;
 
-function described(flow: Flow): string {
-  const how = flow.axis !== undefined ? `${flow.rows} rows that lie apart` : "a mixture in which one row may stand out";
-  return `${how} of ${flow.source}`;
+function described({ axis, rows, source }: Flow): string {
+  if (axis !== undefined) return `${rows} rows of ${source} that lie apart`;
+  return rows < 2
+    ? `a mixture of ${source} in which one row may stand out`
+    : `${rows} rows of ${source} that are mixed already`;
 }
 
 /** One number a row, and nothing but whole distinct rows, all treated alike: what count and meanLoss may pool. */

@@ -41,7 +41,8 @@ export const input: Operator<v.InferOutput<typeof inputAttrs>> = {
     bound,
     proved: false,
     flows: [
-      { source: `input:${slot}`, label: "row", axis: shape.length > 0 ? 0 : undefined, rows: shape[0] ?? 1, first: 0 },
+      // Where in the input its rows lie does not matter to anybody but the driver: no `first`.
+      { source: `input:${slot}`, label: "row", axis: shape.length > 0 ? 0 : undefined, rows: shape[0] ?? 1 },
     ],
     alike: shape.map((length) => length <= 1),
   }),

@@ -2,8 +2,10 @@
  * Stochastic gradient descent with momentum and weight decay, PyTorch's formula:
  * g = gradient + weightDecay w; v = momentum v + g; w = w - lr v.
  *
- * The update is computed on the untruncated products, so that each of w and v is rounded once, without bias. A learning
- * rate is a run-time scalar of 10 bits and an exponent: changing it inside a binary order of magnitude keeps the plan.
+ * What is kept between steps is the update u = lr v itself: u' = (momentum lr'/lr) u + lr' g; w' = w - u'. That is the same
+ * sequence of weights, also when the learning rate changes, and takes one truncation instead of two. The update is computed on
+ * the untruncated product, so it is rounded once, without bias. Rates are run-time scalars of 10 bits and an exponent:
+ * changing one inside a binary order of magnitude keeps the plan.
  */
 import * as build from "../ops/build.js";
 import type { Ref } from "../ops/index.js";
@@ -21,51 +23,63 @@ export interface Optimizer {
   lr: number;
 }
 
+/** Truncation needs |x| < 2^62: what is left above are integer bits of an update. */
+const mostFraction = 58;
+/** Updates stay below 2^6, far above anything sensible, so that one can be added to a product without truncating that first. */
+const updateBits = 6;
+
 export function sgd(parameters: readonly Variable[], options: SgdOptions): Optimizer {
   const { momentum = 0, weightDecay = 0 } = options;
-  const velocities = new Map<Variable, Variable>();
+  const updates = new Map<Variable, Variable>();
+  let lastRate: number | undefined;
   const optimizer: Optimizer = {
     lr: options.lr,
     minimize(loss) {
       const { graph } = loss;
       const b = graph.recorder;
       const { fraction } = graph.host.env;
+      const { lr } = optimizer;
+      const carried = momentum * (lastRate === undefined || lastRate === 0 ? 1 : lr / lastRate);
+      lastRate = lr;
       const gradients = graph.gradients(loss.ref, parameters);
       parameters.forEach((parameter, i) => {
-        let step: Ref | undefined = gradients[i];
-        if (!step) return;
+        const gradient = gradients[i];
+        if (!gradient) return;
         const weight = graph.read(parameter);
-        if (weightDecay !== 0)
-          step = build.add(b, step, build.mul(b, weight, graph.scalar("weightDecay", weightDecay, fraction)));
+        const decayed =
+          weightDecay === 0
+            ? gradient
+            : build.add(b, gradient, build.mul(b, weight, graph.scalar("weightDecay", weightDecay, fraction)));
+        const [step, room] = withRoom(b, decayed, lr);
+        let update = build.mul(b, step, graph.scalar("lr", lr, room));
         if (momentum !== 0) {
-          const velocity = velocityOf(parameter);
-          step = build.add(b, step, build.mul(b, graph.read(velocity), graph.scalar("momentum", momentum, fraction)));
-          graph.write(velocity, step);
+          const kept = updateOf(parameter);
+          update = build.add(b, update, build.mul(b, graph.read(kept), graph.scalar("momentum", carried, fraction)));
+          update = build.share(b, update);
+          graph.write(kept, update);
         }
-        const [scaled, room] = withRoom(graph.recorder, step, optimizer.lr);
-        const update = build.mul(b, scaled, graph.scalar("lr", optimizer.lr, room));
         graph.write(parameter, build.sub(b, weight, build.share(b, update)));
       });
     },
   };
-  function velocityOf(parameter: Variable): Variable {
-    let velocity = velocities.get(parameter);
-    if (!velocity) {
-      velocity = new Variable(`${parameter.name}.momentum`, parameter.shape, () => 0);
-      velocities.set(parameter, velocity);
+  function updateOf(parameter: Variable): Variable {
+    let update = updates.get(parameter);
+    if (!update) {
+      update = new Variable(`${parameter.name}.update`, parameter.shape, () => 0, updateBits);
+      updates.set(parameter, update);
     }
-    return velocity;
+    return update;
   }
   return optimizer;
 }
 
 /**
- * A product at scale 2f leaves 61 - 2f bits for the learning rate's exponent. A smaller rate multiplies the gradient at
- * scale f instead, so that it never silently becomes 0.
+ * A product at scale 2f leaves 58 - 2f bits for the learning rate's exponent (and 4 for the update's integer part). A smaller
+ * rate multiplies the gradient at scale f instead, so that it never silently becomes 0.
  */
 function withRoom(b: Tensor["graph"]["recorder"], step: Ref, lr: number): [Ref, number] {
-  const room = 54 - step.type.scale;
+  const room = mostFraction - step.type.scale;
   if (lr === 0 || Math.abs(lr) * 2 ** room >= 512) return [step, room];
   const share = build.share(b, step);
-  return [share, 54 - share.type.scale];
+  return [share, mostFraction - share.type.scale];
 }

@@ -81,21 +81,23 @@ export type Message = v.InferOutput<typeof messages>;
 export type MessageOf<T extends Message["type"]> = Extract<Message, { type: T }>;
 export type RunKind = v.InferOutput<typeof runKind>;
 
-export function encodeMessage(message: Message): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(message));
+/** Messages of one moment travel as one frame, in order. */
+export function encodeMessages(batch: readonly Message[]): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(batch));
 }
 
+const batches = v.pipe(v.array(messages), v.minLength(1));
+
 /** Throws FrameError for anything that this version would not have written. */
-export function decodeMessage(bytes: Uint8Array, from: string): Message {
+export function decodeMessages(bytes: Uint8Array, from: string): Message[] {
   let json: unknown;
   try {
     json = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new FrameError(`control message from ${from}: expected JSON, got other bytes; try the same release`, {
-      cause,
-    });
+  } catch {
+    // Without the cause, which quotes what came.
+    throw new FrameError(`control message from ${from}: expected JSON, got other bytes; try the same release`);
   }
-  const result = v.safeParse(messages, json);
+  const result = v.safeParse(batches, json);
   if (!result.success)
     throw new FrameError(`control message from ${from}: ${issueText(result.issues[0])}; try the same release`);
   return result.output;

@@ -2,7 +2,7 @@
  * A party as a process: one TLS port for peers, owners and drivers, and a session with the peers that is made anew
  * whenever it is lost. Not the command, see cli/, and not what a party does, see party.ts.
  */
-import { HandshakeError, PeerLostError, SecretgradError, SessionEndedError } from "../errors.js";
+import { PeerLostError, SessionEndedError } from "../errors.js";
 import {
   type Connection,
   connectTlsMesh,
@@ -47,7 +47,7 @@ export interface DaemonOptions {
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 2_000;
 /** An attempt that waits for a peer is in nobody's way, so it waits long. */
-const ATTEMPT_MS = 15_000;
+const ATTEMPT_MS = 5_000;
 /** The first message of a session lists all grants and datasets. */
 const CONTROL_BYTES = 64 * 2 ** 20;
 
@@ -145,8 +145,8 @@ export class Daemon {
         if (signal.aborted) break;
         this.#mesh?.end(error as Error);
         if (error instanceof PeerLostError) this.party.setMissing(error.peer.split(", "));
-        // A party that is not there yet is no news; a wrong key or version is.
-        const level = error instanceof HandshakeError || !(error instanceof SecretgradError) ? "error" : "info";
+        // A party that is not there yet is no news; a wrong key or version, or a broken file, is.
+        const level = error instanceof PeerLostError || error instanceof SessionEndedError ? "info" : "error";
         this.#log[level]("no session yet", { error: describe(error) });
         // What came in meanwhile belongs to the attempt that failed; its other end will come again.
         this.#inbox.close();

@@ -59,6 +59,8 @@ export interface GrantInfo extends Grant {
 }
 
 const LARGEST_PER_OWNER = 10_000;
+/** Grants in one answer. */
+const LISTED = 2000;
 /** Records that are worth a rewrite at the start. */
 const COMPACT_ABOVE = 1000;
 const FORGET_MS = 30 * 24 * 3_600_000;
@@ -98,8 +100,10 @@ export class Grants {
     if (!known.revoked) this.#write({ type: "revoke", id });
   }
 
-  list(): GrantInfo[] {
-    return [...this.#held.values()].map((held) => ({
+  /** The newest grants, of one owner or of all. */
+  list(owner?: string): GrantInfo[] {
+    const held = [...this.#held.values()].filter((each) => owner === undefined || each.owner === owner);
+    return held.slice(-LISTED).map((held) => ({
       ...held.grant,
       owner: held.owner,
       left: left(held),

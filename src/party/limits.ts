@@ -26,7 +26,7 @@ export const standardLimits: Limits = {
   unfinishedRuns: 5,
   unfinishedRequests: 64,
   inputBytes: 512 * 2 ** 20,
-  variables: 100_000,
+  variables: 5_000,
   inbox: inboxLimits,
   uploadIdleMs: 10 * 60_000,
   checkpointEvery: 256,

@@ -6,7 +6,7 @@ import { execute } from "../engine/index.js";
 import { InputError, NameError, PeerLostError, SessionEndedError } from "../errors.js";
 import type { Mesh } from "../net/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
-import { kernelHash, Ring } from "../ring/index.js";
+import { Ring } from "../ring/index.js";
 import type { Caller } from "./cluster.js";
 import { type Core, RecentSet } from "./core.js";
 import { Grants } from "./grants.js";
@@ -23,8 +23,8 @@ import type { Outcome } from "./runs.js";
 import { Session } from "./session.js";
 import type { Stores } from "./stores.js";
 import { Uploads } from "./uploads.js";
-import { ownerOfSource, ultimateSources } from "./variable-meta.js";
 import { Variables } from "./variables.js";
+import { helloView, planListView, planView, runView, type SessionView, statusView } from "./views.js";
 
 export interface PartyOptions {
   /** Names of all parties, by index. */
@@ -55,7 +55,6 @@ export interface Answer {
 /** What one delivery of the inbox may take. */
 const INBOX_BYTES = 64 * 2 ** 20;
 const REQUESTS_REMEMBERED = 10_000;
-const UNPROVED_LISTED = 100;
 
 export class Party {
   readonly #core: Core;
@@ -111,7 +110,13 @@ export class Party {
     this.#session = session;
     this.#missing = [];
     void session.closed.then((error) => this.#down(session, error));
-    await session.start();
+    try {
+      await session.start();
+    } catch (error) {
+      mesh.end(error as Error);
+      await session.closed;
+      throw error;
+    }
   }
 
   /** Ends the session, if there is one; resolves when nothing of it is under way. */
@@ -155,9 +160,9 @@ export class Party {
     const done: Answer = { result: {} };
     switch (method) {
       case "hello":
-        return { result: this.#hello(caller) };
+        return { result: helloView(caller, this.#core, this.#view, this.#version) };
       case "status":
-        return { result: this.#status() };
+        return { result: statusView(this.#core, this.#view, this.#core.now() - this.#started) };
       case "dataset.begin":
         this.#uploads.begin(caller, given(method).meta, body);
         return done;
@@ -174,17 +179,17 @@ export class Party {
         await this.#uploads.abort(caller, given(method).name);
         return done;
       case "dataset.remove":
-        this.#uploads.remove(caller, given(method).name, this.#session?.up ? this.#session.runs.unfinished > 0 : false);
+        this.#uploads.remove(caller, given(method).name, this.#view.unfinished > 0);
         return done;
       case "dataset.list":
         return { result: { datasets: datasets.list() } };
       case "plan.put":
-        return { result: this.#planInfo(this.#core.plans.put(body), caller.name) };
+        return { result: planView(this.#core.plans.put(body), variables.catalogue) };
       case "plan.list":
-        return { result: { plans: this.#core.plans.list().map((plan) => this.#planInfo(plan, caller.name)) } };
+        return { result: { plans: planListView(this.#core.plans.list()) } };
       case "plan.get": {
         const plan = this.#findPlan(given(method).digest);
-        return { result: this.#planInfo(plan, caller.name), body: plan.plan.bytes };
+        return { result: planView(plan, variables.catalogue), body: plan.plan.bytes };
       }
       case "grant.put":
         grants.put(caller.name, given(method));
@@ -193,13 +198,13 @@ export class Party {
         grants.revoke(caller.name, given(method).id);
         return done;
       case "grant.list":
-        return { result: { grants: grants.list() } };
+        return { result: { grants: grants.list(caller.role === "owner" ? caller.name : undefined) } };
       case "run":
-        return runAnswer(await this.#run(caller, given(method), body));
+        return runView(await this.#run(caller, given(method), body));
       case "inbox.take": {
         const taken = inbox.take(caller.name, INBOX_BYTES);
         const entries = taken.map(({ run, label, bytes }) => ({ run, label, bytes: bytes.length }));
-        return { result: { entries }, body: join(taken.map(({ bytes }) => bytes)) };
+        return { result: { entries }, body: Buffer.concat(taken.map(({ bytes }) => bytes)) };
       }
       case "variable.list": {
         const list = [...variables.catalogue].map(([name, meta]) => ({ name, ...meta }));
@@ -252,40 +257,10 @@ export class Party {
     log.warn("session has ended", { reason: error.name, message: error.message });
   }
 
-  #hello({ name, role }: Caller) {
-    const { names, self, definition, timeoutMs } = this.#core;
-    return {
-      version: this.#version,
-      kernelHash,
-      protocol: definition.name,
-      parties: [...names],
-      self: names[self]!,
-      index: self,
-      session: this.up ? "up" : "down",
-      missingPeers: this.up ? [] : [...this.#missing],
-      caller: { name, role },
-      timeoutMs,
-    };
-  }
-
-  #status() {
-    const { ring, plans, variables, now } = this.#core;
-    const mesh = this.#session?.mesh;
-    return {
-      uptimeMs: now() - this.#started,
-      session: this.up ? "up" : "down",
-      missingPeers: this.up ? [] : [...this.#missing],
-      version: variables.current.run,
-      checkpoints: [...variables.checkpoints],
-      runs: { next: this.#core.ledger.nextRun, unfinished: this.up ? this.#session!.runs.unfinished : 0 },
-      traffic: mesh ? { ...mesh.stats(), peers: mesh.stats().peers.map((peer) => ({ ...peer })) } : null,
-      memory: {
-        rssBytes: process.memoryUsage.rss(),
-        ringBytes: ring.memoryBytes,
-        ringUsedBytes: ring.usedBytes,
-        planBytes: plans.bytes,
-      },
-    };
+  get #view(): SessionView {
+    const session = this.#session;
+    const unfinished = session?.up ? session.runs.unfinished : 0;
+    return { up: this.up, missing: this.#missing, unfinished, mesh: session?.mesh };
   }
 
   #findPlan(digest: string): KnownPlan {
@@ -297,42 +272,4 @@ export class Party {
       );
     return found[0]!;
   }
-
-  /** What an owner wants to know before a grant. Owners of variables are those of now. */
-  #planInfo(plan: KnownPlan, caller: string) {
-    const { rounds, bytes, elements, unproved } = plan.cost;
-    const { catalogue } = this.#core.variables;
-    return {
-      digest: plan.digest,
-      cost: { rounds, bytes, elements, unproved: unproved.slice(0, UNPROVED_LISTED) },
-      reveals: plan.reveals.map(({ label, release, recipients, flows, rows }) => {
-        const sources = flows.map(({ source }) => source);
-        const owners = ultimateSources(sources, caller, catalogue).map(ownerOfSource);
-        return { label, release, recipients, sources, owners: [...new Set(owners)], rows: rows ?? 0 };
-      }),
-      assigns: plan.assigned.map(({ name, type }) => ({ name, shape: type.shape, scale: type.scale })),
-    };
-  }
-}
-
-function runAnswer({ run, parts, stats }: Outcome): Answer {
-  const { rounds, bytes, seconds } = stats;
-  return {
-    result: {
-      run,
-      reveals: parts.map(({ label, bytes: part }) => ({ label, bytes: part.length })),
-      stats: { rounds, bytes, seconds },
-    },
-    body: join(parts.map((part) => part.bytes)),
-  };
-}
-
-function join(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -39,7 +39,7 @@ export function runRequest(
   ];
   const tags = new Map<number, string>();
   const tag = (peer: number): string => {
-    const known = tags.get(peer) ?? common.tag(peer, session.inputKey(peer), label, pieces);
+    const known = tags.get(peer) ?? common.tag(peer, session.inputKeys[peer]!, label, pieces);
     tags.set(peer, known);
     return known;
   };

@@ -86,7 +86,8 @@ export class Requests {
       const slot = this.#slot(id);
       slot.request = request;
       slot.settle = { resolve, reject };
-      this.#have(id, request.args, request.tag);
+      // Party 0 says so together with its proposal.
+      if (!this.#leads) this.#have(id, request.args, request.tag);
       slot.haves.set(this.#core.self, { type: "have", request: id, args: request.args, inputs: NO_ARGS });
       this.#look(slot);
     });
@@ -127,6 +128,11 @@ export class Requests {
       const request = this.#slots.get(id)?.request;
       if (request) return request;
     }
+  }
+
+  /** Party 0: proves to each peer that both got the same from the caller. */
+  announce({ id, args, tag }: Request): void {
+    this.#have(id, args, tag);
   }
 
   /** Party 0: this request does not become a run. */

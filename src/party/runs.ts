@@ -234,6 +234,8 @@ export class Runs {
   }
 
   #propose(proposal: Proposal): void {
+    const request = this.requests.take(proposal.request);
+    if (request) this.requests.announce(request);
     const run = Math.max(this.#core.ledger.nextRun, this.#lastRun + 1);
     const message = { type: "propose" as const, run, ...proposal };
     this.#broadcast(message);

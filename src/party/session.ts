@@ -5,7 +5,7 @@
 import { FrameError, PeerLostError, SessionEndedError } from "../errors.js";
 import type { Mesh } from "../net/index.js";
 import type { Protocol } from "../protocol/index.js";
-import { decodeMessage, encodeMessage, type Message, type MessageOf } from "./control.js";
+import { decodeMessages, encodeMessages, type Message, type MessageOf } from "./control.js";
 import type { Core } from "./core.js";
 import { perform } from "./execution.js";
 import { Pulse } from "./pulse.js";
@@ -27,6 +27,8 @@ export class Session {
   /** Resolves when nothing of the session is under way any more. */
   readonly closed: Promise<Error>;
   readonly mesh: Mesh;
+  /** By peer, for the tags of inputs: this party and the peer have it, nobody else. */
+  readonly inputKeys: readonly Uint8Array[];
   readonly #core: Core;
   readonly #protocol: Protocol;
   readonly #syncs = new Map<number, MessageOf<"sync">>();
@@ -34,7 +36,7 @@ export class Session {
   readonly #held: { peer: number; message: Message }[] = [];
   readonly #asked = new Map<number, Asked>();
   #asks = 0;
-  readonly #inputKeys = new Map<number, Uint8Array>();
+  readonly #outbox: Message[][];
   readonly #pulse: Pulse;
   #start: Start | undefined;
   #runs: Runs | undefined;
@@ -45,7 +47,9 @@ export class Session {
   constructor(core: Core, mesh: Mesh) {
     this.#core = core;
     this.mesh = mesh;
-    const { ring, self, definition } = core;
+    this.#outbox = core.names.map(() => []);
+    const { ring, self, definition, names } = core;
+    this.inputKeys = names.map((_, peer) => (peer === self ? new Uint8Array() : mesh.pairKey(peer, "inputs", 32)));
     this.#protocol = definition.create({ ring, self, pairKey: (peer, label) => mesh.pairKey(peer, label) });
     this.#pulse = new Pulse(
       core,
@@ -69,7 +73,9 @@ export class Session {
       this.#syncs.set(self, own);
       this.#broadcast(own);
       this.#pulse.start();
-      this.mesh.onControl((peer, bytes) => this.#take(peer, decodeMessage(bytes, names[peer]!)));
+      this.mesh.onControl((peer, bytes) => {
+        for (const message of decodeMessages(bytes, names[peer]!)) this.#take(peer, message);
+      });
       this.#proceed();
     });
   }
@@ -102,13 +108,6 @@ export class Session {
       this.#asked.set(ask, { peer, resolve, reject, timer });
       this.#send(peer, { type: "ask", ask, name });
     });
-  }
-
-  /** For the tags of inputs: this party and the peer have it, nobody else. */
-  inputKey(peer: number): Uint8Array {
-    const known = this.#inputKeys.get(peer) ?? this.mesh.pairKey(peer, "inputs", 32);
-    this.#inputKeys.set(peer, known);
-    return known;
   }
 
   #take(peer: number, message: Message): void {
@@ -220,13 +219,23 @@ export class Session {
     return error;
   }
 
-  /** To an ended session nothing is sent; its end is told otherwise. */
+  /** Messages of one moment leave together: a write costs more than they do. */
   #send(peer: number, message: Message): void {
     if (this.#error) return;
-    try {
-      this.mesh.sendControl(peer, encodeMessage(message));
-    } catch (error) {
-      this.mesh.end(error as Error);
+    if (this.#outbox.every((waiting) => waiting.length === 0)) queueMicrotask(() => this.#flush());
+    this.#outbox[peer]!.push(message);
+  }
+
+  #flush(): void {
+    for (const [peer, waiting] of this.#outbox.entries()) {
+      if (waiting.length === 0) continue;
+      const bytes = encodeMessages(waiting.splice(0));
+      try {
+        // To an ended session nothing is sent; its end is told otherwise.
+        if (!this.#error) this.mesh.sendControl(peer, bytes);
+      } catch (error) {
+        this.mesh.end(error as Error);
+      }
     }
   }
 

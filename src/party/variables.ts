@@ -32,6 +32,8 @@ export class Variables {
   /** Ascending; the last one is what the next run reads. Never empty: version 0 has no variables. */
   #versions: Version[] = [{ run: 0, entries: new Map() }];
   readonly #held = new WeakMap<Share, Held>();
+  /** Checkpoints that could not be read: the next session does without them. */
+  readonly #damaged = new Set<number>();
   /** Of the session; memory outlives it. */
   #protocol: Protocol | undefined;
 
@@ -50,8 +52,9 @@ export class Variables {
   get versions(): readonly number[] {
     return this.#versions.map((version) => version.run);
   }
+  /** Checkpoints that this party could go back to. */
   get checkpoints(): readonly number[] {
-    return this.#store.list();
+    return this.#store.list().filter((run) => !this.#damaged.has(run));
   }
 
   /** The current share; the store keeps owning it. */
@@ -83,6 +86,7 @@ export class Variables {
       }
     } catch (error) {
       this.#release({ run, entries });
+      this.#damaged.add(run);
       throw error;
     }
     return { run, entries };

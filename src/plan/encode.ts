@@ -60,7 +60,23 @@ export function decodePlan(bytes: Uint8Array, limits: PlanLimits = defaultLimits
   return { env, nodes, bytes, digest: digestOf(bytes) };
 }
 
+/** A plan has no deeper lists, and no brackets in its texts; deeper ones would only cost time. */
+const mostDepth = 5;
+
+function checkDepth(bytes: Uint8Array): void {
+  let depth = 0;
+  for (let i = 0; i < bytes.length; i++) {
+    // Without bit 0x20: "[" and "{" are 0x5b, "]" and "}" are 0x5d.
+    const bracket = bytes[i]! & 0xdf;
+    if (bracket === 0x5b) depth++;
+    else if (bracket === 0x5d) depth--;
+    if (depth > mostDepth)
+      throw new PlanError(`plan: expected at most ${mostDepth} levels of brackets, got more; try encodePlan`);
+  }
+}
+
 function parse(bytes: Uint8Array): [string, unknown] {
+  checkDepth(bytes);
   try {
     const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
     return [text, JSON.parse(text)];

@@ -14,6 +14,8 @@ export interface TypedNode {
 }
 
 const nothing: Readonly<Record<string, unknown>> = Object.freeze({});
+/** Of a list among the attributes; longer ones are refused before each item is looked at. */
+const mostItems = 64;
 /** Stops at the first problem, so that a long list of wrong numbers makes one issue. */
 const early = { abortEarly: true } as const;
 
@@ -27,6 +29,9 @@ export function typeNode(op: string, inputs: readonly ValueType[], given: object
   for (const key of Object.keys(given))
     if (!Object.hasOwn(entries, key))
       throw new PlanError(`${op}: expected no attribute ${quoted(key)}, got one; try [${Object.keys(entries)}]`);
+  for (const [key, value] of Object.entries(given))
+    if (Array.isArray(value) && value.length > mostItems)
+      throw new PlanError(`${op}: expected at most ${mostItems} items in ${key}, got ${value.length}; try fewer`);
   let attrs = nothing;
   if (Object.keys(entries).length > 0) {
     const parsed = safeParse(rule.attrs, given, early);

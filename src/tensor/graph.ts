@@ -104,7 +104,8 @@ export class Graph {
     if (current) return current;
     const { fraction } = this.host.env;
     const { name, shape } = variable;
-    const ref = this.#recorder.node("variable", [], { name, shape, scale: fraction, bound: fraction + 15 });
+    const bound = fraction + variable.integerBits;
+    const ref = this.#recorder.node("variable", [], { name, shape, scale: fraction, bound });
     this.#current.set(name, ref);
     return ref;
   }

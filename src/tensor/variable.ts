@@ -13,5 +13,7 @@ export class Variable {
     readonly shape: Shape,
     /** The first values, asked once; 0 for all zeros. */
     readonly initial: () => Float64Array | 0,
+    /** Declared: values stay below 2^integerBits (docs/decisions/0003-bounds.md). */
+    readonly integerBits = 15,
   ) {}
 }

@@ -29,6 +29,8 @@ export interface Outcome {
   /** By party. */
   readonly stats: readonly RunStats[];
   readonly profiles: readonly Profile[];
+  /** Blocks that each run's scope still owned at the end: those of assigned variables. */
+  readonly live: readonly number[];
 }
 export interface RunSettings {
   readonly profile?: boolean;
@@ -51,6 +53,8 @@ type Kept = ReadonlyMap<string, { readonly byParty: readonly StoredShare[]; read
 /** All parties of one session. Close it, so that nothing keeps the test alive. */
 export class Cluster {
   readonly ends: readonly End[];
+  /** What each party's run failed with, the last time one did. */
+  errors: readonly unknown[] = [];
   #run = 0;
 
   constructor(readonly definition: ProtocolDefinition) {
@@ -124,6 +128,7 @@ export class Cluster {
           return stats;
         }),
       );
+      this.errors = settled.map((result) => (result.status === "rejected" ? result.reason : undefined));
       const stats = settled.map((result) => {
         if (result.status === "rejected") throw result.reason;
         return result.value;
@@ -131,6 +136,7 @@ export class Cluster {
       return {
         stats,
         profiles,
+        live: scopes.map((scope) => scope.live),
         revealed: this.#combine(program.plan, parts),
         assigned: this.#look(run, scopes, assigned),
       };

@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import fc from "fast-check";
 import { FrameError, InputError, PolicyError } from "../../src/errors.js";
 import { checkCluster, parseCluster } from "../../src/party/cluster.js";
-import { decodeMessage, encodeMessage } from "../../src/party/control.js";
+import { decodeMessages, encodeMessages } from "../../src/party/control.js";
 import { Inbox } from "../../src/party/inbox.js";
 import { CommonPieces } from "../../src/party/pieces.js";
 import { checkBatch, permutation, RowOrder } from "../../src/party/rows.js";
@@ -142,7 +142,7 @@ describe("cluster file", () => {
 describe("control messages", () => {
   it("survive the trip, and nothing else does", () => {
     const message = { type: "done", run: 7 } as const;
-    assert.deepEqual(decodeMessage(encodeMessage(message), "p1"), message);
+    assert.deepEqual(decodeMessages(encodeMessages([message]), "p1"), [message]);
     for (const text of [
       "",
       "7",
@@ -151,15 +151,15 @@ describe("control messages", () => {
       '{"type":"off"}',
       '{"type":"done","run":-1}',
     ])
-      assert.throws(() => decodeMessage(Buffer.from(text), "p1"), FrameError);
+      assert.throws(() => decodeMessages(Buffer.from(text), "p1"), FrameError);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        assert.throws(() => decodeMessage(bytes, "p1"), FrameError);
+        assert.throws(() => decodeMessages(bytes, "p1"), FrameError);
       }),
     );
     fc.assert(
       fc.property(fc.json(), (text) => {
-        assert.throws(() => decodeMessage(Buffer.from(text), "p1"), FrameError);
+        assert.throws(() => decodeMessages(Buffer.from(text), "p1"), FrameError);
       }),
     );
   });

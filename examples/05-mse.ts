@@ -1,0 +1,10 @@
+/** The mean squared error of two secret vectors. */
+import { local, nn } from "secretgrad";
+
+const session = await local();
+const prediction = session.secret([1, 2, 3]);
+const target = session.secret([4, 5, 6]);
+
+const loss = await nn.mseLoss(prediction, target).reveal();
+console.log("Mean squared error:", loss.item().toFixed(4));
+await session.close();

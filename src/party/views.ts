@@ -1,0 +1,97 @@
+/** What a party says about itself and about plans, as JSON. Computes nothing and decides nothing. */
+import type { Mesh } from "../net/index.js";
+import { kernelHash } from "../ring/index.js";
+import type { Caller } from "./cluster.js";
+import type { Core } from "./core.js";
+import type { KnownPlan } from "./plans.js";
+import type { Outcome } from "./runs.js";
+import { ownerOfSource, ultimateSources, type VariableMeta } from "./variable-meta.js";
+
+/** Of the values whose bound is declared, the first ones; their number may be that of all nodes. */
+const UNPROVED_LISTED = 100;
+/** Plans that `plan.list` names, so that the answer stays below the limits of a call. */
+const PLANS_LISTED = 5000;
+
+/** The session at this moment. */
+export interface SessionView {
+  readonly up: boolean;
+  readonly missing: readonly string[];
+  readonly unfinished: number;
+  readonly mesh: Mesh | undefined;
+}
+
+export function helloView({ name, role }: Caller, core: Core, session: SessionView, version: string) {
+  const { names, self, definition, timeoutMs } = core;
+  return {
+    version,
+    kernelHash,
+    protocol: definition.name,
+    parties: [...names],
+    self: names[self]!,
+    index: self,
+    ...sessionView(session),
+    caller: { name, role },
+    timeoutMs,
+  };
+}
+
+export function statusView(core: Core, session: SessionView, uptimeMs: number) {
+  const { ring, plans, variables, ledger } = core;
+  const stats = session.mesh?.stats();
+  return {
+    uptimeMs,
+    ...sessionView(session),
+    version: variables.current.run,
+    checkpoints: [...variables.checkpoints],
+    runs: { next: ledger.nextRun, unfinished: session.unfinished },
+    traffic: stats ? { ...stats, peers: stats.peers.map((peer) => ({ ...peer })) } : null,
+    memory: {
+      rssBytes: process.memoryUsage.rss(),
+      ringBytes: ring.memoryBytes,
+      ringUsedBytes: ring.usedBytes,
+      planBytes: plans.bytes,
+    },
+  };
+}
+
+function sessionView({ up, missing }: SessionView) {
+  return { session: up ? "up" : "down", missingPeers: up ? [] : [...missing] };
+}
+
+/** What an owner wants to know before a grant. Owners of variables are those of now; inputs belong to whoever runs it. */
+export function planView(plan: KnownPlan, catalogue: ReadonlyMap<string, VariableMeta>) {
+  const { rounds, bytes, elements, unproved } = plan.cost;
+  return {
+    digest: plan.digest,
+    cost: { rounds, bytes, elements, unproved: unproved.slice(0, UNPROVED_LISTED) },
+    reveals: plan.reveals.map(({ label, release, recipients, flows, rows }) => {
+      const sources = flows.map(({ source }) => source);
+      const others = sources.filter((source) => !source.startsWith("input:"));
+      const owners = new Set(ultimateSources(others, "", catalogue).map(ownerOfSource));
+      return { label, release, recipients, sources, owners: [...owners], rows: rows ?? 0 };
+    }),
+    assigns: plan.assigned.map(({ name, type }) => ({ name, shape: type.shape, scale: type.scale })),
+  };
+}
+
+/** The plans used last, without what `plan.get` tells. */
+export function planListView(plans: readonly KnownPlan[]) {
+  return plans.slice(-PLANS_LISTED).map(({ digest, reveals, plan }) => ({
+    digest,
+    reveals: reveals.length,
+    nodes: plan.nodes.length,
+  }));
+}
+
+/** The answer to a run: the caller's parts of the reveals, one after the other in the body. */
+export function runView({ run, parts, stats }: Outcome) {
+  const { rounds, bytes, seconds } = stats;
+  return {
+    result: {
+      run,
+      reveals: parts.map(({ label, bytes: part }) => ({ label, bytes: part.length })),
+      stats: { rounds, bytes, seconds },
+    },
+    body: Buffer.concat(parts.map((part) => part.bytes)),
+  };
+}

@@ -1,0 +1,207 @@
+/** A driver's session: order, what is in flight, errors, grants, and going on with stored models. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  data,
+  GrantMissingError,
+  NameError,
+  nn,
+  optim,
+  PeerLostError,
+  SecretLeakError,
+  SessionEndedError,
+  ShapeError,
+  StaleValueError,
+} from "../../src/index.js";
+import { quiet, through } from "./helpers.js";
+
+test("arithmetic in local(), with three parties and with one", async () => {
+  for (const protocol of ["rep3", "plain"] as const) {
+    const session = await quiet({ protocol });
+    const x = session.secret([1, 2, 3]);
+    const y = session.secret([[4, 5, 6]]);
+    const [sum, product, less] = await Promise.all([x.add(y).reveal(), x.mul(y).reveal(), x.lt(2).reveal()]);
+    assert.deepEqual(sum.toArray(), [[5, 7, 9]]);
+    assert.deepEqual(
+      product.data.map((value) => Math.round(value * 1000) / 1000),
+      Float64Array.of(4, 10, 18),
+    );
+    assert.deepEqual(less.toArray(), [1, 0, 0]);
+    await session.close();
+  }
+});
+
+test("two sessions with different protocols and fractions live side by side", async () => {
+  const [a, b] = await Promise.all([quiet({ fraction: 16 }), quiet({ protocol: "plain" })]);
+  const [x, y] = await Promise.all([a.secret([0.5]).reveal(), b.secret([0.25]).reveal()]);
+  assert.deepEqual([x.item(), y.item()], [0.5, 0.25]);
+  await Promise.all([a.close(), b.close()]);
+});
+
+test("a secret has no value: printing, text, JSON, branching and arithmetic say what to do", async () => {
+  const session = await quiet({ protocol: "plain" });
+  const x = session.secret([41]);
+  const { inspect } = await import("node:util");
+  assert.equal(inspect(x), "Tensor([1], secret)");
+  assert.equal(`${x}`, "Tensor([1], secret)");
+  assert.throws(() => JSON.stringify({ x }), { name: "SecretLeakError", message: /try await tensor.reveal/ });
+  assert.throws(() => (x as unknown as number) > 3, { name: "SecretLeakError", message: /lt\(\)/ });
+  assert.throws(() => (x as unknown as number) + 1, SecretLeakError);
+  assert.throws(() => +(x as unknown as number), SecretLeakError);
+  await session.close();
+});
+
+test("a value of a plan that has closed is stale", async () => {
+  const session = await quiet({ protocol: "plain" });
+  const x = session.secret([1]);
+  await x.reveal();
+  assert.throws(() => x.add(1), StaleValueError);
+  await session.close();
+});
+
+test("at most four runs are in flight, and they keep their order", async () => {
+  const session = await quiet({ protocol: "plain" });
+  let running = 0;
+  let most = 0;
+  const order: unknown[] = [];
+  const slow = through(session, async (_, method, real, params) => {
+    if (method !== "run") return real();
+    most = Math.max(most, ++running);
+    order.push(Object.values((params as { scalars: object }).scalars)[0]);
+    const answer = await real();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    running--;
+    return answer;
+  });
+  await session.share(
+    "alice/rows",
+    Array.from({ length: 20 }, (_, i) => [i]),
+  );
+  await slow.refresh();
+  const x = slow.dataset("alice/rows");
+  const losses: Promise<number>[] = [];
+  for await (const batch of data.batches({ x }, { size: 2, shuffle: false }))
+    losses.push(data.meanLoss(batch.x.sum(1), { limit: 64 }).reveal());
+  assert.deepEqual(await Promise.all(losses), [0.5, 2.5, 4.5, 6.5, 8.5, 10.5, 12.5, 14.5, 16.5, 18.5]);
+  assert.ok(most > 1 && most <= 4, `${most} in flight`);
+  assert.equal(order.length, 10);
+  await session.close();
+});
+
+test("an error of a run without reveals surfaces at flush, of one with reveals where they are awaited", async () => {
+  const session = await quiet({ protocol: "plain" });
+  await session.share("alice/x", [[1], [2], [3], [4], [5], [6]]);
+  const broken = through(session, async (_, method, real) => {
+    if (method === "run") throw new PeerLostError("run: expected p1 to stay connected, got silence", "p1");
+    return real();
+  });
+  await broken.refresh();
+  await assert.rejects(broken.secret([1]).reveal(), { name: "PeerLostError", peer: "p1" });
+  const model = nn.linear(2, 1);
+  optim.sgd(model.parameters(), { lr: 0.1 }).minimize(nn.mseLoss(model(broken.secret([[1, 2]])), [[1]]));
+  await assert.rejects(broken.flush(), PeerLostError);
+  // Once told, the session goes on.
+  await broken.flush();
+  await assert.rejects(async () => {
+    for await (const _ of data.batches({ x: broken.dataset("alice/x") }, { size: 1 }))
+      optim.sgd(model.parameters(), { lr: 0.1 }).minimize(nn.mseLoss(model(broken.secret([[1, 2]])), [[1]]));
+  }, PeerLostError);
+  await session.close();
+  await assert.rejects(session.secret([1]).reveal(), SessionEndedError);
+  await assert.rejects(session.secret([1]).reveal(), SessionEndedError);
+});
+
+test("a lost peer explains more than an ended session, and a silent party is not waited for", async () => {
+  const session = await quiet();
+  const silent = through(session, async (index, method, real) => {
+    if (method !== "run") return real();
+    if (index === 0) throw new SessionEndedError("session: ended");
+    if (index === 1) throw new PeerLostError("session: p2 is gone", "p2");
+    return new Promise(() => {});
+  });
+  const began = performance.now();
+  await assert.rejects(silent.secret([1]).reveal(), { name: "PeerLostError", peer: "p2" });
+  assert.ok(performance.now() - began < 5000);
+  await session.close();
+});
+
+test("parties that have forgotten a plan get it again", async () => {
+  const session = await quiet();
+  let forgot = 0;
+  let puts = 0;
+  const forgetful = through(session, async (index, method, real, params) => {
+    if (method === "plan.put" && index === 0) puts++;
+    if (method === "run" && forgot < 3) {
+      forgot++;
+      throw new NameError(
+        `plan ${(params as { digest: string }).digest.slice(0, 12)}: expected one that was sent to this party, got none`,
+      );
+    }
+    return real();
+  });
+  assert.equal((await forgetful.secret([7]).reveal()).item(), 7);
+  assert.equal(puts, 2);
+  await session.close();
+});
+
+test("a run waits for the owner's grant, and what follows does not overtake it", async () => {
+  const session = await quiet({
+    grants: "explicit",
+    waitForGrantsMs: 10_000,
+    onWaiting: (message) => waiting.push(message),
+  });
+  const waiting: string[] = [];
+  await session.share("alice/x", [[1], [2]]);
+  const done: string[] = [];
+  const first = session
+    .dataset("alice/x")
+    .all()
+    .sum()
+    .reveal()
+    .then((sum) => done.push(`sum ${sum.item()}`));
+  await session.graph.close();
+  const second = session
+    .secret([1])
+    .reveal()
+    .then(() => done.push("own"));
+  while (waiting.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.match(waiting[0]!, /expected a grant by alice/);
+  const [digest] = await session.owner("alice").plans();
+  await assert.rejects(session.grant("alice", digest!), /release open is not among count, meanLoss/);
+  await session.grant("alice", digest!, { release: ["open"] });
+  await Promise.all([first, second]);
+  assert.deepEqual(done, ["sum 3", "own"]);
+  // The grant was for one run.
+  const impatient = through(session, (_, __, real) => real(), { waitForGrantsMs: 0 });
+  await impatient.refresh();
+  await assert.rejects(impatient.dataset("alice/x").all().sum().reveal(), GrantMissingError);
+  await session.close();
+});
+
+test("without a grant nothing is revealed, and the message says how to get one", async () => {
+  const session = await quiet({ grants: "explicit" });
+  await session.share("alice/x", [[1], [2]]);
+  await assert.rejects(session.dataset("alice/x").all().reveal(), {
+    name: "GrantMissingError",
+    message: /secretgrad grant [0-9a-f]{12}/,
+  });
+  await session.close();
+});
+
+test("a model goes on in a second session, and a misshapen one is refused", async () => {
+  const session = await quiet();
+  const train = (model: nn.Module, on: typeof session | ReturnType<typeof through>) =>
+    optim.sgd(model.parameters(), { lr: 0.1 }).minimize(nn.mseLoss(model(on.secret([[1, 2]])), [[1]]));
+  const before = nn.linear(2, 1);
+  train(before, session);
+  await session.flush();
+  const trained = await before.stateDict(session);
+
+  const later = through(session, (_, __, real) => real());
+  const after = nn.linear(2, 1);
+  assert.equal(await later.resume(after.parameters()), 2);
+  assert.deepEqual((await after.stateDict(later)).weight!.toArray(), trained.weight!.toArray());
+  assert.equal(await later.resume(nn.named("other", nn.linear(2, 1)).parameters()), 0);
+  await assert.rejects(later.resume(nn.linear(3, 1).parameters()), ShapeError);
+  await session.close();
+});

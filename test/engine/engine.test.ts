@@ -1,0 +1,363 @@
+/** The engine: costs as declared, shared rounds, lifetimes, failures, profiles. With `plain` and three parties of `rep3`. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { compile, execute } from "../../src/engine/index.js";
+import { PeerLostError, SecretgradError, SessionEndedError } from "../../src/errors.js";
+import type { Mesh } from "../../src/net/index.js";
+import * as build from "../../src/ops/build.js";
+import type { EvalHost } from "../../src/ops/index.js";
+import { decodePlan, Recorder } from "../../src/plan/index.js";
+import { plain, protocols, rep3 } from "../../src/protocol/index.js";
+import { assertNear } from "../ops/algebra.js";
+import { everything, trainStep } from "../plan/sample.js";
+import { Cluster, type Given, runOnce } from "./run.js";
+
+/** Deterministic numbers in [-limit, limit]. */
+const numbers = (n: number, limit = 1, seed = 1): Float64Array =>
+  Float64Array.from({ length: n }, (_, i) => limit * Math.sin(seed * 12.9898 + i * 78.233));
+
+const stepGiven: Given = {
+  datasets: { "alice/images": numbers(60), "bob/labels": numbers(36, 1, 2) },
+  variables: { w0: numbers(35, 0.5, 3), b0: numbers(7, 0.5, 4), w1: numbers(21, 0.5, 5), b1: numbers(3, 0.5, 6) },
+  scalars: { epoch: 0, position: 4, lr: 655 },
+};
+const everythingGiven: Given = {
+  datasets: { "a/x": numbers(54, 2) },
+  variables: { w: numbers(12) },
+  inputs: { mine: numbers(6, 3, 7) },
+  scalars: { epoch: 0, position: 4, rate: 300 },
+};
+const cases: Record<string, [() => Recorder, Given]> = {
+  "a training step": [trainStep, stepGiven],
+  "every operator": [everything, everythingGiven],
+};
+
+for (const [name, [record, given]] of Object.entries(cases)) {
+  test(`${name}: all protocols compute the same`, async () => {
+    const expected = await runOnce(plain, record(), given);
+    for (const definition of protocols) {
+      const got = await runOnce(definition, record(), given);
+      for (const kind of ["revealed", "assigned"] as const) {
+        assert.deepEqual(Object.keys(got[kind]).sort(), Object.keys(expected[kind]).sort());
+        for (const [label, values] of Object.entries(expected[kind]))
+          assertNear(got[kind][label]!, values, 2e-3, `${definition.name} ${label}`);
+      }
+    }
+  });
+
+  test(`${name}: rounds and bytes are the declared ones, at every party`, async () => {
+    const cluster = new Cluster(rep3);
+    try {
+      const program = compile(record().close(), rep3);
+      for (let i = 0; i < 2; i++) {
+        const { stats } = await cluster.runProgram(program, given);
+        assert.deepEqual(
+          stats.map(({ rounds }) => rounds),
+          stats.map(() => program.cost.rounds),
+        );
+        assert.deepEqual(
+          stats.map(({ bytes }) => bytes),
+          program.cost.bytes,
+        );
+      }
+      assert.ok(program.cost.rounds > 10);
+      cluster.ends.forEach(({ mesh }, self) => {
+        const sent = mesh.stats().peers.reduce((sum, peer) => sum + peer.sentPayloadBytes, 0);
+        assert.equal(sent, 2 * program.cost.bytes[self]!);
+      });
+    } finally {
+      cluster.close();
+    }
+  });
+
+  test(`${name}: what a run allocated is free when it ends`, async () => {
+    for (const definition of protocols) {
+      const cluster = new Cluster(definition);
+      try {
+        const program = compile(record().close(), definition);
+        const { live } = await cluster.runProgram(program, given);
+        // All that is left in a run's scope are the variables that the host has been given: one block each, or two.
+        const assigned = program.plan.nodes.filter((node) => node.op === "assign").length;
+        assert.deepEqual(
+          live,
+          cluster.ends.map(() => assigned * (definition === plain ? 1 : 2)),
+        );
+        const used = cluster.ends.map(({ ring }) => ring.usedBytes);
+        for (let i = 0; i < 20; i++) await cluster.runProgram(program, given);
+        const memory = cluster.ends.map(({ ring }) => ring.memoryBytes);
+        for (let i = 0; i < 100; i++) await cluster.runProgram(program, given);
+        for (const [i, { ring, store }] of cluster.ends.entries()) {
+          assert.equal(store.live, 0);
+          assert.equal(ring.usedBytes, used[i]);
+          assert.equal(ring.memoryBytes, memory[i]);
+        }
+      } finally {
+        cluster.close();
+      }
+    }
+  });
+
+  test(`${name}: the profile adds up`, async () => {
+    const { stats, profiles } = await runOnce(rep3, record(), given, { profile: true });
+    const plan = record().close();
+    profiles.forEach((profile, party) => {
+      const rows = [...profile.values()];
+      const sum = (pick: (row: (typeof rows)[number]) => number) => rows.reduce((total, row) => total + pick(row), 0);
+      assert.equal(
+        sum((row) => row.bytes),
+        stats[party]!.bytes,
+      );
+      assert.equal(
+        sum((row) => row.calls),
+        plan.nodes.length,
+      );
+      assert.ok(sum((row) => row.seconds) <= stats[party]!.seconds);
+      assert.deepEqual([...profile.keys()].sort(), [...new Set(plan.nodes.map((node) => node.op))].sort());
+    });
+  });
+}
+
+test("independent siblings share rounds, dependent ones do not", async () => {
+  const siblings = (count: number, chained: boolean) => {
+    const b = new Recorder({ fraction: 16 });
+    const x = b.node("input", [], { slot: "x", shape: [100], scale: 16, bound: 31 });
+    let last = x;
+    for (let i = 0; i < count; i++) {
+      const shifted = build.add(b, chained ? last : x, build.constant(b, i + 1, [], 0));
+      last = build.relu(b, shifted);
+      b.node("reveal", [last], { label: `y${i}`, release: "open", recipients: ["d"] });
+    }
+    return b;
+  };
+  const given = { inputs: { x: numbers(100, 50) } };
+  const rounds = async (b: Recorder) => (await runOnce(rep3, b, given)).stats[0]!.rounds;
+  const one = await rounds(siblings(1, false));
+  assert.equal(await rounds(siblings(6, false)), one);
+  assert.equal(await rounds(siblings(3, true)), 3 * one);
+});
+
+test("siblings of different lengths: the longest decides", async () => {
+  const b = new Recorder({ fraction: 16 });
+  const x = b.node("input", [], { slot: "x", shape: [10], scale: 16, bound: 31 });
+  const show = (label: string, ref: Parameters<typeof build.share>[1]) =>
+    b.node("reveal", [build.share(b, ref)], { label, release: "open", recipients: ["d"] });
+  show("square", build.square(b, x));
+  show("relu", build.relu(b, build.relu(b, x)));
+  show("same", x);
+  const plan = b.close();
+  const { stats, revealed } = await runOnce(rep3, plan, { inputs: { x: numbers(10, 5) } });
+  assert.equal(stats[0]!.rounds, compile(plan, rep3).cost.rounds);
+  assertNear(
+    revealed.square!,
+    numbers(10, 5).map((value) => value ** 2),
+    1e-3,
+    "square",
+  );
+});
+
+test("aliases, variables and assigned values are freed by whoever owns them", async () => {
+  const b = new Recorder({ fraction: 16 });
+  const variable = (name: string) => b.node("variable", [], { name, shape: [6], scale: 16, bound: 31 });
+  const [v, w] = [variable("v"), variable("w")];
+  const alias = build.reshape(b, build.reshape(b, v, [2, 3]), [3, 2]);
+  const again = build.reshape(b, build.sub(b, v, w), [3, 2]);
+  b.node("assign", [alias], { name: "copy" });
+  b.node("assign", [again], { name: "difference" });
+  b.node("assign", [again], { name: "twice" });
+  b.node("assign", [w], { name: "v" });
+  b.node("reveal", [build.add(b, alias, again)], { label: "y", release: "open", recipients: ["d"] });
+  const plan = b.close();
+  for (const definition of protocols) {
+    const cluster = new Cluster(definition);
+    try {
+      for (let i = 0; i < 3; i++) {
+        const { revealed, assigned } = await cluster.run(plan, {
+          variables: { v: [1, 2, 3, 4, 5, 6], w: [1, 1, 1, 2, 2, 2] },
+        });
+        assert.deepEqual([...revealed.y!], [1, 3, 5, 6, 8, 10]);
+        assert.deepEqual([...assigned.twice!], [0, 1, 2, 2, 3, 4]);
+        assert.deepEqual([...assigned.v!], [1, 1, 1, 2, 2, 2]);
+        assert.deepEqual(
+          cluster.ends.map(({ store, ring }) => [store.live, ring.usedBytes]),
+          cluster.ends.map(() => [0, 0]),
+        );
+      }
+    } finally {
+      cluster.close();
+    }
+  }
+});
+
+test("a node that fails rejects the run, and leaves nothing behind", async () => {
+  for (const definition of protocols) {
+    const cluster = new Cluster(definition);
+    try {
+      const host = (inner: EvalHost): EvalHost => ({
+        ...inner,
+        reveal: () => {
+          throw new SessionEndedError("reveal: expected a session, got none");
+        },
+      });
+      await assert.rejects(cluster.run(trainStep(), stepGiven, { host }), SessionEndedError);
+      for (const { ring, store } of cluster.ends) assert.deepEqual([ring.usedBytes, store.live], [0, 0]);
+    } finally {
+      cluster.close();
+    }
+  }
+});
+
+test("a failing exchange rejects the run with its error, at any round, and leaves nothing behind", async () => {
+  const program = compile(trainStep().close(), rep3);
+  for (const failing of [0, 1, 5, program.cost.rounds - 1]) {
+    const cluster = new Cluster(rep3);
+    try {
+      const mesh = (inner: Mesh): Mesh =>
+        Object.create(inner, {
+          self: { value: inner.self },
+          parties: { value: inner.parties },
+          exchange: {
+            value: (...args: Parameters<Mesh["exchange"]>) => {
+              if (inner.self === 1 && args[1] === failing)
+                inner.end(new PeerLostError("test: expected p2, got silence", "p2"));
+              inner.exchange(...args);
+            },
+          },
+        });
+      const before = performance.now();
+      await assert.rejects(cluster.runProgram(program, stepGiven, { mesh }), SecretgradError);
+      assert.ok(cluster.errors[1] instanceof PeerLostError);
+      // A peer that awaits nothing in the last round may have finished.
+      for (const error of cluster.errors) assert.ok(error === undefined || error instanceof SecretgradError);
+      assert.ok(performance.now() - before < 5000);
+      // A frame that is still under way must not be written into memory that belongs to somebody else by now.
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      for (const { ring, store } of cluster.ends) assert.deepEqual([ring.usedBytes, store.live], [0, 0]);
+    } finally {
+      cluster.close();
+    }
+  }
+});
+
+test("after a failure nothing is sent or written any more", async () => {
+  const program = compile(trainStep().close(), rep3);
+  const cluster = new Cluster(rep3);
+  const late: (() => void)[] = [];
+  let exchanges = 0;
+  try {
+    const mesh = (inner: Mesh): Mesh =>
+      Object.create(inner, {
+        self: { value: inner.self },
+        parties: { value: inner.parties },
+        exchange: {
+          value: (...args: Parameters<Mesh["exchange"]>) => {
+            const [, round, , receive, done] = args;
+            exchanges++;
+            if (round < 1 || receive.length === 0) return inner.exchange(...args);
+            late.push(() => {
+              for (const { bytes, deliver } of receive) deliver(new Uint8Array(bytes).fill(255));
+              done();
+            });
+            const error = new PeerLostError("test: expected p1, got silence", "p1");
+            queueMicrotask(() => {
+              done(error);
+              inner.end(error);
+            });
+          },
+        },
+      });
+    await assert.rejects(cluster.runProgram(program, stepGiven, { mesh }), SecretgradError);
+    assert.ok(late.length > 0);
+    const before = exchanges;
+    for (const act of late) act();
+    assert.equal(exchanges, before);
+    assert.ok(cluster.ends.every(({ ring }) => ring.usedBytes === 0));
+  } finally {
+    cluster.close();
+  }
+});
+
+test("scalars, variables and datasets that do not fit the plan are refused", async () => {
+  const cluster = new Cluster(plain);
+  const refused = (given: Given, message: RegExp, host?: (host: EvalHost) => EvalHost) =>
+    assert.rejects(cluster.run(trainStep(), given, host ? { host } : {}), message);
+  try {
+    await refused({ ...stepGiven, scalars: { ...stepGiven.scalars, lr: 1024 } }, /scalar lr: expected a mantissa/);
+    await refused(
+      { ...stepGiven, variables: { ...stepGiven.variables, b1: [1] } },
+      /variable b1: expected 3 words, got 1/,
+    );
+    await refused(stepGiven, /dataset alice\/images: expected 4 row numbers, got 3/, (host) => ({
+      ...host,
+      rows: () => Uint32Array.of(1, 2, 3),
+    }));
+    await refused(stepGiven, /dataset alice\/images: expected 12 rows/, (host) => ({
+      ...host,
+      dataset: (name) => ({ ...host.dataset(name), rows: 11 }),
+    }));
+  } finally {
+    cluster.close();
+  }
+});
+
+test("a plan without nodes runs at once, a decoded one runs like the recorded one", async () => {
+  const empty = await runOnce(rep3, new Recorder({ fraction: 16 }));
+  assert.deepEqual(
+    empty.stats.map(({ rounds, bytes }) => [rounds, bytes]),
+    [
+      [0, 0],
+      [0, 0],
+      [0, 0],
+    ],
+  );
+  const plan = trainStep().close();
+  const [recorded, decoded] = [
+    await runOnce(plain, plan, stepGiven),
+    await runOnce(plain, decodePlan(plan.bytes), stepGiven),
+  ];
+  assert.deepEqual(recorded.assigned, decoded.assigned);
+});
+
+test("a mean loss is clamped row by row, whatever bound the driver declares", async () => {
+  const f = 16;
+  for (const definition of protocols) {
+    const b = new Recorder({ fraction: f });
+    // Declared below 2^4, but not: a comparison that trusted it would let the large values pass.
+    const x = b.node("input", [], { slot: "x", shape: [8], scale: f, bound: f + 4 });
+    b.node("reveal", [x], { label: "l", release: "meanLoss", recipients: ["d"], limit: 16 * 2 ** f });
+    const values = [0, 1.5, 15.75, 16, 17, -3, 2 ** 40, 2 ** 30 + 0.5];
+    const { revealed } = await runOnce(definition, b, { inputs: { x: values } });
+    assert.equal(revealed.l![0], 0 + 1.5 + 15.75 + 16 + 16 + 0 + 16 + 16);
+  }
+  const extremes = new Recorder({ fraction: f });
+  const y = extremes.node("input", [], { slot: "y", shape: [2], scale: 0, bound: 62 });
+  const doubled = extremes.node("add", [y, y]);
+  extremes.node("reveal", [doubled], { label: "l", release: "meanLoss", recipients: ["d"], limit: 64 });
+  const { revealed } = await runOnce(rep3, extremes, { inputs: { y: [-(2 ** 62) + 1024, 2 ** 61] } });
+  assert.ok([64, 128].includes(revealed.l![0]!), "below, but clamped: 0 or the limit");
+});
+
+test("a count counts set bits", async () => {
+  const b = new Recorder({ fraction: 16 });
+  const x = b.node("input", [], { slot: "x", shape: [130], scale: 16, bound: 31 });
+  b.node("reveal", [build.isNegative(b, x)], { label: "c", release: "count", recipients: ["d", "e"] });
+  const plan = b.close();
+  const values = numbers(130);
+  for (const definition of protocols) {
+    const { revealed } = await runOnce(definition, plan, { inputs: { x: values } });
+    assert.equal(revealed.c![0], values.filter((value) => value < 0).length);
+  }
+});
+
+test("execute rejects, never throws, also when the run is not open", async () => {
+  const cluster = new Cluster(rep3);
+  try {
+    const program = compile(trainStep().close(), rep3);
+    const { ring, protocol, mesh } = cluster.ends[0]!;
+    const scope = ring.scope();
+    const host = { scalar: () => assert.fail("scalar") } as unknown as EvalHost;
+    await assert.rejects(execute(program, { ring, protocol, mesh, run: 5, host, scope }));
+    scope.close();
+  } finally {
+    cluster.close();
+  }
+});
