@@ -120,7 +120,7 @@ function weights(widths: readonly number[]): Record<string, Given> {
 function forward(b: Recorder, x: Ref, values: Record<string, Ref>, layers: number): Ref {
   let value = x;
   for (let i = 0; i < layers; i++) {
-    value = build.add(b, build.matmul(b, value, build.transpose(b, values[`w${i}`]!)), values[`b${i}`]!);
+    value = build.linear(b, value, values[`w${i}`]!, values[`b${i}`]!);
     if (i + 1 < layers) value = build.relu(b, value);
   }
   return value;

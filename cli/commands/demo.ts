@@ -1,10 +1,12 @@
 /** `secretgrad demo`: three parties train a network on MNIST that none of them sees. The work is in cli/demo. */
-import { command, jsonOption } from "../command.js";
+import { command, integer, jsonOption } from "../command.js";
+import { UsageError } from "../errors.js";
 
 export default command({
   description: "Train a network on MNIST with three parties that never see it (npm start)",
   args: {
     tutorial: { type: "boolean", description: "A small network, ten epochs, beside the same training in the clear" },
+    images: { type: "string", description: "Train and test with so many images instead of all", valueHint: "count" },
     keep: { type: "boolean", description: "Keep the parties' files to look at them" },
     json: jsonOption,
   },
@@ -14,6 +16,8 @@ export default command({
   ],
   async run(args) {
     const { runDemo } = await import("../demo/demo.js");
-    await runDemo({ tutorial: args.tutorial ?? false, keep: args.keep ?? false, json: args.json ?? false });
+    const count = args.images === undefined ? undefined : integer("images", args.images, 128, 10_000);
+    if (args.tutorial && count !== undefined) throw new UsageError("demo: expected --tutorial or --images, got both");
+    await runDemo({ tutorial: args.tutorial ?? false, count, keep: args.keep ?? false, json: args.json ?? false });
   },
 });

@@ -90,6 +90,10 @@ export default command({
             `Granted ${digest.slice(0, 12)}: ${reveals.map(({ release, rows, recipients }) => `${release} of ${rows} rows to ${recipients}`).join("; ")}`,
           );
         },
+        onProblem: ({ message }) => {
+          out.object({ event: "problem", message });
+          out.line(`Trying again: ${message}`);
+        },
         onSkip: ({ digest, reveals }, reason) => {
           out.object({ event: "skipped", digest, reveals, reason });
           out.line(`Not granted ${digest.slice(0, 12)}: ${reason}`);

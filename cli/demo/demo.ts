@@ -3,7 +3,7 @@
  * trains a network on images and labels that neither it nor any party ever sees. Not the tutorial, see tutorial.ts.
  */
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import colors from "picocolors";
 import { connect, data, nn, optim, type RunReport } from "../../src/index.js";
 import { bytesText, type Output, output, progress, secondsText } from "../output.js";
@@ -12,6 +12,8 @@ import { layers } from "./mnist.js";
 
 export interface DemoOptions {
   readonly tutorial: boolean;
+  /** Of the training images and of the test images; undefined: all. */
+  readonly count: number | undefined;
   /** Keeps the shared data, too, not only the model. */
   readonly keep: boolean;
   readonly json: boolean;
@@ -34,7 +36,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     out.line(`${cluster.parties.join(", ")} run as three processes and speak mutual TLS 1.3.`);
     const { tutorial } = await import("./tutorial.js");
     if (options.tutorial) await tutorial(cluster, out, started);
-    else await mainJob(cluster, out, started);
+    else await mainJob(cluster, options.count, out, started);
     await cluster.stopOwners();
     if (!options.keep) await removeData(cluster);
   } catch (error) {
@@ -47,11 +49,12 @@ export async function runDemo(options: DemoOptions): Promise<void> {
 }
 
 const batchSize = 128;
+const fewestRows = 64;
 const learningRate = 0.05;
 const momentum = 0.9;
 
-async function mainJob(cluster: DemoCluster, out: Output, started: number): Promise<void> {
-  await shareAll(cluster, undefined, out);
+async function mainJob(cluster: DemoCluster, wanted: number | undefined, out: Output, started: number): Promise<void> {
+  await shareAll(cluster, wanted, out);
   const costs = new Costs();
   const session = await connect(cluster.clusterFile, { waitForGrantsMs: 30_000, onRun: (report) => costs.add(report) });
   const images = session.dataset("alice/images");
@@ -65,13 +68,15 @@ async function mainJob(cluster: DemoCluster, out: Output, started: number): Prom
   );
   const sgd = optim.sgd(model.parameters(), { lr: learningRate, momentum });
 
-  const count = Math.ceil(images.rows / batchSize);
+  // The owners agree to no number of fewer rows.
+  const dropLast = images.rows % batchSize < fewestRows;
+  const count = dropLast ? Math.floor(images.rows / batchSize) : Math.ceil(images.rows / batchSize);
   const bar = await progress(`Training ${layers.join("-")} on ${images.rows} secret images`, count, out);
   const training = performance.now();
   let done = 0;
   let loss = Number.NaN;
   let failure: unknown;
-  for await (const batch of data.batches({ images, labels }, { size: batchSize })) {
+  for await (const batch of data.batches({ images, labels }, { size: batchSize, dropLast })) {
     const squares = nn.mseLoss(model(batch.images), batch.labels, { reduction: "batchMean" });
     sgd.minimize(squares);
     // Not awaited, so that the parties need not wait for us between two batches.
@@ -136,7 +141,9 @@ async function mainJob(cluster: DemoCluster, out: Output, started: number): Prom
   whatNext(cluster, out);
 }
 
-export function whatNext({ directory, clusterFile, parties }: DemoCluster, out: Output): void {
+export function whatNext({ directory: path, parties }: DemoCluster, out: Output): void {
+  const near = relative(process.cwd(), path);
+  const directory = near.startsWith("..") ? path : near;
   out.line("Revealed: the mean loss of each batch and the number of hits, by grants of alice and bob. Nothing else.");
   out.line(
     `The model is still secret: three encrypted shares in ${parties.map((name) => join(directory, "data", name)).join(", ")}.`,
@@ -149,7 +156,7 @@ export function whatNext({ directory, clusterFile, parties }: DemoCluster, out: 
   );
   out.line(`  ${colors.cyan("examples/")}                    short programs to start from`);
   out.line(
-    `  Go on with this model: ${colors.cyan(`npx secretgrad up ${directory}`)}, then connect("${clusterFile}") and session.resume(model.parameters())`,
+    `  Go on with this model: ${colors.cyan(`npx secretgrad up ${directory}`)}, then connect("${join(directory, "cluster.json")}") and session.resume(model.parameters())`,
   );
 }
 

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { type DatasetMeta, type RowSource, type ShareOptions, shareDataset } from "../data/index.js";
-import { InputError, NameError } from "../errors.js";
+import { InputError, NameError, PeerLostError, SessionEndedError } from "../errors.js";
 import { decodePlan, type Link, type Plan } from "../plan/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 import { secureRandom } from "../random/index.js";
@@ -30,6 +30,8 @@ export interface WatchOptions extends GrantLimits {
   readonly onGrant?: (plan: PlanDescription) => void;
   /** A plan that does not fit the limits; told once. */
   readonly onSkip?: (plan: PlanDescription, reason: string) => void;
+  /** A party cannot be reached; told once, and tried again. */
+  readonly onProblem?: (error: Error) => void;
   readonly everyMs?: number;
 }
 
@@ -99,23 +101,40 @@ export class Owner {
     return this.approve(grants.flatMap(({ grant }) => grant ?? []));
   }
 
-  /** Approves every plan of which all reveals fit the limits, each by its digest, until the signal. */
+  /**
+   * Approves every plan of which all reveals fit the limits, each by its digest, until the signal. A party that is down
+   * for a while does not end it.
+   */
   async watch(options: WatchOptions): Promise<void> {
     const seen = new Set<string>();
+    let problem: string | undefined;
     while (!options.signal.aborted) {
-      for (const digest of await this.plans()) {
-        if (seen.has(digest)) continue;
-        seen.add(digest);
-        const description = await this.describe(await this.#fetch(digest));
-        const grants = grantsFor(description, this.name, options);
-        const objections = grants.flatMap(({ label, objection }) => (objection ? [`${label}: ${objection}`] : []));
-        if (objections.length > 0) options.onSkip?.(description, objections.join("; "));
-        else if (grants.length > 0) {
-          await this.approve(grants.flatMap(({ grant }) => grant ?? []));
-          options.onGrant?.(description);
+      try {
+        for (const digest of await this.plans()) {
+          if (seen.has(digest)) continue;
+          await this.#judge(digest, options);
+          seen.add(digest);
         }
+        problem = undefined;
+      } catch (error) {
+        // A party that is down, or one that forgot a plan while we asked for it.
+        const passing = [PeerLostError, SessionEndedError, NameError].some((kind) => error instanceof kind);
+        if (!passing || !(error instanceof Error)) throw error;
+        if (error.message !== problem) options.onProblem?.(error);
+        problem = error.message;
       }
       await pause(options.everyMs ?? 150, options.signal);
+    }
+  }
+
+  async #judge(digest: string, options: WatchOptions): Promise<void> {
+    const description = await this.describe(await this.#fetch(digest));
+    const grants = grantsFor(description, this.name, options);
+    const objections = grants.flatMap(({ label, objection }) => (objection ? [`${label}: ${objection}`] : []));
+    if (objections.length > 0) options.onSkip?.(description, objections.join("; "));
+    else if (grants.length > 0) {
+      await this.approve(grants.flatMap(({ grant }) => grant ?? []));
+      options.onGrant?.(description);
     }
   }
 
@@ -159,6 +178,7 @@ export class Owner {
         reason = error;
       }
     }
+    if (reason instanceof PeerLostError) throw reason;
     throw new NameError(
       `plan ${digest.slice(0, 12)}: expected it at one of the parties, got it from none; try \`secretgrad plan\``,
       { cause: reason },

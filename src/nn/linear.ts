@@ -1,5 +1,6 @@
 /** Fully connected layers. */
 import { uniform } from "../random/index.js";
+import { linear as multiply } from "../tensor/index.js";
 import { type Module, module, Parameter } from "./module.js";
 
 /**
@@ -11,7 +12,7 @@ import { type Module, module, Parameter } from "./module.js";
 export function linear(inputs: number, outputs: number, options: { bias?: boolean } = {}): Module {
   const limit = 1 / Math.sqrt(inputs);
   const weight = new Parameter([outputs, inputs], () => uniform(outputs * inputs, -limit, limit));
-  if (options.bias === false) return module({ weight }, (x, { weight: w }) => x.matmul(w.in(x.graph).T));
+  if (options.bias === false) return module({ weight }, (x, own) => multiply(x, own.weight));
   const bias = new Parameter([outputs], () => uniform(outputs, -limit, limit));
-  return module({ weight, bias }, (x, children) => x.matmul(children.weight.in(x.graph).T).add(children.bias));
+  return module({ weight, bias }, (x, own) => multiply(x, own.weight, own.bias));
 }

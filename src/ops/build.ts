@@ -4,6 +4,7 @@
  */
 import { PlanError, ScaleError, ShapeError } from "../errors.js";
 import { broadcastShapes, formatShape, normalizeAxis, type Shape, sameShape, size } from "../ring/index.js";
+import { mantissaBits } from "./constant.js";
 import { factor, share } from "./factor.js";
 import { constant, exactScale, numberOf, scalarConstant, significantScale } from "./numbers.js";
 import type { Builder, Ref, ValueType } from "./op.js";
@@ -88,6 +89,14 @@ function declaredBound({ kind, bound, scale }: ValueType): number {
 function roomFor({ type }: Ref): number {
   return maxBound - declaredBound(type);
 }
+/**
+ * Fraction bits that a run-time scalar may have so that its product with x needs no truncation first. 0: x must be
+ * truncated whatever the scalar.
+ */
+export function exponentRoom(x: Ref): number {
+  return roomFor(x) >= mantissaBits ? 61 - x.type.scale : 0;
+}
+
 /** Truncates x first where its product with `scalar` would leave no room. */
 function fit(b: Builder, x: Ref, scalar: Ref): Ref {
   const { scale, bound } = scalar.type;
@@ -129,6 +138,19 @@ function constantBits(value: number, bits: number): number {
 
 export function matmul(b: Builder, x: Ref, y: Ref): Ref {
   return b.node("matmul", [factor(b, x), factor(b, y)]);
+}
+
+/**
+ * x Wᵀ + bias, x: [batch, inputs], weight: [outputs, inputs]. A single row is multiplied from the other side: its inner products
+ * with the rows of W read W once, where a transpose would copy it first.
+ */
+export function linear(b: Builder, x: Ref, weight: Ref, bias?: Ref): Ref {
+  const [batch, inputs] = x.type.shape;
+  const product =
+    batch === 1 && x.type.shape.length === 2
+      ? reshape(b, matmul(b, weight, reshape(b, x, [inputs!, 1])), [1, weight.type.shape[0]!])
+      : matmul(b, x, transpose(b, weight));
+  return bias ? add(b, product, bias) : product;
 }
 
 export function sum(b: Builder, x: Ref, axes?: readonly number[], keepDims = false): Ref {

@@ -6,7 +6,7 @@ import { BoundError, PlanError, ShapeError } from "../errors.js";
 import { formatShape, sameShape, size } from "../ring/index.js";
 import type { Kind, ValueType } from "./op.js";
 
-/** A result is declared to stay below 2^15 unless a narrower bound is proved (design 4.1). */
+/** A result is declared to stay below 2^15 unless a narrower bound is proved (docs/decisions/0003-bounds.md). */
 export const declaredIntegerBits = 15;
 /** Above this a word no longer survives truncation, which needs |x| < 2^62. */
 export const maxBound = 62;

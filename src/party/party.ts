@@ -24,7 +24,7 @@ import { Session } from "./session.js";
 import type { Stores } from "./stores.js";
 import { Uploads } from "./uploads.js";
 import { Variables } from "./variables.js";
-import { helloView, planListView, planView, runView, type SessionView, statusView } from "./views.js";
+import { helloView, join, planListView, planView, runView, type SessionView, statusView } from "./views.js";
 
 export interface PartyOptions {
   /** Names of all parties, by index. */
@@ -204,7 +204,7 @@ export class Party {
       case "inbox.take": {
         const taken = inbox.take(caller.name, INBOX_BYTES);
         const entries = taken.map(({ run, label, bytes }) => ({ run, label, bytes: bytes.length }));
-        return { result: { entries }, body: Buffer.concat(taken.map(({ bytes }) => bytes)) };
+        return { result: { entries }, body: join(taken.map(({ bytes }) => bytes)) };
       }
       case "variable.list": {
         const list = [...variables.catalogue].map(([name, meta]) => ({ name, ...meta }));

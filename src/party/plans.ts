@@ -64,7 +64,7 @@ export class Plans {
         `plan: expected at most ${Math.floor(this.#limitBytes / EXPANSION)} bytes, got ${bytes.length}`,
       );
     // A copy, because the sender's buffer may be used again.
-    const plan = decodePlan(bytes.slice(), this.#limits);
+    const plan = decodePlan(new Uint8Array(bytes), this.#limits);
     const known = this.#known.get(plan.digest);
     if (known) return this.#touch(known);
     const program = compile(plan, this.#definition);

@@ -38,7 +38,8 @@ export class Uploads {
     datasets.begin(
       meta,
       caller.name,
-      Array.from({ length: seeds }, (_, i) => body.slice(i * SEED_BYTES, (i + 1) * SEED_BYTES)),
+      // Copies, also of a Buffer, whose `slice` would be a view.
+      Array.from({ length: seeds }, (_, i) => new Uint8Array(body.subarray(i * SEED_BYTES, (i + 1) * SEED_BYTES))),
     );
   }
 

@@ -92,6 +92,17 @@ export function runView({ run, parts, stats }: Outcome) {
       reveals: parts.map(({ label, bytes: part }) => ({ label, bytes: part.length })),
       stats: { rounds, bytes, seconds },
     },
-    body: Buffer.concat(parts.map((part) => part.bytes)),
+    body: join(parts.map((part) => part.bytes)),
   };
+}
+
+/** A plain Uint8Array, not a Buffer, whose `slice` would be a view. */
+export function join(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

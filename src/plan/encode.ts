@@ -18,7 +18,8 @@ export interface PlanLimits {
 export const defaultLimits: PlanLimits = { maxBytes: 4 << 20, maxNodes: 20_000, maxElements: 1 << 26 };
 /** Of one node: concat takes any number. */
 const mostInputs = 1024;
-const mostFraction = 30;
+/** Fraction bits of a session: two of them and 2 integer bits fit a product. */
+export const mostFraction = 30;
 
 export function encodePlan(env: PlanEnv, nodes: readonly PlanNode[]): Plan {
   const bytes = new TextEncoder().encode(textOf(env, nodes));

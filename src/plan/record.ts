@@ -2,10 +2,10 @@
  * Records a plan node by node, inferring types at once so that mistakes throw where they are written. Equal nodes are
  * merged, moves that cancel are left out (`simplify.ts`) and nodes that reach no assign or reveal are dropped. Computes nothing.
  */
-import { PlanError, StaleValueError } from "../errors.js";
+import { PlanError, ScaleError, StaleValueError } from "../errors.js";
 import { type Builder, type PlanEnv, type Ref, sinks } from "../ops/index.js";
 import { checkPlan } from "./check.js";
-import { encodePlan } from "./encode.js";
+import { encodePlan, mostFraction } from "./encode.js";
 import { typeNode } from "./infer.js";
 import type { Plan, PlanNode } from "./plan.js";
 import { type Rewrite, simplify } from "./simplify.js";
@@ -17,7 +17,11 @@ export class Recorder implements Builder {
   #hasEffects = false;
   #closed = false;
 
-  constructor(readonly env: PlanEnv) {}
+  constructor(readonly env: PlanEnv) {
+    const { fraction } = env;
+    if (!Number.isInteger(fraction) || fraction < 1 || fraction > mostFraction)
+      throw new ScaleError(`plan: expected 1 to ${mostFraction} fraction bits, got ${fraction}; try 16 or 20`);
+  }
 
   get closed(): boolean {
     return this.#closed;

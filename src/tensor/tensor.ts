@@ -179,6 +179,12 @@ export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
   const { graph } = condition;
   return new Tensor(graph, build.where(graph.recorder, condition.ref, refOf(graph, x), refOf(graph, y)));
 }
+/** x Wᵀ + b: x [batch, inputs], weight [outputs, inputs], bias [outputs]. */
+export function linear(x: Tensor, weight: Operand, bias?: Operand): Tensor {
+  const { graph } = x;
+  const offset = bias === undefined ? undefined : refOf(graph, bias);
+  return new Tensor(graph, build.linear(graph.recorder, x.ref, refOf(graph, weight), offset));
+}
 export function concat(parts: readonly Tensor[], axis = 0): Tensor {
   const { graph } = parts[0]!;
   return new Tensor(

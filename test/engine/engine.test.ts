@@ -1,32 +1,17 @@
-/** The engine: costs as declared, shared rounds, lifetimes, failures, profiles. With `plain` and three parties of `rep3`. */
+/** The engine: costs as declared, shared rounds, lifetimes, profiles. With `plain` and three parties of `rep3`. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { compile, execute } from "../../src/engine/index.js";
-import { PeerLostError, SecretgradError, SessionEndedError } from "../../src/errors.js";
-import type { Mesh } from "../../src/net/index.js";
+import { compile } from "../../src/engine/index.js";
 import * as build from "../../src/ops/build.js";
-import type { EvalHost } from "../../src/ops/index.js";
+import type { Ref } from "../../src/ops/index.js";
 import { decodePlan, Recorder } from "../../src/plan/index.js";
 import { plain, protocols, rep3 } from "../../src/protocol/index.js";
 import { assertNear } from "../ops/algebra.js";
 import { everything, trainStep } from "../plan/sample.js";
+import { Wire } from "../plan/wire.js";
+import { everythingGiven, numbers, stepGiven } from "./given.js";
 import { Cluster, type Given, runOnce } from "./run.js";
 
-/** Deterministic numbers in [-limit, limit]. */
-const numbers = (n: number, limit = 1, seed = 1): Float64Array =>
-  Float64Array.from({ length: n }, (_, i) => limit * Math.sin(seed * 12.9898 + i * 78.233));
-
-const stepGiven: Given = {
-  datasets: { "alice/images": numbers(60), "bob/labels": numbers(36, 1, 2) },
-  variables: { w0: numbers(35, 0.5, 3), b0: numbers(7, 0.5, 4), w1: numbers(21, 0.5, 5), b1: numbers(3, 0.5, 6) },
-  scalars: { epoch: 0, position: 4, lr: 655 },
-};
-const everythingGiven: Given = {
-  datasets: { "a/x": numbers(54, 2) },
-  variables: { w: numbers(12) },
-  inputs: { mine: numbers(6, 3, 7) },
-  scalars: { epoch: 0, position: 4, rate: 300 },
-};
 const cases: Record<string, [() => Recorder, Given]> = {
   "a training step": [trainStep, stepGiven],
   "every operator": [everything, everythingGiven],
@@ -188,117 +173,6 @@ test("aliases, variables and assigned values are freed by whoever owns them", as
   }
 });
 
-test("a node that fails rejects the run, and leaves nothing behind", async () => {
-  for (const definition of protocols) {
-    const cluster = new Cluster(definition);
-    try {
-      const host = (inner: EvalHost): EvalHost => ({
-        ...inner,
-        reveal: () => {
-          throw new SessionEndedError("reveal: expected a session, got none");
-        },
-      });
-      await assert.rejects(cluster.run(trainStep(), stepGiven, { host }), SessionEndedError);
-      for (const { ring, store } of cluster.ends) assert.deepEqual([ring.usedBytes, store.live], [0, 0]);
-    } finally {
-      cluster.close();
-    }
-  }
-});
-
-test("a failing exchange rejects the run with its error, at any round, and leaves nothing behind", async () => {
-  const program = compile(trainStep().close(), rep3);
-  for (const failing of [0, 1, 5, program.cost.rounds - 1]) {
-    const cluster = new Cluster(rep3);
-    try {
-      const mesh = (inner: Mesh): Mesh =>
-        Object.create(inner, {
-          self: { value: inner.self },
-          parties: { value: inner.parties },
-          exchange: {
-            value: (...args: Parameters<Mesh["exchange"]>) => {
-              if (inner.self === 1 && args[1] === failing)
-                inner.end(new PeerLostError("test: expected p2, got silence", "p2"));
-              inner.exchange(...args);
-            },
-          },
-        });
-      const before = performance.now();
-      await assert.rejects(cluster.runProgram(program, stepGiven, { mesh }), SecretgradError);
-      assert.ok(cluster.errors[1] instanceof PeerLostError);
-      // A peer that awaits nothing in the last round may have finished.
-      for (const error of cluster.errors) assert.ok(error === undefined || error instanceof SecretgradError);
-      assert.ok(performance.now() - before < 5000);
-      // A frame that is still under way must not be written into memory that belongs to somebody else by now.
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      for (const { ring, store } of cluster.ends) assert.deepEqual([ring.usedBytes, store.live], [0, 0]);
-    } finally {
-      cluster.close();
-    }
-  }
-});
-
-test("after a failure nothing is sent or written any more", async () => {
-  const program = compile(trainStep().close(), rep3);
-  const cluster = new Cluster(rep3);
-  const late: (() => void)[] = [];
-  let exchanges = 0;
-  try {
-    const mesh = (inner: Mesh): Mesh =>
-      Object.create(inner, {
-        self: { value: inner.self },
-        parties: { value: inner.parties },
-        exchange: {
-          value: (...args: Parameters<Mesh["exchange"]>) => {
-            const [, round, , receive, done] = args;
-            exchanges++;
-            if (round < 1 || receive.length === 0) return inner.exchange(...args);
-            late.push(() => {
-              for (const { bytes, deliver } of receive) deliver(new Uint8Array(bytes).fill(255));
-              done();
-            });
-            const error = new PeerLostError("test: expected p1, got silence", "p1");
-            queueMicrotask(() => {
-              done(error);
-              inner.end(error);
-            });
-          },
-        },
-      });
-    await assert.rejects(cluster.runProgram(program, stepGiven, { mesh }), SecretgradError);
-    assert.ok(late.length > 0);
-    const before = exchanges;
-    for (const act of late) act();
-    assert.equal(exchanges, before);
-    assert.ok(cluster.ends.every(({ ring }) => ring.usedBytes === 0));
-  } finally {
-    cluster.close();
-  }
-});
-
-test("scalars, variables and datasets that do not fit the plan are refused", async () => {
-  const cluster = new Cluster(plain);
-  const refused = (given: Given, message: RegExp, host?: (host: EvalHost) => EvalHost) =>
-    assert.rejects(cluster.run(trainStep(), given, host ? { host } : {}), message);
-  try {
-    await refused({ ...stepGiven, scalars: { ...stepGiven.scalars, lr: 1024 } }, /scalar lr: expected a mantissa/);
-    await refused(
-      { ...stepGiven, variables: { ...stepGiven.variables, b1: [1] } },
-      /variable b1: expected 3 words, got 1/,
-    );
-    await refused(stepGiven, /dataset alice\/images: expected 4 row numbers, got 3/, (host) => ({
-      ...host,
-      rows: () => Uint32Array.of(1, 2, 3),
-    }));
-    await refused(stepGiven, /dataset alice\/images: expected 12 rows/, (host) => ({
-      ...host,
-      dataset: (name) => ({ ...host.dataset(name), rows: 11 }),
-    }));
-  } finally {
-    cluster.close();
-  }
-});
-
 test("a plan without nodes runs at once, a decoded one runs like the recorded one", async () => {
   const empty = await runOnce(rep3, new Recorder({ fraction: 16 }));
   assert.deepEqual(
@@ -315,6 +189,48 @@ test("a plan without nodes runs at once, a decoded one runs like the recorded on
     await runOnce(plain, decodePlan(plan.bytes), stepGiven),
   ];
   assert.deepEqual(recorded.assigned, decoded.assigned);
+});
+
+test("nodes that no recorder would write run all the same", async () => {
+  const wire = new Wire({ fraction: 16 });
+  const input = (slot: string, shape: number[]) => wire.node("input", [], { slot, shape, scale: 16, bound: 20 });
+  const [scalar, matrix, empty] = [input("s", []), input("m", [2, 3]), input("e", [0, 3])];
+  const show = (label: string, value: Ref) =>
+    wire.node("reveal", [value], { label, release: "open", recipients: ["d"] });
+  show("scalar", wire.node("broadcast", [wire.node("transpose", [scalar], { axes: [] })], { shape: [] }));
+  show("spread", wire.node("broadcast", [wire.node("reshape", [scalar], { shape: [1, 1] })], { shape: [2, 2] }));
+  const same = wire.node("transpose", [wire.node("rescale", [matrix], { bits: 0 })], { axes: [0, 1] });
+  const padded = wire.node("pad", [same], { axis: 1, before: 0, after: 0 });
+  show("matrix", wire.node("concat", [padded], { axis: 0 }));
+  show("none", wire.node("slice", [matrix], { axis: 1, start: 1, end: 1 }));
+  show(
+    "zeros",
+    wire.node("pad", [wire.node("slice", [matrix], { axis: 0, start: 2, end: 2 })], { axis: 0, before: 1, after: 1 }),
+  );
+  show("sum", wire.node("sum", [wire.node("transpose", [empty], { axes: [1, 0] })], { axes: [1] }));
+  show("joined", wire.node("concat", [empty, matrix, empty], { axis: 0 }));
+  show("negative", wire.node("fromBits", [wire.node("isNegative", [empty])]));
+  show(
+    "product",
+    wire.node("reshare", [wire.node("matmul", [wire.node("transpose", [empty], { axes: [1, 0] }), empty])]),
+  );
+  const plan = decodePlan(wire.bytes());
+  for (const definition of protocols) {
+    const { revealed, stats } = await runOnce(definition, plan, { inputs: { s: [1.5], m: [1, 2, 3, 4, 5, 6], e: [] } });
+    const found = Object.fromEntries(Object.entries(revealed).map(([label, values]) => [label, [...values]]));
+    assert.deepEqual(found, {
+      scalar: [1.5],
+      spread: [1.5, 1.5, 1.5, 1.5],
+      matrix: [1, 2, 3, 4, 5, 6],
+      none: [],
+      zeros: [0, 0, 0, 0, 0, 0],
+      sum: [0, 0, 0],
+      joined: [1, 2, 3, 4, 5, 6],
+      negative: [],
+      product: new Array(9).fill(0),
+    });
+    assert.equal(stats[0]!.rounds, compile(plan, definition).cost.rounds);
+  }
 });
 
 test("a mean loss is clamped row by row, whatever bound the driver declares", async () => {
@@ -345,19 +261,5 @@ test("a count counts set bits", async () => {
   for (const definition of protocols) {
     const { revealed } = await runOnce(definition, plan, { inputs: { x: values } });
     assert.equal(revealed.c![0], values.filter((value) => value < 0).length);
-  }
-});
-
-test("execute rejects, never throws, also when the run is not open", async () => {
-  const cluster = new Cluster(rep3);
-  try {
-    const program = compile(trainStep().close(), rep3);
-    const { ring, protocol, mesh } = cluster.ends[0]!;
-    const scope = ring.scope();
-    const host = { scalar: () => assert.fail("scalar") } as unknown as EvalHost;
-    await assert.rejects(execute(program, { ring, protocol, mesh, run: 5, host, scope }));
-    scope.close();
-  } finally {
-    cluster.close();
   }
 });

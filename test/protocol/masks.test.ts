@@ -4,11 +4,11 @@
  */
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { type ProtocolDefinition, type ProtocolHost, rep3 } from "../../src/protocol/index.js";
+import { type ProtocolDefinition, type ProtocolHost, rep3, type Site } from "../../src/protocol/index.js";
 import { Rep3 } from "../../src/protocol/rep3/definition.js";
 import { Prg, type Stream, type StreamId } from "../../src/random/index.js";
 import { type Case, casesOf, freeInputs, makeInputs, someWords } from "./cases.js";
-import { Lab } from "./harness.js";
+import { Lab, type LabOptions, take } from "./harness.js";
 import { peekRep3 } from "./peek.js";
 import { PREPARING, privacyChecks } from "./privacy.js";
 
@@ -93,4 +93,27 @@ describe(`"${HIDES}" notices when a mask is zero:`, () => {
   test("both holders of a key draw the same, also in three pieces", () => {
     for (const one of casesOf(rep3)) for (const n of [65, 5000, 20000]) drawsOf(one, n, 1);
   });
+});
+
+/** Every primitive, in one piece and in three, under generators that throw when a stream is opened twice. */
+function openEverything(options: LabOptions): void {
+  const create = (host: ProtocolHost) => new Rep3(host, (key) => new Prg(key, { audit: true }));
+  const lab = new Lab({ ...rep3, create }, options);
+  for (const n of [65, 20000]) {
+    const inputs = makeInputs(lab, someWords(n));
+    for (const one of casesOf(rep3)) lab.call((end, site) => one.start(end, site, inputs), PIVOT);
+    for (let time = 0; time < 2; time++) {
+      const random = lab.call((end, site) => end.protocol.random(site, n)).values;
+      const { values } = lab.call((end, site) => end.protocol.outgoing(site, random[end.self]!));
+      for (const [party, block] of values.entries()) take(lab, party, block);
+    }
+    freeInputs(lab, inputs);
+  }
+  lab.close();
+}
+
+test("no primitive opens a stream twice, be it for its pieces or for another call", () => {
+  openEverything({});
+  const again = (site: Site): Site => ({ ...site, scope: site.scope, nonce: () => ({ ...site.nonce(), node: 0 }) });
+  assert.throws(() => openEverything({ spoilSite: again }), /expected each stream once/);
 });

@@ -122,13 +122,15 @@ function truncateValues(definition: ProtocolDefinition): void {
           assert.ok(error === 0n || error === 1n, `element ${i} of ${n} by ${shift}: off by ${error}`);
         }
       }
-    // Whatever the coin, exact multiples stay exact.
-    const words = someWords(20000, 42, "multiples").map((word) => word << 20n);
-    same(
-      truncated(lab, words, 20, 0),
-      words.map((word) => BigInt.asUintN(64, signed(word) >> 20n)),
-      "multiples of 2^20",
-    );
+    // Whatever the coin, exact multiples stay exact: one in 2^shift coins would show it, so small shifts tell.
+    for (const shift of [1, 2, 8, 20]) {
+      const words = someWords(20000, 42, "multiples").map((word) => word << BigInt(shift));
+      same(
+        truncated(lab, words, shift, shift),
+        words.map((word) => BigInt.asUintN(64, signed(word) >> BigInt(shift))),
+        `multiples of 2^${shift}`,
+      );
+    }
   });
 }
 
@@ -136,7 +138,7 @@ function truncateValues(definition: ProtocolDefinition): void {
 function truncateMean(definition: ProtocolDefinition): void {
   const n = 20000;
   inLab(definition, (lab) => {
-    for (const shift of [8, 16, 20, 33])
+    for (const shift of [1, 3, 8, 16, 20, 33])
       for (const [index, fraction] of [0.25, 0.5, 0.9].entries())
         for (const whole of [5n, -7n, 1n << BigInt(60 - shift)]) {
           const value = (whole << BigInt(shift)) + BigInt(Math.round(fraction * 2 ** shift));

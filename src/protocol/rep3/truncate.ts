@@ -3,10 +3,13 @@
  * truncation of ABY3: research/protocols.md section 2.4, a rearrangement of the wrap-bit truncation with a known sign of
  * MP-SPDZ and SPU.
  *
- * Z = Z_0 + Z_1 + Z_2 are the summands. Write Z + 2^62 = u + v - w 2^64 with u uniform and known to roles 0 and 2, v to
- * role 1. As Z + 2^62 < 2^63, the wrap is w = msb(u) or msb(v) = mu + mv - mu mv, and only w mod 2^shift matters,
+ * Z = Z_0 + Z_1 + Z_2 are the summands. Write X = Z + 2^62 - 1 = u + v - w 2^64 with u uniform and known to roles 0 and
+ * 2, v to role 1. As 0 <= X < 2^63, the wrap is w = msb(u) or msb(v) = mu + mv - mu mv, and only w mod 2^shift matters,
  * because it is multiplied by 2^(64-shift). So fields of `shift` bits carry it, bit-sliced into `shift` planes of each
  * chunk (slicing is twice as fast as packing one field after the other, and as tight but for the last 63 elements).
+ *
+ * The shifted halves give floor(X / 2^shift) + 1 if the low bits of u are at most those of X, which has the probability
+ * (X mod 2^shift + 1) / 2^shift: that is why X is one less than Z + 2^62. A multiple of 2^shift comes out exactly.
  *
  * What a party sees is uniform: role 1 gets a and b under u and m, p and q under ra and rb, all from k_0 which it lacks;
  * role 0 gets y_1 under rho and d under s2 (from k_2); role 2 gets d under s1 (from k_1).
@@ -62,7 +65,7 @@ interface Job {
 }
 
 /**
- * Roles 0 and 2, which know u. Role 0 sends a = Z_0 + m, p = mu s1 - ra; role 2 sends b = Z_2 + 2^62 - u - m,
+ * Roles 0 and 2, which know u. Role 0 sends a = Z_0 + m, p = mu s1 - ra; role 2 sends b = Z_2 + 2^62 - 1 - u - m,
  * q = mu s2 - rb. Both end with y_0 = (u >> shift) - ((mu (1 - d) + ra + rb) << (64 - shift)).
  */
 function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
@@ -94,7 +97,7 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
       draw(party, own, other, count, from + at);
       kernels.add(wordsAt, wordsAt, uAt, count);
       kernels.sub(wordsAt, zAt, wordsAt, count);
-      kernels.addScalar(wordsAt, wordsAt, 1n << 62n, count);
+      kernels.addScalar(wordsAt, wordsAt, (1n << 62n) - 1n, count);
     }
     // r = the own one of ra and rb; s = mu * s1 or s2, by the mask -mu.
     kernels.unslice(r.ptr, role === 0 ? ra.ptr : rb.ptr, count, shift);

@@ -1,0 +1,76 @@
+/** Wrong usage: exit code 2 and one line that says what was expected; help that suffices. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { expiry } from "../../cli/commands/grant.js";
+import { secretgrad, temporaryDirectory } from "./program.js";
+
+const wrong: readonly (readonly [string[], RegExp])[] = [
+  [[], /expected a command/],
+  [["shore"], /expected a command \(demo, init,.*got shore/],
+  [["share"], /FILE/],
+  [["share", "x.csv"], /--as/],
+  [["share", "x.csv", "y.csv", "--as", "a/b"], /expected 1 arguments, got 2 \(y\.csv\)/],
+  [["share", "x.csv", "--as", "images"], /--as: expected OWNER\/NAME, got images/],
+  [["share", "x.csv", "--as", "a/b", "--onehot", "3"], /got --onehot/],
+  [["share", "x.csv", "--as", "a/b", "--normalize", "1"], /expected MEAN,STD/],
+  [["share", "x.csv", "--as", "a/b", "--normalize", "1,x"], /--normalize: expected a number, got x/],
+  [["share", "x.csv", "--as", "a/b", "--rows", "5"], /expected FROM:TO/],
+  [["share", "x.csv", "--as"], /expected a value for --as/],
+  [["grant"], /expected a digest, or --watch/],
+  [["grant", "abcd", "--watch"], /expected a digest, or --watch/],
+  [["grant", "abcd", "--times", "0"], /--times: expected a whole number from 1/],
+  [["grant", "abcd", "--release", "everything"], /expected open, count or meanLoss, got everything/],
+  [["grant", "abcd", "--expires", "yesterday"], /--expires: expected a time/],
+  [["init", "--port", "http"], /--port: expected a whole number/],
+  [["init", "--users", "alice"], /expected NAME:owner or NAME:driver, got alice/],
+  [["init", "--host", "a,b"], /expected one host, or 3, got 2/],
+];
+
+test("wrong usage ends with code 2 and says what was expected", async (t) => {
+  for (const [args, message] of wrong)
+    await t.test(`secretgrad ${args.join(" ")}`, async () => {
+      const { code, stderr } = await secretgrad(args);
+      assert.equal(code, 2, stderr);
+      assert.match(stderr, message);
+      assert.doesNotMatch(stderr, /\n\s+at /);
+    });
+});
+
+test("an error that we name ends with code 1, its message, and no stack", async () => {
+  const cwd = temporaryDirectory();
+  for (const args of [
+    ["datasets", "--user", "alice"],
+    ["up"],
+    ["party", "p0"],
+    ["share", "none.csv", "--as", "alice/x"],
+  ]) {
+    const { code, stderr, stdout } = await secretgrad([...args, "--json"], { cwd });
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^error .*expected .*try/s);
+    assert.doesNotMatch(stderr, /\n\s+at /);
+    assert.equal((JSON.parse(stdout.trim().split("\n").at(-1)!) as { error: string }).error, "InputError");
+  }
+});
+
+test("help explains every command with an example, and the version is the package's", async () => {
+  const overview = await secretgrad(["--help"]);
+  assert.equal(overview.code, 0);
+  const commands = ["demo", "init", "up", "party", "status", "share", "datasets", "plan", "grant", "grants"];
+  for (const command of commands) assert.match(overview.stdout, new RegExp(`^ {2}${command} `, "m"));
+  for (const command of ["init", "share", "grant"]) {
+    const help = await secretgrad([command, "--help"]);
+    assert.equal(help.code, 0);
+    assert.match(help.stdout, /EXAMPLES\n\n {2}secretgrad /);
+  }
+  const { version } = (await import("../../package.json", { with: { type: "json" } })).default;
+  assert.equal((await secretgrad(["--version"])).stdout.trim(), version);
+});
+
+test("expiry: from now or a date to come", () => {
+  const now = Date.parse("2030-01-01T00:00:00Z");
+  assert.equal(expiry("90m", now).toISOString(), "2030-01-01T01:30:00.000Z");
+  assert.equal(expiry("30d", now).toISOString(), "2030-01-31T00:00:00.000Z");
+  assert.equal(expiry("2030-02-01", now).toISOString(), "2030-02-01T00:00:00.000Z");
+  for (const text of ["", "0d", "-1d", "2029-12-31", "soon"])
+    assert.throws(() => expiry(text, now), { name: "UsageError" });
+});

@@ -1,0 +1,110 @@
+/** Every example runs and prints what it promises. The numbers are those of the mission's rows. */
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fresh, program, root, tsx } from "../cli/program.js";
+
+interface Expected {
+  readonly args?: readonly string[];
+  check(stdout: string): void;
+}
+const has = (...patterns: RegExp[]): Expected => ({
+  check(stdout) {
+    for (const pattern of patterns) assert.match(stdout, pattern);
+  },
+});
+
+/** S1's losses with fixed initial weights, in floating point. */
+const golden =
+  "1.9470 1.1518 .9280 .7679 .6317 .5061 .3889 .2833 .1938 .1238 .0737 .0411 .0220 .0121 .0075 .0050 .0044 .0036 .0054 .0041";
+
+const examples: Readonly<Record<string, Expected>> = {
+  "01-private-sum.ts": has(/The sum is 9\n/, /Refused: .*a grant by alice .*\n$/),
+  "02-print-and-reveal.ts": {
+    check(stdout) {
+      assert.match(stdout, /Printed: Tensor\(\[3\], secret\)\n.*Tensor\(\[3\], secret\)/);
+      assert.match(stdout, /Revealed: \[1,2,3\]\n$/);
+    },
+  },
+  "03-arithmetic.ts": has(/x \+ 2 = \[3,4,5\]/, /x \+ y = \[5,7,9\]/, /x < 2.5 = \[1,1,0\]/),
+  "05-mse.ts": has(/: 9\.0000\n/),
+  "06-shares-by-hand.ts": has(/7 = 2 \+ 4 \+ 1 = 7\n/, /7 \+ 10 = 17\n/),
+  "12-data-of-several-owners.ts": has(/in 0 of [1-9]\d* of the parties' files/, /Sum: \[5,7,9\]/),
+  "13-vertical-split.ts": {
+    check(stdout) {
+      const losses = [...stdout.matchAll(/epoch \d+: loss ([\d.]+)/g)].map(([, loss]) => Number(loss));
+      assert.equal(losses.length, 10);
+      assert.ok(losses[9]! < 0.6 * losses[0]!, losses.join(" "));
+    },
+  },
+  "24-mnist.ts": {
+    args: ["3"],
+    check(stdout) {
+      const accuracies = [...stdout.matchAll(/epoch \d+: ([\d.]+) %/g)].map(([, accuracy]) => Number(accuracy));
+      assert.equal(accuracies.length, 3);
+      assert.ok(accuracies[2]! > 50, accuracies.join(" "));
+    },
+  },
+  "25-private-data-loaders.ts": has(
+    /A batch: Tensor\(\[64,784\], secret\) Tensor\(\[64,10\], secret\)/,
+    /batch 10 of 10: loss 0\./,
+    /Looking at a row: .*expected a grant by alice/,
+  ),
+  "26-encrypted-evaluation.ts": {
+    check(stdout) {
+      const hits = Number(/^(\d+) of 500/.exec(stdout)?.[1]);
+      assert.ok(hits > 350 && hits < 420, String(hits));
+    },
+  },
+  "27-speed.ts": has(/rep3 +relu +[\d.]+ ms per training batch/, /plain square/),
+  "28-own-autograd.ts": {
+    check(stdout) {
+      const losses = stdout.trim().split(" ").map(Number);
+      golden.split(" ").forEach((expected, i) => {
+        assert.ok(Math.abs(losses[i]! - Number(expected)) < 5e-4, `step ${i}: ${losses[i]}`);
+      });
+    },
+  },
+};
+
+const folder = join(root, "examples");
+test("every example has a test", () => {
+  assert.deepEqual(
+    readdirSync(folder)
+      .filter((name) => name.endsWith(".ts"))
+      .sort(),
+    Object.keys(examples).sort(),
+  );
+});
+
+for (const [name, { args = [], check }] of Object.entries(examples))
+  test(name, async () => check(await run(join(folder, name), args)));
+
+/** In a process of its own, as a reader would start it; from the sources if the build is old. */
+function run(file: string, args: readonly string[]): Promise<string> {
+  const env = { ...process.env, NO_COLOR: "1", SECRETGRAD_CLI: program };
+  const paths = fresh ? {} : { TSX_TSCONFIG_PATH: join(root, "test/examples/tsconfig.json") };
+  const child = spawn(process.execPath, ["--import", tsx, file, ...args], {
+    cwd: root,
+    env: { ...env, ...paths },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (text) => {
+    stdout += text;
+  });
+  child.stderr.on("data", (text) => {
+    stderr += text;
+  });
+  const timer = setTimeout(() => child.kill("SIGKILL"), 60_000);
+  return new Promise((resolve, reject) => {
+    child.once("exit", (code) => {
+      clearTimeout(timer);
+      if (code === 0) resolve(stdout);
+      else reject(new Error(`${file}: ended with ${code}\n${stdout}\n${stderr}`));
+    });
+  });
+}
