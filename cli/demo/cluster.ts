@@ -22,6 +22,8 @@ export interface DemoCluster {
   startOwners(count: number | undefined, onEvent: (event: OwnerEvent) => void): Promise<void>;
   stopOwners(): Promise<void>;
   stop(): Promise<void>;
+  /** From now on the directory is the user's: the next demo does not remove it. */
+  keepDirectory(): Promise<void>;
 }
 
 export const owners = ["alice", "bob"] as const;
@@ -73,6 +75,7 @@ export async function startDemoCluster(): Promise<DemoCluster> {
     },
     stopOwners: () => stopAll(ownerChildren),
     stop,
+    keepDirectory: () => rm(join(directory, marker)),
   };
 }
 
@@ -109,7 +112,10 @@ function watched(name: string, args: readonly string[], isReady: (entry: Entry) 
 
 const marker = "demo.pid";
 
-/** .secretgrad/demo-XXXXXX here, or in the temporary directory where this one is read-only. Removes what old demos left. */
+/**
+ * .secretgrad/demo-XXXXXX here, or in the temporary directory where this one is read-only. Removes what demos left that
+ * were killed.
+ */
 async function freshDirectory(): Promise<string> {
   let home = join(process.cwd(), ".secretgrad");
   try {
@@ -128,7 +134,7 @@ async function removeIfDead(directory: string): Promise<void> {
     const pid = Number(await readFile(join(directory, marker), "utf8"));
     if (pid > 0 && isAlive(pid)) return;
   } catch {
-    return; // not one of ours
+    return; // not one of ours, or one that ended well
   }
   await rm(directory, { recursive: true, force: true });
 }

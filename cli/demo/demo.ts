@@ -45,6 +45,7 @@ export async function runDemo(options: DemoOptions): Promise<void> {
     throw error;
   }
   await cluster.stop();
+  await cluster.keepDirectory();
   process.removeListener("SIGINT", interrupted).removeListener("SIGTERM", interrupted);
 }
 
