@@ -62,7 +62,7 @@ if (group === "kernels") {
 }
 
 function table(row: Row): string {
-  return `${row.case.padEnd(24)} ${ms(row.seconds)} (min ${ms(row.min)})  ${row.rounds} rounds  ${(row.bytesPerParty / 1e6).toFixed(3)} MB a party  largest error ${row.maxError.toExponential(1)}`;
+  return `${row.case.padEnd(24)} ${ms(row.seconds)} (min ${ms(row.min)})  ${row.rounds} rounds  ${(row.bytesPerParty / 1e6).toFixed(3)} MB a party  ${ms(row.cpuSeconds).trim()} of processor a party  largest error ${row.maxError.toExponential(1)}`;
 }
 function ms(seconds: number): string {
   return `${(seconds * 1000).toFixed(seconds < 0.01 ? 2 : 1)} ms`.padStart(10);

@@ -15,6 +15,8 @@ export interface Row {
   /** Payload sent by the busiest party. */
   readonly bytesPerParty: number;
   readonly maxError: number;
+  /** Median processor time of one party; what remains comparable when other work shares the machine. */
+  readonly cpuSeconds: number;
   readonly profile?: RunReport["profile"];
 }
 
@@ -28,12 +30,16 @@ export async function measure(
   await run(cluster, protocol, setUpPlan(item.fraction, state), item.fraction, state);
   const plan = timedPlan(item, state, item.fresh());
   const seconds: number[] = [];
+  const cpu: number[] = [];
   let reports: RunReport[] = [];
   let maxError = 0;
   for (let i = -2; i < item.repetitions; i++) {
     const fresh = item.fresh();
     reports = await run(cluster, protocol, plan, item.fraction, fresh, options.profile && i === item.repetitions - 1);
-    if (i >= 0) seconds.push(Math.max(...reports.map((report) => report.seconds)));
+    if (i >= 0) {
+      seconds.push(Math.max(...reports.map((report) => report.seconds)));
+      cpu.push(reports.reduce((sum, report) => sum + report.cpuSeconds, 0) / reports.length);
+    }
     // A training step changes its weights: only the first one starts from weights that are known in the clear.
     if (i > -2 && item.name.includes("train")) continue;
     for (const [name, wanted] of Object.entries(item.expect({ ...state, ...fresh }))) {
@@ -53,6 +59,7 @@ export async function measure(
     rounds: reports[0]!.rounds,
     bytesPerParty: Math.max(...reports.map((report) => report.bytes)),
     maxError,
+    cpuSeconds: cpu.sort((a, b) => a - b)[cpu.length >> 1]!,
     ...(profile ? { profile } : {}),
   };
 }

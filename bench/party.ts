@@ -21,6 +21,8 @@ export interface RunOrder {
 }
 export interface RunReport {
   readonly seconds: number;
+  /** Processor time of this process, all its threads; with memory transport that of all parties. */
+  readonly cpuSeconds: number;
   readonly rounds: number;
   readonly bytes: number;
   readonly parts: readonly Uint8Array[];
@@ -69,10 +71,11 @@ export class BenchParty {
     this.mesh.openRun(order.run + 1, 2 ** 40);
     const profile: Profile = new Map();
     const options = { ring: this.#ring, protocol: this.#protocol, mesh: this.mesh, run: order.run + 1, host, scope };
-    const before = performance.now();
+    const [before, cpuBefore] = [performance.now(), process.cpuUsage()];
     const stats = await execute(program, order.profile ? { ...options, profile } : options);
     const collected = parts.length > 0 ? await this.#deliver(order.run + 1, stats.rounds, parts) : [];
     const seconds = (performance.now() - before) / 1000;
+    const { user, system } = process.cpuUsage(cpuBefore);
     this.mesh.closeRun(order.run + 1);
     for (const [name, share] of written) {
       const old = this.#variables.get(name);
@@ -82,6 +85,7 @@ export class BenchParty {
     scope.close();
     return {
       seconds,
+      cpuSeconds: (user + system) / 1e6,
       rounds: stats.rounds,
       bytes: stats.bytes,
       parts: collected,

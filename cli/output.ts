@@ -64,12 +64,14 @@ export async function progress(title: string, of: number, out: Output): Promise<
   if (out.json) return { at: () => {}, stop: () => {} };
   if (!isTTY() || isCI()) return plainProgress(title, of, out);
   const { progress: bar } = await import("@clack/prompts");
-  const shown = bar({ max: of, style: "block", size: 30 });
-  shown.start(title);
+  // The title gets a line of its own: bar and message must fit into 80 columns.
+  out.line(title);
+  const shown = bar({ max: of, style: "block", size: 20 });
+  shown.start();
   let last = 0;
   return {
     at(done, message) {
-      shown.advance(done - last, `${title} ${message}`);
+      shown.advance(done - last, message);
       last = done;
     },
     stop: (message) => shown.stop(message),

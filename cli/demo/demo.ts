@@ -92,7 +92,7 @@ async function mainJob(cluster: DemoCluster, wanted: number | undefined, out: Ou
           const { rounds, bytes } = costs.step;
           bar.at(
             done,
-            `loss ${loss.toFixed(3)}, ${secondsText(left / 1000)} left, ${(bytes / 1e6).toFixed(1)} MB and ${rounds} rounds per batch`,
+            `loss ${loss.toFixed(3)}, ${secondsText(left / 1000)} left, ${(bytes / 1e6).toFixed(1)} MB, ${rounds} rounds/batch`,
           );
         },
         (error: unknown) => {

@@ -12,7 +12,8 @@ import { readCluster } from "./cluster-file.js";
 import { checkPin, readIdentity } from "./identity-file.js";
 import { parse } from "./listings.js";
 import { Owner } from "./owner.js";
-import { Session, type SessionOptions } from "./session.js";
+import { Session } from "./session.js";
+import type { SessionOptions } from "./session-options.js";
 import { TlsCaller } from "./tls-caller.js";
 
 export interface IdentityOptions {

@@ -7,4 +7,5 @@ export type { GrantInfo, GrantLimits } from "./granting.js";
 export { type LocalOptions, LocalSession, local } from "./local.js";
 export { Owner, type ShareDatasetOptions, type WatchOptions } from "./owner.js";
 export type { RunReport } from "./run-answer.js";
-export { Session, type SessionOptions } from "./session.js";
+export { Session } from "./session.js";
+export type { SessionOptions } from "./session-options.js";

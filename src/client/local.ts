@@ -12,7 +12,8 @@ import { readValues, type Values } from "../tensor/index.js";
 import type { CallResult, PartyCaller } from "./caller.js";
 import type { GrantInfo, GrantLimits } from "./granting.js";
 import { Owner, type ShareDatasetOptions } from "./owner.js";
-import { Session, type SessionOptions } from "./session.js";
+import { Session } from "./session.js";
+import type { SessionOptions } from "./session-options.js";
 
 export interface LocalOptions extends Pick<SessionOptions, "fraction" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
   /** "rep3" (default): three parties. "plain": one, which computes on the numbers themselves; for finding mistakes. */

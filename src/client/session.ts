@@ -3,20 +3,11 @@
  * Holds no share of anybody else's data, and computes nothing on secrets.
  */
 import { Dataset, type DatasetMeta } from "../data/index.js";
-import {
-  FrameError,
-  GrantMissingError,
-  InputError,
-  NameError,
-  PolicyError,
-  SessionEndedError,
-  ShapeError,
-} from "../errors.js";
+import { FrameError, GrantMissingError, InputError, NameError, SessionEndedError, ShapeError } from "../errors.js";
 import type { PlanEnv } from "../ops/index.js";
-import { type Plan, type PlanCost, planCost, planInputs } from "../plan/index.js";
-import type { ProtocolDefinition } from "../protocol/index.js";
+import { type Link, type Plan, type PlanCost, planCost } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
-import { decode } from "../ring/index.js";
+import { decode, size } from "../ring/index.js";
 import {
   type Closing,
   Graph,
@@ -27,29 +18,12 @@ import {
   type Values,
   type Variable,
 } from "../tensor/index.js";
-import { type CallResult, callAll, type PartyCaller } from "./caller.js";
+import { type CallResult, callAll } from "./caller.js";
+import { describePlan, type PlanDescription } from "./describe.js";
 import { commonDatasets, commonVariables } from "./listings.js";
 import { type RunReport, readAnswers } from "./run-answer.js";
-
-export interface SessionOptions {
-  readonly definition: ProtocolDefinition;
-  readonly parties: readonly PartyCaller[];
-  /** Whom the parties know this driver as. */
-  readonly name: string;
-  /** Fraction bits: 20 for training (default), 16 for inference. */
-  readonly fraction?: number;
-  /** How long a run waits for an owner's grant before it fails. Default 0. */
-  readonly waitForGrantsMs?: number;
-  /** Called once for each run that waits for a grant. */
-  readonly onWaiting?: (message: string, plan: Plan) => void;
-  /** Called when a run is done, in the order of the runs. */
-  readonly onRun?: (report: RunReport) => void;
-  /** How long a party may take for one answer. Default ten minutes; lost connections are noticed at once. */
-  readonly timeoutMs?: number;
-  /** Does what a plan needs before it is sent; local() grants here. */
-  readonly prepare?: (plan: Plan) => Promise<void>;
-  readonly close?: () => Promise<void>;
-}
+import type { SessionOptions } from "./session-options.js";
+import { shareInputs } from "./share-inputs.js";
 
 const mostInFlight = 4;
 const defaultTimeoutMs = 600_000;
@@ -71,6 +45,10 @@ export class Session implements GraphHost {
   #newestDone = 0;
   #error: unknown;
   #closed = false;
+  /** Where plans go instead of to the parties. */
+  #preview: Plan[] | undefined;
+  /** First values of variables that were recorded in a preview: they run before the first plan that runs. */
+  readonly #unsent: Closing[] = [];
 
   constructor(readonly options: SessionOptions) {
     const { fraction = 20 } = options;
@@ -137,6 +115,24 @@ export class Session implements GraphHost {
     return planCost(plan, this.options.definition);
   }
 
+  /**
+   * Runs `record` without running anything at the parties: reveals give zeros. Returns what each plan would reveal and
+   * cost, as its owners would see it.
+   */
+  async preview(record: () => unknown, link?: Link): Promise<PlanDescription[]> {
+    await this.flush();
+    const plans: Plan[] = [];
+    this.#preview = plans;
+    try {
+      await record();
+      await this.graph.close();
+    } finally {
+      this.#preview = undefined;
+    }
+    const variables = commonVariables(this.options.parties, await this.#all("variable.list", () => ({ params: {} })));
+    return plans.map((plan) => describePlan(plan, this.options.definition, variables, link));
+  }
+
   /** Reveals variables, in one run. */
   async reveal(variables: readonly Variable[]): Promise<Plaintext[]> {
     const pending = variables.map((variable) => this.graph.reveal(this.graph.read(variable), { release: "open" }));
@@ -176,6 +172,12 @@ export class Session implements GraphHost {
    */
   async submit(closing: Closing): Promise<void> {
     const { plan, reveals } = closing;
+    if (this.#preview) {
+      this.#preview.push(plan);
+      for (const { shape, resolve } of reveals) resolve(new BigInt64Array(size(shape)));
+      if (isInitial(plan)) this.#unsent.push(closing);
+      return;
+    }
     const error = this.#closed
       ? new SessionEndedError("session: expected an open session, got a closed one; try connect() again")
       : this.#error;
@@ -184,6 +186,13 @@ export class Session implements GraphHost {
       this.#error = reveals.length === 0 ? error : undefined;
       return;
     }
+    for (const initial of this.#unsent.splice(0)) void this.#enqueue(initial);
+    await this.#enqueue(closing);
+  }
+
+  /** Resolves when there is room for another one. */
+  async #enqueue(closing: Closing): Promise<void> {
+    const { plan, reveals } = closing;
     const number = ++this.#sequence;
     const earlier = [...this.#inFlight];
     const room = earlier.length < mostInFlight ? undefined : earlier[earlier.length - mostInFlight];
@@ -236,7 +245,6 @@ export class Session implements GraphHost {
         return;
       } catch (error) {
         if (isForgotten(error, plan) && !sentAgain) {
-          // The parties keep a limited number of plans, and none over a restart.
           sentAgain = true;
           this.#known.delete(plan.digest);
           await this.#put(plan);
@@ -254,7 +262,7 @@ export class Session implements GraphHost {
   async #attempt({ plan, scalars, feeds, reveals }: Closing): Promise<void> {
     const { definition, parties } = this.options;
     const request = hex(secureRandom(16));
-    const bodies = this.#share(plan, feeds);
+    const bodies = shareInputs(definition, plan, feeds);
     const answers = await this.#all("run", (party) => ({
       params: { request, digest: plan.digest, scalars },
       body: bodies[party]!,
@@ -269,35 +277,20 @@ export class Session implements GraphHost {
     });
   }
 
-  /** The driver's inputs, shared: for each slot of the plan, each party's seeds and, if it keeps one, the correction. */
-  #share(plan: Plan, feeds: Closing["feeds"]): Uint8Array[] {
-    const { sharing, parties } = this.options.definition;
-    const chunks: Uint8Array[][] = Array.from({ length: parties }, () => []);
-    for (const { slot, words } of planInputs(plan)) {
-      const feed = feeds.find((candidate) => candidate.slot === slot);
-      if (feed?.words.length !== words)
-        throw new InputError(`input ${slot}: expected ${words} words, got ${feed?.words.length ?? "none"}`);
-      const seeds = sharing.freshSeeds();
-      const bytes = new Uint8Array(feed.words.buffer, feed.words.byteOffset, feed.words.byteLength);
-      const correction = sharing.correction(seeds, 0, bytes);
-      chunks.forEach((list, party) => {
-        list.push(...seeds.byParty[party]!);
-        if (sharing.keepsCorrection[party]) list.push(correction);
-      });
-    }
-    return chunks.map((list) => Buffer.concat(list));
-  }
-
   #all(method: string, make: (party: number) => { params: unknown; body?: Uint8Array }): Promise<CallResult[]> {
     return callAll(this.options.parties, method, make, { timeoutMs: this.options.timeoutMs ?? defaultTimeoutMs });
   }
 }
 
-function isForgotten(error: unknown, plan: Plan): boolean {
+/** The parties keep a limited number of plans, and none over a restart. Whichever noticed it, the message says so. */
+function isForgotten(error: unknown, { digest }: Plan): boolean {
   return (
     error instanceof NameError &&
-    !(error instanceof PolicyError) &&
-    error.message.startsWith(`plan ${plan.digest.slice(0, 12)}`)
+    new RegExp(`(^|: )plan ${digest.slice(0, 12)}: expected one that was sent`).test(error.message)
   );
+}
+/** Gives variables their first values and does nothing else. */
+function isInitial(plan: Plan): boolean {
+  return plan.nodes.every(({ op }) => ["constant", "secret", "input", "assign"].includes(op));
 }
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");

@@ -20,6 +20,7 @@ export class LinkedConnection implements Connection {
   #free = 0;
   #queue: { at: number; act: () => void }[] = [];
   #armed = false;
+  #queuedBytes = 0;
   #closing = false;
   sentFrames = 0;
   sentBytes = 0;
@@ -42,6 +43,9 @@ export class LinkedConnection implements Connection {
   get closed(): boolean {
     return this.#closing || this.#inner.closed;
   }
+  get unsentBytes(): number {
+    return this.#queuedBytes + this.#inner.unsentBytes;
+  }
   get receivedBytes(): number {
     return this.#inner.receivedBytes;
   }
@@ -51,10 +55,14 @@ export class LinkedConnection implements Connection {
     const bytes = HEADER_BYTES + payloadBytes(frame.parts);
     this.sentFrames++;
     this.sentBytes += bytes;
+    this.#queuedBytes += bytes;
     const copy = { ...frame, parts: frame.parts.map((part) => new Uint8Array(part)) };
     const { bytesPerSecond = Number.POSITIVE_INFINITY, latencyMs } = this.#model;
     this.#free = Math.max(this.#free, performance.now()) + (bytes / bytesPerSecond) * 1000;
-    this.#schedule(this.#free + latencyMs, () => this.#inner.send(copy));
+    this.#schedule(this.#free + latencyMs, () => {
+      this.#queuedBytes -= bytes;
+      this.#inner.send(copy);
+    });
   }
 
   receive(handlers: ConnectionHandlers | undefined): void {

@@ -8,9 +8,15 @@ class MemoryConnection extends FrameConnection {
   other!: MemoryConnection;
   readonly #pool = new BufferPool();
   #inbox: Uint8Array[] = [];
+  /** In the inbox. */
+  #waitingBytes = 0;
   #otherClosed = false;
   #reading = false;
   #scheduled = false;
+
+  get unsentBytes(): number {
+    return this.other.#waitingBytes;
+  }
 
   protected allocate(bytes: number): Uint8Array {
     return this.#pool.take(bytes);
@@ -18,6 +24,7 @@ class MemoryConnection extends FrameConnection {
 
   protected write(buffer: Uint8Array): void {
     this.other.#inbox.push(buffer);
+    this.other.#waitingBytes += buffer.length;
     this.other.#wake();
   }
 
@@ -28,6 +35,7 @@ class MemoryConnection extends FrameConnection {
 
   protected flushAndClose(): void {
     this.#inbox = [];
+    this.#waitingBytes = 0;
     this.other.#otherClosed = true;
     this.other.#wake();
   }
@@ -50,6 +58,7 @@ class MemoryConnection extends FrameConnection {
         this.#inbox = inbox.slice(i).concat(this.#inbox);
         return;
       }
+      this.#waitingBytes -= inbox[i]!.length;
       this.take(inbox[i]!);
       this.other.#pool.give(inbox[i]!); // the decoder has copied what it keeps
     }

@@ -1,5 +1,5 @@
 /** Calls over a connection (rpc.ts), serving end: looks up the method, limits what runs at once, hides internal errors. */
-import { BoundError, FrameError, NameError, SecretgradError } from "../errors.js";
+import { BoundError, FrameError, NameError, PeerLostError, SecretgradError } from "../errors.js";
 import { type Frame, FrameKind } from "./frame.js";
 import { BODY_LIMIT_BYTES, JSON_LIMIT_BYTES, type RpcLimits } from "./rpc.js";
 import { decodeCall, encodeCall, type Json } from "./rpc-codec.js";
@@ -24,10 +24,16 @@ export interface ServeOptions extends RpcLimits {
   readonly concurrency?: number;
   /** Calls that wait; one more is refused. Default 64. */
   readonly queue?: number;
+  /** A caller that takes nothing of answers beyond the body limit for so long is cut off. Default 60 s. */
+  readonly stallMs?: number;
   /** Learns what is hidden from the caller: errors that are not of our classes, and the end of the connection. */
   readonly onError?: (error: unknown, method: string) => void;
   readonly onClose?: (error?: Error) => void;
 }
+
+const STALL_MS = 60_000;
+/** How often a caller whose answers pile up is looked at. */
+const LOOK_MS = 20;
 
 /** Answers the calls of this connection until it closes. */
 export function serve(connection: Connection, handlers: Handlers, options: ServeOptions = {}): void {
@@ -35,12 +41,17 @@ export function serve(connection: Connection, handlers: Handlers, options: Serve
   const jsonLimit = options.jsonLimitBytes ?? JSON_LIMIT_BYTES;
   const concurrency = options.concurrency ?? 8;
   const longest = options.queue ?? 64;
+  const stallMs = options.stallMs ?? STALL_MS;
   const waiting: Frame[] = [];
   let running = 0;
   let lastId = 0;
   /** Payload bytes of the calls that run or wait; above the limit nothing more is read from the connection. */
   let heldBytes = 0;
   let paused = false;
+  /** Answers that the caller has taken when it last took some; of interest while it takes them too slowly. */
+  let taken = -1;
+  let takenAt = 0;
+  let look: NodeJS.Timeout | undefined;
   const answer = (id: number, head: unknown, body?: Uint8Array) =>
     connection.send({ kind: FrameKind.response, session: 0n, run: id, round: 0, parts: encodeCall(head, body) });
 
@@ -64,20 +75,41 @@ export function serve(connection: Connection, handlers: Handlers, options: Serve
       if (error instanceof FrameError && method === "?") connection.close(error);
     }
   };
+  const start = (frame: Frame) => {
+    running++;
+    void perform(frame).finally(() => {
+      running--;
+      heldBytes -= frame.payload.length;
+      next();
+    });
+  };
+  /** Starts calls and reads more of them, as long as neither they nor answers that nobody takes fill the memory. */
   const next = () => {
-    while (running < concurrency && waiting.length > 0) {
-      running++;
-      const frame = waiting.shift()!;
-      void perform(frame).finally(() => {
-        running--;
-        heldBytes -= frame.payload.length;
-        if (paused && heldBytes <= bodyLimit) {
-          paused = false;
-          connection.receive(receiver);
-        }
-        next();
-      });
+    const choked = !connection.closed && connection.unsentBytes > bodyLimit;
+    if (choked) {
+      if (!look) look = setTimeout(lookAgain, LOOK_MS).unref();
+    } else {
+      taken = -1;
+      while (running < concurrency && waiting.length > 0) start(waiting.shift()!);
     }
+    const full = choked || heldBytes > bodyLimit;
+    if (full === paused) return;
+    paused = full;
+    connection.receive(full ? undefined : receiver);
+  };
+  const lookAgain = () => {
+    look = undefined;
+    const now = performance.now();
+    const sum = connection.sentBytes - connection.unsentBytes;
+    if (sum !== taken) [taken, takenAt] = [sum, now];
+    else if (now - takenAt > stallMs)
+      connection.close(
+        new PeerLostError(
+          `call from ${connection.peer}: expected it to take its answers, got no reading for ${stallMs} ms`,
+          connection.peer,
+        ),
+      );
+    next();
   };
 
   const receiver: ConnectionHandlers = {
@@ -98,10 +130,6 @@ export function serve(connection: Connection, handlers: Handlers, options: Serve
       }
       waiting.push(frame);
       heldBytes += frame.payload.length;
-      if (heldBytes > bodyLimit) {
-        paused = true;
-        connection.receive(undefined);
-      }
       next();
     },
     close(error) {

@@ -3,7 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { BufferPool } from "./buffer-pool.js";
 import { FrameConnection, type Role } from "./transport.js";
 
-/** After closing, the socket goes when nothing has moved for so long. */
+/** After closing, the socket goes when nothing more has been sent for so long, whatever still comes in. */
 const LINGER_MS = 3000;
 /**
  * Larger frames are written in pieces, one after the other: OpenSSL's and the socket's buffers then stay in the cache
@@ -19,6 +19,7 @@ export class TlsConnection extends FrameConnection {
   /** Frames that wait for the socket, the first one written up to `#at`. */
   readonly #queue: Uint8Array[] = [];
   #at = 0;
+  #queuedBytes = 0;
   readonly #pool = new BufferPool();
   #ending = false;
 
@@ -31,6 +32,10 @@ export class TlsConnection extends FrameConnection {
     socket.on("error", (error) => this.lost(error.message, error));
     socket.on("end", () => this.lost("the other end closed"));
     socket.on("close", () => this.lost("the socket closed"));
+  }
+
+  get unsentBytes(): number {
+    return this.#queuedBytes - this.#at + this.#socket.writableLength;
   }
 
   /** Bytes from the socket; the buffer may be used again afterwards. */
@@ -48,6 +53,7 @@ export class TlsConnection extends FrameConnection {
       return;
     }
     this.#queue.push(buffer);
+    this.#queuedBytes += buffer.length;
     if (this.#queue.length === 1) this.#writeNext();
   }
 
@@ -57,6 +63,7 @@ export class TlsConnection extends FrameConnection {
     if (this.#at === first.length) {
       this.#at = 0;
       this.#queue.shift();
+      this.#queuedBytes -= first.length;
       this.#pool.give(first);
       const next = this.#queue[0];
       if (!next) {
@@ -83,6 +90,13 @@ export class TlsConnection extends FrameConnection {
     socket.resume();
     this.#ending = true;
     if (this.#queue.length === 0) socket.end();
-    socket.setTimeout(LINGER_MS, () => socket.destroy());
+    // Not the socket's own time-out: an end that goes on sending would keep the socket open for ever.
+    let before = this.unsentBytes;
+    const linger = setInterval(() => {
+      const left = this.unsentBytes;
+      if (left === before) socket.destroy();
+      before = left;
+    }, LINGER_MS).unref();
+    socket.once("close", () => clearInterval(linger));
   }
 }

@@ -22,6 +22,8 @@ export interface Connection {
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly sentFrames: number;
+  /** Frame bytes in memory here, because the other end has not taken them yet. */
+  readonly unsentBytes: number;
   /** Copies the parts and writes header and parts at once. Does nothing on a closed connection. */
   send(frame: FrameToSend): void;
   /** Sets who gets frames and the end. `undefined` holds everything back until there is somebody again. */
@@ -36,6 +38,7 @@ export abstract class FrameConnection implements Connection {
   receivedBytes = 0;
   sentFrames = 0;
   abstract readonly encrypted: boolean;
+  abstract readonly unsentBytes: number;
   protected readonly decoder: FrameDecoder;
   #handlers: ConnectionHandlers | undefined;
   #closed: { readonly error: Error | undefined } | undefined;

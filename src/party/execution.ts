@@ -2,9 +2,9 @@
 import type { Mesh } from "../net/index.js";
 import type { Protocol } from "../protocol/index.js";
 import type { Core } from "./core.js";
+import type { Entry, Outcome } from "./entry.js";
 import { RunHost } from "./host.js";
 import type { RowOrder } from "./rows.js";
-import type { Entry, Outcome } from "./runs.js";
 import type { VariableMeta } from "./variable-meta.js";
 
 export interface ExecutionContext {

@@ -7,9 +7,9 @@ import { InputError, NameError, PolicyError } from "../errors.js";
 import { errorFromWire, errorToWire } from "../net/wire-errors.js";
 import type { Message, MessageOf, RunKind } from "./control.js";
 import type { Core } from "./core.js";
+import type { Outcome } from "./entry.js";
 import type { RunInput } from "./inputs.js";
 import type { KnownPlan } from "./plans.js";
-import type { Outcome } from "./runs.js";
 
 /** A request as it reached this party, with its form already checked. */
 export interface Request {

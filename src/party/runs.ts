@@ -3,45 +3,15 @@
  * (after its own checks, with the grants spent) or REFUSE; a run starts when all are ready. Runs execute one at a time, in
  * order; the agreement on the next ones goes on meanwhile. Not what happens inside a run, see execution.ts.
  */
-import type { RunStats } from "../engine/index.js";
 import { FrameError, InputError, PeerLostError } from "../errors.js";
 import type { Mesh } from "../net/index.js";
 import { errorFromWire, errorToWire } from "../net/wire-errors.js";
-import { secureRandom } from "../random/index.js";
-import { Admission, type Changes } from "./admission.js";
+import { Admission } from "./admission.js";
 import { Checkpoints } from "./checkpoints.js";
-import type { Message, MessageOf, RunKind } from "./control.js";
+import type { Message, MessageOf } from "./control.js";
 import type { Core } from "./core.js";
-import type { Part } from "./host.js";
+import { checkpointProposal, EarlyAnswers, type Entry, entryOf, type Outcome, type Proposal } from "./entry.js";
 import { type Request, Requests } from "./requests.js";
-
-/** What the caller of a run gets from one party. */
-export interface Outcome {
-  readonly run: number;
-  readonly parts: readonly Part[];
-  readonly stats: RunStats;
-}
-
-/** A run that this party knows of and that has not finished. */
-export interface Entry {
-  readonly run: number;
-  readonly id: string;
-  readonly kind: RunKind;
-  readonly args: string;
-  readonly grants: readonly string[];
-  /** Absent: a checkpoint, or the caller's request never came here. */
-  readonly request: Request | undefined;
-  /** proposed → ready → accepted → executing → complete, or refused before accepted. */
-  state: "proposed" | "ready" | "accepted" | "executing" | "complete" | "refused";
-  /** Parties that are ready, and that are complete. */
-  readonly ready: Set<number>;
-  readonly done: Set<number>;
-  changes: Changes;
-  outcome?: Outcome;
-  /** The version of the variables that the run leaves. */
-  version: number;
-  timer?: NodeJS.Timeout;
-}
 
 export interface RunsOptions {
   readonly core: Core;
@@ -53,24 +23,6 @@ export interface RunsOptions {
   perform(entry: Entry): Promise<Outcome>;
 }
 
-interface Early {
-  readonly ready: Map<number, string>;
-  refused?: Error;
-}
-
-type Proposal = Omit<MessageOf<"propose">, "type" | "run">;
-/** Nobody's request: there is nothing to agree on but the place in the order. */
-const checkpointProposal = (): Proposal => ({
-  request: Buffer.from(secureRandom(16)).toString("hex"),
-  kind: "checkpoint",
-  args: NO_ARGS,
-  grants: [],
-});
-
-const NO_ARGS = "0".repeat(64);
-/** Proposals that answers of peers may be ahead of. */
-const AHEAD = 64;
-
 export class Runs {
   readonly requests: Requests;
   readonly checkpoints: Checkpoints;
@@ -79,8 +31,7 @@ export class Runs {
   readonly #options: RunsOptions;
   /** Ascending. */
   readonly #entries: Entry[] = [];
-  /** Answers that came before their proposal. */
-  readonly #early = new Map<number, Early>();
+  readonly #early = new EarlyAnswers();
   #lastRun: number;
   #ended: Error | undefined;
   #executing: Promise<void> | undefined;
@@ -119,20 +70,17 @@ export class Runs {
   }
 
   onPropose(peer: number, message: MessageOf<"propose">): void {
-    const { run, request: id, kind, args, grants } = message;
+    const { run } = message;
     if (peer !== 0 || run <= this.#lastRun)
       throw new FrameError(
         `run ${run}: expected proposals of party 0 above ${this.#lastRun}, got one of party ${peer}`,
       );
     this.#lastRun = run;
     this.#core.ledger.skipTo(run + 1);
-    const request = this.requests.take(id);
-    const nothing = { ready: new Set<number>(), done: new Set<number>(), changes: new Map(), version: 0 };
-    const entry: Entry = { run, id, kind, args, grants, request, state: "proposed", ...nothing };
+    const entry = entryOf(message, this.requests.take(message.request));
     this.#entries.push(entry);
     this.#await(entry, "an answer", entry.ready);
-    const early = this.#early.get(run);
-    for (const passed of [...this.#early.keys()]) if (passed <= run) this.#early.delete(passed);
+    const early = this.#early.take(run);
     for (const [party, theirs] of early?.ready ?? []) this.#noteReady(entry, party, theirs);
     if (early?.refused) this.#refuse(entry, early.refused);
     this.#advance();
@@ -140,7 +88,7 @@ export class Runs {
 
   onReady(peer: number, { run, args }: MessageOf<"ready">): void {
     if (run > this.#lastRun) {
-      this.#earlyOf(peer, run).ready.set(peer, args);
+      this.#early.to(run, this.#lastRun, this.#core.names[peer]!).ready.set(peer, args);
       return;
     }
     const entry = this.#find(run);
@@ -153,7 +101,7 @@ export class Runs {
     const name = this.#core.names[peer]!;
     const error = errorFromWire({ ...fault, message: `${name}: ${fault.message}` }, name);
     if (run > this.#lastRun) {
-      this.#earlyOf(peer, run).refused = error;
+      this.#early.to(run, this.#lastRun, name).refused = error;
       return;
     }
     const entry = this.#find(run);
@@ -246,7 +194,9 @@ export class Runs {
     const { run, id, kind, args, grants, request } = entry;
     try {
       if (kind !== "checkpoint") {
-        if (request?.args !== args)
+        if (!request)
+          throw new InputError(`run ${run}: expected the request here, too, got none in time; try sending it again`);
+        if (request.args !== args)
           throw new InputError(`run ${run}: expected the same request at all parties, got another; try one for all`);
         this.requests.checkEqual(request);
         this.#admission.check(request, grants);
@@ -350,16 +300,6 @@ export class Runs {
 
   #find(run: number): Entry | undefined {
     return this.#entries.find((entry) => entry.run === run);
-  }
-
-  #earlyOf(peer: number, run: number): Early {
-    const early: Early = this.#early.get(run) ?? { ready: new Map() };
-    this.#early.set(run, early);
-    if (run > this.#lastRun + AHEAD)
-      throw new FrameError(
-        `run ${run}: expected an answer to a proposal, got one of ${this.#core.names[peer]} to none`,
-      );
-    return early;
   }
 
   /** A peer that does not answer in time is lost, and the session with it. */

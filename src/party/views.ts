@@ -3,8 +3,8 @@ import type { Mesh } from "../net/index.js";
 import { kernelHash } from "../ring/index.js";
 import type { Caller } from "./cluster.js";
 import type { Core } from "./core.js";
+import type { Outcome } from "./entry.js";
 import type { KnownPlan } from "./plans.js";
-import type { Outcome } from "./runs.js";
 import { ownerOfSource, ultimateSources, type VariableMeta } from "./variable-meta.js";
 
 /** Of the values whose bound is declared, the first ones; their number may be that of all nodes. */

@@ -205,3 +205,38 @@ test("a model goes on in a second session, and a misshapen one is refused", asyn
   await assert.rejects(later.resume(nn.linear(3, 1).parameters()), ShapeError);
   await session.close();
 });
+
+test("a preview runs nothing and says what each plan would reveal and cost", async () => {
+  const session = await quiet();
+  await session.share("alice/x", [
+    [1, 2],
+    [3, 4],
+  ]);
+  await session.share("bob/y", [[1], [0]]);
+  const model = nn.linear(2, 1);
+  const sgd = optim.sgd(model.parameters(), { lr: 0.1 });
+  const step = async () => {
+    for await (const batch of data.batches(
+      { x: session.dataset("alice/x"), y: session.dataset("bob/y") },
+      { size: 2 },
+    )) {
+      const loss = nn.mseLoss(model(batch.x), batch.y);
+      sgd.minimize(loss);
+      await data.meanLoss(loss).reveal();
+    }
+  };
+  const plans = await session.preview(step);
+  assert.equal(session.lastRun, undefined);
+  const [initial, training] = plans;
+  assert.deepEqual([...initial!.assigns].sort(), ["model/bias", "model/weight"]);
+  assert.deepEqual(
+    training!.reveals.map(({ release, rows }) => [release, rows]),
+    [["meanLoss", 2]],
+  );
+  assert.ok(training!.rounds > 5 && training!.secondsOnLink > 0);
+  // The real thing still initialises the model, and costs what was said.
+  await step();
+  assert.equal(session.lastRun!.rounds, training!.rounds);
+  assert.deepEqual(session.lastRun!.bytes, training!.bytesPerParty);
+  await session.close();
+});

@@ -178,6 +178,26 @@ test("bodies that wait are bounded: a server stops reading until calls are done"
   client.close();
 });
 
+test("answers that nobody takes are bounded: a server stops working for a caller that does not read", async () => {
+  const call = (run: number) =>
+    frame({ kind: FrameKind.request, session: 0n, run, parts: encodeCall({ method: "large", params: 900 }) });
+  const [driver, server] = memoryPair("dora", "alice");
+  serve(server, handlers, { bodyLimitBytes: 1000, concurrency: 2 });
+  for (let run = 1; run <= 50; run++) driver.send(call(run));
+  await sleep(60);
+  assert.ok(server.unsentBytes > 1000 && server.unsentBytes < 5000, `${server.unsentBytes} bytes wait`);
+  assert.equal((await collect(driver, 50)).length, 50);
+  assert.equal(server.unsentBytes, 0);
+  driver.close();
+
+  const [deaf, other] = memoryPair("dora", "alice");
+  const end = new Promise<Error | undefined>((resolve) =>
+    serve(other, handlers, { bodyLimitBytes: 1000, stallMs: 50, onClose: resolve }),
+  );
+  for (let run = 1; run <= 50; run++) deaf.send(call(run));
+  assert.ok((await end) instanceof errors.PeerLostError);
+});
+
 test("garbage to a server ends its connection and nothing else", async () => {
   await fc.assert(
     fc.asyncProperty(

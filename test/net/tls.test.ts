@@ -214,6 +214,14 @@ test("a certificate with somebody else's name is still mallory: only the key cou
   assert.equal(refused.length, 1);
 });
 
+test("only the first certificate of a chain counts", async () => {
+  const { port, refused } = await listening(ids[0]!, () => assert.fail("must not be accepted"));
+  const chain = { ...mallory, certPem: `${mallory.certPem}\n${ids[1]!.certPem}` };
+  await assert.rejects(dial(HOST, port, chain, expectParty(0), 2000), HandshakeError);
+  await sleep(5);
+  assert.match(refused[0]!.message, new RegExp(`got ${fingerprint(mallory.certPem)}`));
+});
+
 test("a pinned key whose private half is not held cannot be used", async () => {
   const { port } = await listening(ids[0]!, () => assert.fail("must not be accepted"));
   const stolen = { name: "bob", certPem: ids[1]!.certPem, keyPem: mallory.keyPem };
@@ -298,4 +306,19 @@ test("frames sent just before closing arrive, large ones too", async () => {
   assert.ok(connection.closed);
   await sleep(1);
   assert.deepEqual(await got, [5_000_000, 1, 300_000]);
+});
+
+test("a closed connection goes even if the other end sends on for ever", async () => {
+  const listener = await listen(HOST, 0, ids[0]!, pins, (connection) => connection.close());
+  const { certPem: cert, keyPem: key } = ids[1]!;
+  const options = { host: HOST, port: listener.port, cert, key, rejectUnauthorized: false, allowHalfOpen: true };
+  const socket = connectTlsSocket({ ...options, ALPNProtocols: ["secretgrad/1"] });
+  socket.resume();
+  socket.on("error", () => {});
+  const sending = setInterval(() => socket.write("x"), 50);
+  await new Promise((resolve) => socket.once("end", resolve));
+  const gone = listener.close().then(() => "gone");
+  assert.equal(await Promise.race([gone, sleep(6000)]), "gone");
+  clearInterval(sending);
+  socket.destroy();
 });

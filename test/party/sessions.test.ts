@@ -293,7 +293,7 @@ describe("sessions", () => {
   });
 
   it("name a peer that never speaks", async () => {
-    const cluster = new TestCluster({ timeoutMs: 200 });
+    const cluster = new TestCluster({ timeoutMs: 600 });
     const meshes = createMemoryMeshes(names);
     const attached = [0, 1].map((i) => cluster.parties[i]!.attach(meshes[i]!));
     const errors = await Promise.allSettled(attached);
@@ -306,7 +306,7 @@ describe("sessions", () => {
   });
 
   it("name a peer that stops speaking while nothing runs", async () => {
-    const cluster = new TestCluster({ timeoutMs: 200 });
+    const cluster = new TestCluster({ timeoutMs: 600 });
     const meshes = createMemoryMeshes(names);
     const pings = new Proxy(meshes[2]!, {
       get(target, key) {

@@ -117,6 +117,7 @@ function* carryTree(
       (h - 1) * words,
     );
     yield passOn(party, next.a, next.b, size);
+    maskAt += size * 8;
     if (level !== first) {
       site.scope.free(level.a);
       site.scope.free(level.b);

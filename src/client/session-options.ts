@@ -1,0 +1,25 @@
+/** What a session is made of; connect() and local() fill it in. */
+import type { Plan } from "../plan/index.js";
+import type { ProtocolDefinition } from "../protocol/index.js";
+import type { PartyCaller } from "./caller.js";
+import type { RunReport } from "./run-answer.js";
+
+export interface SessionOptions {
+  readonly definition: ProtocolDefinition;
+  readonly parties: readonly PartyCaller[];
+  /** Whom the parties know this driver as. */
+  readonly name: string;
+  /** Fraction bits: 20 for training (default), 16 for inference. */
+  readonly fraction?: number;
+  /** How long a run waits for an owner's grant before it fails. Default 0. */
+  readonly waitForGrantsMs?: number;
+  /** Called once for each run that waits for a grant. */
+  readonly onWaiting?: (message: string, plan: Plan) => void;
+  /** Called when a run is done, in the order of the runs. */
+  readonly onRun?: (report: RunReport) => void;
+  /** How long a party may take for one answer. Default ten minutes; lost connections are noticed at once. */
+  readonly timeoutMs?: number;
+  /** Does what a plan needs before it is sent; local() grants here. */
+  readonly prepare?: (plan: Plan) => Promise<void>;
+  readonly close?: () => Promise<void>;
+}
