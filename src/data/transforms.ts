@@ -20,6 +20,9 @@ export function rowSize(rowShape: readonly number[]): number {
   return rowShape.reduce((product, length) => product * length, 1);
 }
 
+/** Room for numbers that a source must fill: what it leaves out is NaN, which nobody takes for a number or a class. */
+const unread = (numbers: number): Float64Array => new Float64Array(numbers).fill(Number.NaN);
+
 /** The first axis of an array as rows. */
 export function rowsOf(data: Pick<ArrayData, "shape" | "values">): RowSource {
   const [rows, ...rowShape] = data.shape;
@@ -89,7 +92,7 @@ export function oneHot(classes: number): Transform {
       rows: source.rows,
       rowShape: [classes],
       async read(from, count, target) {
-        const labels = new Float64Array(count);
+        const labels = unread(count);
         await source.read(from, count, labels);
         target.fill(0);
         for (const [row, label] of labels.entries()) {
@@ -131,7 +134,7 @@ export function columns(which: number | readonly number[]): Transform {
       rows: source.rows,
       rowShape: typeof which === "number" ? [] : [list.length],
       async read(from, count, target) {
-        const all = new Float64Array(count * size);
+        const all = unread(count * size);
         await source.read(from, count, all);
         for (let row = 0; row < count; row++)
           for (let i = 0; i < list.length; i++) target[row * list.length + i] = all[row * size + list[i]!]!;

@@ -26,10 +26,20 @@ export function encodeEnd(error: Error, names: readonly string[]): Uint8Array {
 }
 
 /** The error at a party that was told by `peer`. */
-export function decodeEnd(payload: Uint8Array, names: readonly string[], peer: number): SessionEndedError {
+export function decodeEnd(
+  payload: Uint8Array,
+  names: readonly string[],
+  peer: number,
+): SessionEndedError | PeerLostError {
   const reason = CODES[payload[0] ?? -1] ?? "an unknown reason";
   const concerned = names[payload[1] ?? NOBODY];
   const about = concerned === undefined ? "" : ` (${concerned})`;
+  const lost = CODES[payload[0] ?? -1] === CODES[2];
+  if (lost && concerned !== undefined)
+    return new PeerLostError(
+      `session: expected ${concerned} to go on, got its loss as ${names[peer]} saw it; try again when it is back`,
+      concerned,
+    );
   return new SessionEndedError(
     `session: expected to go on, got the end from ${names[peer]}: ${reason}${about}; try a new session`,
   );

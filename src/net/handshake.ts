@@ -67,7 +67,9 @@ export function localSecrets(agreement: Omit<Agreement, "self">): SessionSecrets
     for (let j = i + 1; j < names.length; j++)
       pairs[i]![j] = pairs[j]![i] = [secureRandom(NONCE_BYTES), secureRandom(NONCE_BYTES)];
   const sessionId = idOf(sessionDigest({ ...agreement, self: 0 }, nonces));
-  return pairs.map((own) => ({ sessionId, nonces, pairs: own }));
+  // Copies, because each party erases its own at the end.
+  const copy = (list: readonly Uint8Array[]) => list.map((bytes) => new Uint8Array(bytes));
+  return pairs.map((own) => ({ sessionId, nonces: copy(nonces), pairs: own.map(copy) }));
 }
 
 /** Runs the handshake with all peers at once. `links` has a connection at every index but the own. */

@@ -216,8 +216,12 @@ export class LinkedMesh implements Mesh {
     if (kind === FrameKind.data) this.#runs.check(peer, run, header.round, length);
     else if (kind === FrameKind.control) {
       if (length > this.#controlLimit) this.#refuse(peer, `at most ${this.#controlLimit} bytes`, `${length}`);
-      if (!this.#onControl && this.#controls.length >= EARLY_CONTROLS)
+      if (this.#onControl) return;
+      if (this.#controls.length >= EARLY_CONTROLS)
         this.#refuse(peer, `at most ${EARLY_CONTROLS} control messages before there is a handler`, "more");
+      const early = this.#controls.reduce((sum, each) => sum + (each.peer === peer ? each.message.length : 0), length);
+      if (early > 2 * this.#controlLimit)
+        this.#refuse(peer, `at most ${2 * this.#controlLimit} bytes of early control messages`, `${early}`);
     } else if (kind === FrameKind.end) {
       if (length > END_BYTES) this.#refuse(peer, `at most ${END_BYTES} bytes`, `${length}`);
     } else this.#refuse(peer, "a frame of a session", `kind ${kind}`);

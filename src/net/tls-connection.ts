@@ -91,7 +91,7 @@ export class TlsConnection extends FrameConnection {
     this.#ending = true;
     if (this.#queue.length === 0) socket.end();
     // Not the socket's own time-out: an end that goes on sending would keep the socket open for ever.
-    let before = this.unsentBytes;
+    let before = 0;
     const linger = setInterval(() => {
       const left = this.unsentBytes;
       if (left === before) socket.destroy();

@@ -66,3 +66,10 @@ test("what does not fit is refused", () => {
   ])
     assert.throws(wrong, InputError);
 });
+
+test("what a source leaves out is never taken for a zero", async () => {
+  const short: RowSource = { rows: 3, rowShape: [], read: (_, __, target) => target.set([1]) };
+  await assert.rejects(read(transform(short, oneHot(2))), /class from 0 to 1, got something else in row 1/);
+  const table: RowSource = { rows: 2, rowShape: [2], read: (_, __, target) => target.set([1, 2]) };
+  assert.deepEqual(await read(transform(table, columns(0))), [1, Number.NaN]);
+});

@@ -316,9 +316,12 @@ test("a closed connection goes even if the other end sends on for ever", async (
   socket.resume();
   socket.on("error", () => {});
   const sending = setInterval(() => socket.write("x"), 50);
-  await new Promise((resolve) => socket.once("end", resolve));
-  const gone = listener.close().then(() => "gone");
-  assert.equal(await Promise.race([gone, sleep(6000)]), "gone");
-  clearInterval(sending);
-  socket.destroy();
+  try {
+    await new Promise((resolve) => socket.once("end", resolve));
+    const gone = listener.close().then(() => "gone");
+    assert.equal(await Promise.race([gone, sleep(6000)]), "gone");
+  } finally {
+    clearInterval(sending);
+    socket.destroy();
+  }
 });

@@ -1,8 +1,8 @@
 /** Writes one sealed file from front to back; nobody sees it before `commit`. Not for changing a file: that never happens. */
 import { closeSync, openSync, rmSync } from "node:fs";
-import { StorageError } from "../../errors.js";
+import { InputError, StorageError } from "../../errors.js";
 import { FILE_MODE, renameDurably, syncFile, systemError, writeAll } from "./durable.js";
-import { ChunkSeal, fileKey, type Identity, newFileId, sealHead, TAG_BYTES } from "./seal.js";
+import { ChunkSeal, fileKey, type Identity, LARGEST_HEADER, newFileId, sealHead, TAG_BYTES } from "./seal.js";
 
 /** Sealed bytes per system call. */
 const GATHER = 256 << 10;
@@ -30,6 +30,12 @@ export class SealedWriter {
 
   /** @internal Use Vault.create. */
   constructor(temporary: string, path: string, storageKey: Uint8Array, record: HeaderRecord, onEnd: () => void) {
+    const header = Buffer.from(JSON.stringify(record), "utf8");
+    // Longer ones would be refused when the file is read, and it would be lost.
+    if (header.length + TAG_BYTES > LARGEST_HEADER)
+      throw new InputError(
+        `${path}: expected a header of at most ${LARGEST_HEADER - TAG_BYTES} bytes, got ${header.length}; try fewer variables`,
+      );
     const id = newFileId();
     const key = fileKey(storageKey, id);
     this.#temporary = temporary;
@@ -40,7 +46,7 @@ export class SealedWriter {
     this.#gathered = new Uint8Array(Math.max(GATHER, record.chunkBytes + TAG_BYTES));
     try {
       this.#fd = openSync(temporary, "wx", FILE_MODE);
-      writeAll(this.#fd, sealHead(key, id, Buffer.from(JSON.stringify(record), "utf8")));
+      writeAll(this.#fd, sealHead(key, id, header));
     } catch (error) {
       this.abort();
       throw systemError(temporary, "write", error);

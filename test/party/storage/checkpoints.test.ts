@@ -54,3 +54,14 @@ test("a failed save leaves the older checkpoint and does not block the next", as
   assert.deepEqual(store.list(), [1, 3]);
   assert.deepEqual(store.load(1), entries(1));
 });
+
+test("a list of variables that could not be read again is refused before it is written", async (t) => {
+  const vault = openVault(t);
+  const store = new CheckpointStore(vault, v.string());
+  const many = (length: number) => [{ name: "w", meta: "s".repeat(length), bytes: pattern(8, 1) }];
+  await store.save(1, many(8_000_000));
+  assert.deepEqual(store.load(1), many(8_000_000));
+  await assert.rejects(store.save(2, many(9_000_000)), /header of at most/);
+  assert.deepEqual(store.list(), [1]);
+  await store.save(2, many(1));
+});
