@@ -25,17 +25,18 @@ export function encodeEnd(error: Error, names: readonly string[]): Uint8Array {
   return Uint8Array.of(code, concerned < 0 ? NOBODY : concerned);
 }
 
-/** The error at a party that was told by `peer`. */
+/** The error at party `self`, told by `peer`; a loss that somebody saw is one here, too, unless it is our own. */
 export function decodeEnd(
   payload: Uint8Array,
   names: readonly string[],
   peer: number,
+  self: number,
 ): SessionEndedError | PeerLostError {
   const reason = CODES[payload[0] ?? -1] ?? "an unknown reason";
   const concerned = names[payload[1] ?? NOBODY];
   const about = concerned === undefined ? "" : ` (${concerned})`;
   const lost = CODES[payload[0] ?? -1] === CODES[2];
-  if (lost && concerned !== undefined)
+  if (lost && concerned !== undefined && payload[1] !== self)
     return new PeerLostError(
       `session: expected ${concerned} to go on, got its loss as ${names[peer]} saw it; try again when it is back`,
       concerned,

@@ -234,7 +234,7 @@ export class LinkedMesh implements Mesh {
       this.#receivedPayload[peer]! += payload.length;
       const complete = this.#runs.accept(peer, run, round, payload);
       if (complete) this.#complete(complete);
-    } else if (kind === FrameKind.end) this.end(decodeEnd(payload, this.names, peer));
+    } else if (kind === FrameKind.end) this.end(decodeEnd(payload, this.names, peer, this.self));
     else if (this.#onControl) this.#onControl(peer, payload);
     else this.#controls.push({ peer, message: Uint8Array.prototype.slice.call(payload) });
   }

@@ -340,7 +340,7 @@ test("a lost peer is named at once, in every pending exchange; the others learn 
     assert.ok(result?.status === "rejected" && result.reason instanceof PeerLostError);
     assert.equal(result.reason.peer, "carol");
   }
-  assert.ok(three?.status === "rejected" && three.reason instanceof SessionEndedError);
+  assert.ok(three?.status === "rejected" && three.reason instanceof PeerLostError);
   assert.match(three.reason.message, /(alice|carol)/);
   endAll(meshes);
 });

@@ -66,6 +66,8 @@ function* bareReshare(site: Site, words: ReturnType<typeof openProduct>, host: P
   return asShare(new Replicated(n, a, b));
 }
 
+const sameSeeds = rep3.sharing.freshSeeds();
+
 const mutations: Mutation[] = [
   {
     name: "reshare skips its mask",
@@ -151,6 +153,25 @@ const mutations: Mutation[] = [
       },
     })),
     fails: "outgoing parts are re-randomised",
+  },
+  {
+    name: "an outsider's seeds are always the same",
+    definition: { ...rep3, sharing: { ...rep3.sharing, freshSeeds: () => sameSeeds } },
+    fails: "an outsider's sharing tells nothing to any party",
+  },
+  {
+    name: "an outsider uses one seed for both components",
+    definition: {
+      ...rep3,
+      sharing: {
+        ...rep3.sharing,
+        freshSeeds() {
+          const [seed] = rep3.sharing.freshSeeds().byParty[1]!;
+          return { byParty: [[seed!, seed!], [seed!], [seed!]] };
+        },
+      },
+    },
+    fails: "an outsider's sharing tells nothing to any party",
   },
   {
     name: "select takes a second nonce",

@@ -32,10 +32,13 @@ export function privacyChecks(
     { name: "outgoing parts are re-randomised", run: () => outgoingIsUniform(definition) },
   ];
   if (options.secret !== false)
-    checks.push({
-      name: "received words tell nothing to who knows its own keys",
-      run: all((one) => hidesFromParties(definition, one, pivots, options)),
-    });
+    checks.push(
+      {
+        name: "received words tell nothing to who knows its own keys",
+        run: all((one) => hidesFromParties(definition, one, pivots, options)),
+      },
+      { name: "an outsider's sharing tells nothing to any party", run: () => sharingHides(definition) },
+    );
   return checks;
 }
 
@@ -208,6 +211,27 @@ function outgoingIsUniform(definition: ProtocolDefinition): void {
   for (const [party, block] of parts.entries())
     assertUniform(new Uint8Array(take(lab, party, block).buffer), `part of party ${party}`);
   lab.close();
+}
+
+/**
+ * The correction is noise to each party that keeps it: with that party's seeds as they are and all others fresh, it
+ * changes uniformly. And no seed is ever seen again.
+ */
+function sharingHides({ parties, sharing }: ProtocolDefinition): void {
+  if (parties === 1) return;
+  const zeros = new Uint8Array(N * 8);
+  const [one, other] = [sharing.freshSeeds().byParty, sharing.freshSeeds().byParty];
+  const texts = [one, other].map((lists) => new Set(lists.flat().map((seed) => Buffer.from(seed).toString("hex"))));
+  for (const text of texts[0]!) assert.ok(!texts[1]!.has(text), "a seed must be fresh for each sharing");
+  assertUniform(sharing.correction({ byParty: one }, 0, zeros), "the correction of zeros");
+  for (const [party, keeps] of sharing.keepsCorrection.entries()) {
+    if (!keeps) continue;
+    const own = one[party]!.map((seed) => Buffer.from(seed).toString("hex"));
+    const known = (seed: Uint8Array) => own.includes(Buffer.from(seed).toString("hex"));
+    const mixed = one.map((list, i) => list.map((seed, j) => (known(seed) ? seed : other[i]![j]!)));
+    const [a, b] = [one, mixed].map((byParty) => sharing.correction({ byParty }, 0, zeros));
+    assertUniform(xorBytes(a!, b!), `the correction to party ${party}, which knows its seeds`);
+  }
 }
 
 function bytesOf(lab: Lab, shares: readonly Share[]): Uint8Array {
