@@ -5,6 +5,7 @@ import { type AnyCommand, parseArguments } from "./command.js";
  * errors that we name, 2 for wrong usage. Not the subcommands, which are loaded one at a time.
  */
 import { CommandError, UsageError } from "./errors.js";
+import { printable } from "./terminal.js";
 
 const commands: Readonly<Record<string, () => Promise<{ default: AnyCommand }>>> = {
   demo: () => import("./commands/demo.js"),
@@ -66,7 +67,7 @@ async function explain(error: unknown): Promise<number> {
   const name = error instanceof Error ? error.name : "Error";
   const message = error instanceof Error ? error.message : String(error);
   if (json) console.log(JSON.stringify({ error: name, message }));
-  if (known) console.error(`${colors.red("error")} ${message}`);
+  if (known) console.error(`${colors.red("error")} ${printable(message)}`);
   else console.error(error);
   return error instanceof UsageError ? 2 : 1;
 }

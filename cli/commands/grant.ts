@@ -3,6 +3,7 @@ import { clusterOption, command, integer, jsonOption, keyOption, list, userOptio
 import { UsageError } from "../errors.js";
 import { output } from "../output.js";
 import { stopSignal } from "../stop.js";
+import { printable } from "../terminal.js";
 
 export default command({
   description: "Approve what a plan reveals of your data",
@@ -92,7 +93,7 @@ export default command({
         },
         onProblem: ({ message }) => {
           out.object({ event: "problem", message });
-          out.line(`Trying again: ${message}`);
+          out.line(`Trying again: ${printable(message)}`);
         },
         onSkip: ({ digest, reveals }, reason) => {
           out.object({ event: "skipped", digest, reveals, reason });

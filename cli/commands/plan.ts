@@ -74,7 +74,7 @@ export default command({
 });
 
 export function describe(plan: PlanDescription): string[] {
-  const { reveals, datasets, inputs, assigns, operators, link } = plan;
+  const { reveals, datasets, inputs, scalars, assigns, operators, link } = plan;
   const lines = [`Plan ${plan.digest}`, ""];
   if (reveals.length === 0) lines.push("Reveals nothing.");
   for (const { label, release, rows, shape, recipients, sources, owners } of reveals) {
@@ -96,6 +96,7 @@ export function describe(plan: PlanDescription): string[] {
       `Reads ${rows} of ${of} rows of ${name}${shuffled ? ", chosen by the parties' coin" : ", in stored order"}`,
     );
   for (const { slot, shape } of inputs) lines.push(`Takes input ${slot} of shape [${shape}] from the driver`);
+  if (scalars.length > 0) lines.push(`Takes numbers that the driver chooses for each run: ${scalars.join(", ")}`);
   if (assigns.length > 0) lines.push(`Changes ${assigns.join(", ")}`);
   lines.push("");
   const most = Math.max(...plan.bytesPerParty);

@@ -113,18 +113,21 @@ function watched(name: string, args: readonly string[], isReady: (entry: Entry) 
 const marker = "demo.pid";
 
 /**
- * .secretgrad/demo-XXXXXX here, or in the temporary directory where this one is read-only. Removes what demos left that
+ * .secretgrad/demo-XXXXXX here, or secretgrad-demo-XXXXXX in the temporary directory where this one is read-only. Removes what demos left that
  * were killed.
  */
 async function freshDirectory(): Promise<string> {
   let home = join(process.cwd(), ".secretgrad");
+  let prefix = "demo-";
   try {
     await mkdir(home, { recursive: true });
   } catch {
     home = tmpdir();
+    // Others have directories here, too.
+    prefix = "secretgrad-demo-";
   }
-  for (const name of await readdir(home)) if (name.startsWith("demo-")) await removeIfDead(join(home, name));
-  const directory = await mkdtemp(join(home, "demo-"));
+  for (const name of await readdir(home)) if (name.startsWith(prefix)) await removeIfDead(join(home, name));
+  const directory = await mkdtemp(join(home, prefix));
   await writeFile(join(directory, marker), String(process.pid));
   return directory;
 }

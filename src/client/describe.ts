@@ -9,6 +9,7 @@ import {
   planDatasets,
   planInputs,
   planReveals,
+  planScalars,
   planVariables,
   secondsOnLink,
 } from "../plan/index.js";
@@ -39,6 +40,8 @@ export interface PlanDescription {
     readonly shuffled: boolean;
   }[];
   readonly inputs: readonly { readonly slot: string; readonly shape: readonly number[] }[];
+  /** Numbers that the driver chooses anew for each run, for everybody to see. */
+  readonly scalars: readonly string[];
   /** Names of variables that it changes. */
   readonly assigns: readonly string[];
   readonly nodes: number;
@@ -83,6 +86,7 @@ export function describePlan(
       shuffled: shuffle,
     })),
     inputs: planInputs(plan).map(({ slot, type }) => ({ slot, shape: type.shape })),
+    scalars: planScalars(plan).flatMap(({ slot, kind }) => (kind === "number" ? [slot] : [])),
     assigns: planVariables(plan).assigned.map(({ name }) => name),
     nodes: plan.nodes.length,
     operators: Object.fromEntries(Object.entries(cost.perOperator).map(([op, { nodes }]) => [op, nodes])),

@@ -99,12 +99,15 @@ const answer = v.object({
   ),
 });
 
-/** Grants that all parties hold. */
+const same = (a: GrantInfo, b: GrantInfo): boolean =>
+  JSON.stringify({ ...a, left: 0, revoked: false }) === JSON.stringify({ ...b, left: 0, revoked: false });
+
+/** Grants that all parties hold alike, but for their uses. */
 export function readGrants(parties: readonly Pick<PartyCaller, "name">[], answers: readonly CallResult[]): GrantInfo[] {
   const lists = answers.map(({ result }, i) => parse(answer, result, `grant.list of ${parties[i]!.name}`).grants);
   return lists[0]!.flatMap((grant) => {
     const all = lists.map((list) => list.find(({ id }) => id === grant.id));
-    if (all.includes(undefined)) return [];
+    if (!all.every((each) => each && same(each, grant))) return [];
     return [{ ...grant, left: Math.min(...all.map((each) => each!.left)), revoked: all.some((each) => each!.revoked) }];
   });
 }

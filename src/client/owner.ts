@@ -36,6 +36,7 @@ export interface WatchOptions extends GrantLimits {
 }
 
 const plansAnswer = v.object({ plans: v.array(v.object({ digest: v.string() })) });
+type IdentifiedGrant = NewGrant & { readonly id: string };
 const noParams = () => ({ params: {} });
 
 export class Owner {
@@ -107,12 +108,13 @@ export class Owner {
    */
   async watch(options: WatchOptions): Promise<void> {
     const seen = new Set<string>();
+    const begun = new Map<string, readonly IdentifiedGrant[]>();
     let problem: string | undefined;
     while (!options.signal.aborted) {
       try {
         for (const digest of await this.plans()) {
           if (seen.has(digest)) continue;
-          await this.#judge(digest, options);
+          await this.#judge(digest, options, begun);
           seen.add(digest);
         }
         problem = undefined;
@@ -127,26 +129,40 @@ export class Owner {
     }
   }
 
-  async #judge(digest: string, options: WatchOptions): Promise<void> {
+  async #judge(
+    digest: string,
+    options: WatchOptions,
+    begun: Map<string, readonly IdentifiedGrant[]>,
+  ): Promise<void> {
     const description = await this.describe(await this.#fetch(digest));
     const grants = grantsFor(description, this.name, options);
     const objections = grants.flatMap(({ label, objection }) => (objection ? [`${label}: ${objection}`] : []));
     if (objections.length > 0) options.onSkip?.(description, objections.join("; "));
     else if (grants.length > 0) {
-      await this.approve(grants.flatMap(({ grant }) => grant ?? []));
+      let own = begun.get(digest);
+      if (!own) {
+        // What the owner took back stays so when the watch is started again.
+        if ((await this.grants()).some((grant) => grant.digest === digest && grant.revoked))
+          return options.onSkip?.(description, "you revoked a grant for it");
+        own = identified(grants.flatMap(({ grant }) => grant ?? []));
+        begun.set(digest, own);
+      }
+      await this.#give(own);
+      begun.delete(digest);
       options.onGrant?.(description);
     }
   }
 
   /** Gives grants as they are to all parties. */
   async approve(grants: readonly NewGrant[]): Promise<GrantInfo[]> {
-    const made: GrantInfo[] = [];
-    for (const grant of grants) {
-      const id = Buffer.from(secureRandom(16)).toString("hex");
-      await this.#all("grant.put", () => ({ params: { id, ...grant } }));
-      made.push({ id, ...grant, owner: this.name, left: grant.times, revoked: false });
-    }
-    return made;
+    const made = identified(grants);
+    await this.#give(made);
+    return made.map((grant) => ({ ...grant, owner: this.name, left: grant.times, revoked: false }));
+  }
+
+  /** The same again is no second grant. */
+  async #give(grants: readonly IdentifiedGrant[]): Promise<void> {
+    for (const grant of grants) await this.#all("grant.put", () => ({ params: grant }));
   }
 
   /** This owner's grants, with the uses that are left at the party that counts fewest. */
@@ -188,6 +204,10 @@ export class Owner {
   #all(method: string, make: () => { params: unknown }) {
     return callAll(this.options.parties, method, make);
   }
+}
+
+function identified(grants: readonly NewGrant[]): IdentifiedGrant[] {
+  return grants.map((grant) => ({ id: Buffer.from(secureRandom(16)).toString("hex"), ...grant }));
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -74,7 +74,7 @@ export interface Mesh {
 
   /** Key that this party and the peer have in common and nobody else, from fresh randomness of both. */
   pairKey(peer: number, label: string, bytes?: number): Uint8Array;
-  /** Key that all parties have in common, from fresh randomness of all; no party alone can steer it. */
+  /** Key that all parties have in common, from fresh randomness of all. No party alone can steer it within a session. */
   coinKey(label: string, bytes?: number): Uint8Array;
 }
 

@@ -84,7 +84,7 @@ export class Grants {
       if (known.owner === owner && !known.revoked && canonical(known.grant) === canonical(grant)) return;
       throw new NameError(`grant ${grant.id}: expected a new id, got one that is taken; try a fresh random id`);
     }
-    if (Date.parse(grant.expires) <= this.#now())
+    if (expired(grant, this.#now()))
       throw new PolicyError(`grant: expected a time in the future, got ${grant.expires}; try --expires 30d`);
     let owned = 0;
     for (const each of this.#held.values()) if (each.owner === owner) owned++;
@@ -217,7 +217,7 @@ export class Grants {
     const stranger = need.recipients.find((recipient) => !grant.recipients.includes(recipient));
     if (stranger !== undefined) return `for ${grant.recipients.join(", ")} but not ${stranger}`;
     if (revoked) return "that was revoked";
-    if (Date.parse(grant.expires) <= this.#now()) return `that expired at ${grant.expires}`;
+    if (expired(grant, this.#now())) return `that expired at ${grant.expires}`;
     if (left({ grant, ...held }) <= 0) return `that was used ${grant.times} times`;
     return undefined;
   }
@@ -233,6 +233,11 @@ export class Grants {
       `plan ${prefix}: expected a grant by ${need.owner} (source ${need.source}) for reveal "${need.label}" (release ${need.release} of ${need.rows} rows to ${need.recipients.join(", ")}), got ${got}; try \`secretgrad grant ${prefix} --times N\` as ${need.owner}`,
     );
   }
+}
+
+/** A time that cannot be read ("+02" for "+02:00" passes the schema) is over, not far away. */
+function expired({ expires }: Grant, now: number): boolean {
+  return !(Date.parse(expires) > now);
 }
 
 function left({ grant, spent, refunded }: Pick<Held, "grant" | "spent" | "refunded">): number {

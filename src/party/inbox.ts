@@ -42,7 +42,7 @@ export class Inbox {
     const { bytesPerRecipient, entriesPerRecipient } = this.#limits;
     if (waiting.length + entries > entriesPerRecipient || used + bytes > bytesPerRecipient)
       throw new PolicyError(
-        `inbox of ${recipient}: expected room for ${entries} more results, got ${waiting.length} that wait; try \`secretgrad inbox\` as ${recipient}`,
+        `inbox of ${recipient}: expected room for ${entries} more results, got ${waiting.length} that wait; try inbox.take as ${recipient}`,
       );
   }
 

@@ -26,7 +26,7 @@ export class RunSet {
   addAll(ranges: Ranges): boolean {
     const before = this.#size;
     const last = this.#ranges.at(-1);
-    if (ranges.length === 1 && last && ranges[0]![0] === last[1] + 1) {
+    if (ranges.length === 1 && last && ranges[0]![0] === last[1] + 1 && ranges[0]![1] > last[1]) {
       // The usual case: the next run.
       this.#size += ranges[0]![1] - last[1];
       last[1] = ranges[0]![1];

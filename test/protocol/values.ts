@@ -63,10 +63,12 @@ function linearValues(definition: ProtocolDefinition): void {
 
 /** x y + w, summands added before the one resharing. */
 function productValues(definition: ProtocolDefinition): void {
-  for (const [m, k, n] of [
-    [1, 1, 1],
-    [9, 7, 5],
-    [130, 3, 160],
+  for (const [m, k, n, pivot] of [
+    [1, 1, 1, 0],
+    [9, 7, 5, 0],
+    [9, 7, 5, 1],
+    [9, 7, 5, 5],
+    [130, 3, 160, 7],
   ] as const) {
     const sizes = { x: m * k, y: k * n, w: m * n };
     const [left, right, added] = Object.entries(sizes).map(([text, size]) => edgesAndRandom(size, 64, text)) as [
@@ -81,10 +83,12 @@ function productValues(definition: ProtocolDefinition): void {
     });
     agrees(definition, `matmul ${m}x${k}x${n} plus lifted, reshared`, expected, (lab) => {
       const [x, y, w] = [share(lab, left, "x"), share(lab, right, "y"), share(lab, added, "w")];
-      const product = lab.call((end, site) =>
-        end.protocol.product(site, x[end.self]!, y[end.self]!, m * n, (dst, a, b, accumulate) =>
-          end.ring.kernels.matmul(dst.ptr, a.ptr, b.ptr, m, k, n, accumulate ? 1 : 0),
-        ),
+      const product = lab.call(
+        (end, site) =>
+          end.protocol.product(site, x[end.self]!, y[end.self]!, m * n, (dst, a, b, accumulate) =>
+            end.ring.kernels.matmul(dst.ptr, a.ptr, b.ptr, m, k, n, accumulate ? 1 : 0),
+          ),
+        pivot,
       ).values;
       const lifted = lab.call((end, site) => end.protocol.lift(site, w[end.self]!)).values;
       const sum = lab.call((end, site) =>
