@@ -1,6 +1,7 @@
 /** The parties of a benchmark, as processes over TLS or in this process over memory, behind one interface. */
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { partyFlags } from "../cli/node-flags.js";
 import { createIdentity, createMemoryMeshes, fingerprint, type Pin } from "../src/net/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
 import { BenchParty, type RunOrder, type RunReport } from "./party.js";
@@ -41,7 +42,9 @@ export async function tlsCluster(protocol: string): Promise<BenchCluster> {
   const fingerprints = identities.map((identity) => fingerprint(identity.certPem));
   const pins = names.map((name, index): [string, Pin] => [fingerprints[index]!, { name, role: "party", index }]);
   const path = fileURLToPath(new URL(`./worker${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url));
-  const children = names.map(() => fork(path, { serialization: "advanced" }));
+  const children = names.map(() =>
+    fork(path, { serialization: "advanced", execArgv: [...process.execArgv, ...partyFlags] }),
+  );
   const close = () => {
     for (const child of children) child.kill();
   };

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=1
 import { type AnyCommand, parseArguments } from "./command.js";
 /**
  * The `secretgrad` command: finds the subcommand, checks its arguments, runs it and turns errors into exit codes: 1 for

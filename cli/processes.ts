@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { partyFlags } from "./node-flags.js";
 
 export interface Child {
   readonly name: string;
@@ -28,7 +29,7 @@ const graceMs = 5000;
 export function startChild({ name, args, onLine = () => {}, env = {} }: ChildOptions): Child {
   const main = import.meta.url.endsWith(".ts") ? "./main.ts" : "./main.js";
   const script = fileURLToPath(new URL(main, import.meta.url));
-  const child = spawn(process.execPath, [...process.execArgv, script, ...args], {
+  const child = spawn(process.execPath, [...process.execArgv, ...partyFlags, script, ...args], {
     stdio: ["pipe", "pipe", "pipe"],
     env: { ...process.env, ...env, SECRETGRAD_PARENT: String(process.pid) },
     // Ctrl-C reaches only us; we stop the children in good order.

@@ -8,8 +8,9 @@ import { printable } from "../terminal.js";
 export default command({
   description: "Approve what a plan reveals of your data",
   details:
-    "A grant names one plan by its digest, so it allows exactly that computation and no other. Pooled releases (count,\n" +
-    "meanLoss) may be granted without naming them; a value as it is needs --release open.\n" +
+    "A grant names one plan by its digest, so it allows exactly that computation and no other; which batch it reads and\n" +
+    "its run-time numbers (a learning rate) may differ from run to run.\n" +
+    "Pooled releases (count, meanLoss) may be granted without naming them; a value as it is needs --release open.\n" +
     "With --watch: approves by itself every plan of which all reveals fit the limits, each by its digest, until stopped.",
   args: {
     digest: { type: "positional", description: "Beginning of the plan's digest", required: false },
@@ -80,7 +81,7 @@ export default command({
       void stopSignal().then(() => stop.abort());
       out.object({ event: "watching", owner: owner.name });
       out.line(
-        `Watching for plans as ${owner.name}: grants ${limits.release.join(", ")} of at least ${limits.minRows} rows. Ctrl-C ends it.`,
+        `Watching for plans as ${owner.name}: grants ${limits.release.map((release) => (release === "open" ? "open of any rows" : `${release} of at least ${limits.minRows} rows`)).join(", ")}. Ctrl-C ends it.`,
       );
       await owner.watch({
         ...limits,

@@ -2,6 +2,7 @@
 import { clusterOption, command, jsonOption, keyOption, userOption } from "../command.js";
 import { CommandError } from "../errors.js";
 import { bytesText, output, secondsText, table } from "../output.js";
+import { printable } from "../terminal.js";
 
 export default command({
   description: "Show whether the parties are up and connected",
@@ -34,7 +35,7 @@ export default command({
           const reason =
             called.status === "rejected" ? String((called.reason as Error).message) : "an answer of another version";
           out.object({ party: name, address: `${host}:${port}`, up: false, reason });
-          rows.push([name, `${host}:${port}`, "down", "", "", "", reason]);
+          rows.push([name, `${host}:${port}`, "down", "", "", "", printable(reason)]);
           continue;
         }
         const { uptimeMs, session, missingPeers, version, runs, traffic, memory } = read.output;

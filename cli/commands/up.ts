@@ -5,6 +5,7 @@ import { command, jsonOption } from "../command.js";
 import { CommandError } from "../errors.js";
 import { output } from "../output.js";
 import { stopSignal } from "../stop.js";
+import { printable } from "../terminal.js";
 
 const paints = [colors.cyan, colors.magenta, colors.yellow, colors.green];
 
@@ -77,7 +78,7 @@ function parse(line: string): Entry | undefined {
 }
 function text({ time, level, event, ...facts }: Entry): string {
   const rest = Object.entries(facts).map(
-    ([key, value]) => `${key}=${typeof value === "string" ? value : JSON.stringify(value)}`,
+    ([key, value]) => `${key}=${printable(typeof value === "string" ? value : JSON.stringify(value))}`,
   );
   const shown =
     level === "error" ? colors.red(String(event)) : level === "warn" ? colors.yellow(String(event)) : String(event);

@@ -129,11 +129,7 @@ export class Owner {
     }
   }
 
-  async #judge(
-    digest: string,
-    options: WatchOptions,
-    begun: Map<string, readonly IdentifiedGrant[]>,
-  ): Promise<void> {
+  async #judge(digest: string, options: WatchOptions, begun: Map<string, readonly IdentifiedGrant[]>): Promise<void> {
     const description = await this.describe(await this.#fetch(digest));
     const grants = grantsFor(description, this.name, options);
     const objections = grants.flatMap(({ label, objection }) => (objection ? [`${label}: ${objection}`] : []));

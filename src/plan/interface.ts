@@ -3,7 +3,7 @@
  * judgement, which is the policy's.
  */
 import type { Flow, Release, ValueType } from "../ops/index.js";
-import { mantissaBits } from "../ops/index.js";
+import { isDataset, mantissaBits } from "../ops/index.js";
 import { size } from "../ring/index.js";
 import type { Plan, PlanNode } from "./plan.js";
 
@@ -17,7 +17,7 @@ export interface PlanReveal {
   readonly recipients: readonly string[];
   /** Every source that the value depends on. */
   readonly flows: readonly Flow[];
-  /** The fewest rows that any dataset contributes; undefined if none does. */
+  /** The fewest rows of any dataset that are pooled, 1 where rows lie apart; undefined if none contributes any. */
   readonly rows: number | undefined;
   readonly type: ValueType;
 }
@@ -25,19 +25,29 @@ export function planReveals(plan: Plan): PlanReveal[] {
   return of(plan, "reveal").map(({ node, id }) => {
     const { label, release, recipients } = node.attrs as { label: string; release: Release; recipients: string[] };
     const { flows } = node.type;
-    const rows = flows
-      .filter((flow) => flow.label === "row" && flow.source.startsWith("dataset:"))
-      .map((flow) => flow.rows);
     return {
       node: id,
       label,
       release,
       recipients,
       flows,
-      rows: rows.length > 0 ? Math.min(...rows) : undefined,
+      rows: pooledRows(flows.filter((flow) => flow.label === "row" && isDataset(flow))),
       type: node.type,
     };
   });
+}
+
+/** Flows are sorted. Rows apart are not pooled, and sums over 0:64 and 0:63 in one value may leave row 63. */
+function pooledRows(flows: readonly Flow[]): number | undefined {
+  if (flows.length === 0) return undefined;
+  let fewest = Number.POSITIVE_INFINITY;
+  flows.forEach((flow, i) => {
+    const before = flows[i - 1];
+    const { first = 0 } = flow;
+    const overlaps = before?.source === flow.source && first < (before.first ?? 0) + before.rows;
+    fewest = Math.min(fewest, flow.axis !== undefined || overlaps ? 1 : flow.rows);
+  });
+  return fewest;
 }
 
 export interface PlanInput {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { expiry } from "../../cli/commands/grant.js";
+import { printable } from "../../cli/terminal.js";
 import { secretgrad, temporaryDirectory } from "./program.js";
 
 const wrong: readonly (readonly [string[], RegExp])[] = [
@@ -73,4 +74,8 @@ test("expiry: from now or a date to come", () => {
   assert.equal(expiry("2030-02-01", now).toISOString(), "2030-02-01T00:00:00.000Z");
   for (const text of ["", "0d", "-1d", "2029-12-31", "soon"])
     assert.throws(() => expiry(text, now), { name: "UsageError" });
+});
+
+test("what a terminal would act on is taken out of other people's texts", () => {
+  assert.equal(printable("p1: \u001b[2Jgone\r\u009b1m\nnext"), "p1: ?[2Jgone??1m\nnext");
 });

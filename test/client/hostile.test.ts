@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { CallResult } from "../../src/client/caller.js";
+import { Owner } from "../../src/client/index.js";
 import { quiet, through } from "./helpers.js";
 
 interface RunResult {
@@ -96,5 +97,29 @@ test("only datasets that all parties hold alike are listed", async () => {
       : real(),
   );
   await assert.rejects(garbage.refresh(), /p1/);
+  await session.close();
+});
+
+test("a grant that a party tells otherwise is not listed", async () => {
+  const session = await quiet({ grants: "explicit" });
+  await session.share("alice/x", [[1], [2]]);
+  await assert.rejects(session.dataset("alice/x").all().sum().reveal());
+  const alice = session.owner("alice");
+  const [digest] = await alice.plans();
+  await alice.grant(digest!, { release: ["open"] });
+  const lied = new Owner({
+    ...alice.options,
+    parties: alice.options.parties.map((party, index) => ({
+      name: party.name,
+      async call(method, params, body) {
+        const answer = await party.call(method, params, body);
+        if (index !== 0 || method !== "grant.list") return answer;
+        const { grants } = answer.result as { grants: object[] };
+        return { ...answer, result: { grants: grants.map((grant) => ({ ...grant, recipients: ["\u001b[2J"] })) } };
+      },
+    })),
+  });
+  assert.equal((await alice.grants()).length, 1);
+  assert.deepEqual(await lied.grants(), []);
   await session.close();
 });

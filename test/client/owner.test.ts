@@ -1,8 +1,8 @@
 /** An owner's client: what a plan is said to reveal, limits of grants, watching, revoking. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { PlanDescription } from "../../src/client/index.js";
-import { data, GrantMissingError, nn, optim } from "../../src/index.js";
+import { Owner, type PlanDescription } from "../../src/client/index.js";
+import { data, GrantMissingError, nn, optim, PeerLostError } from "../../src/index.js";
 import { quiet } from "./helpers.js";
 
 const rows = (n: number): number[][] => Array.from({ length: n }, (_, i) => [i / n, 1]);
@@ -37,6 +37,8 @@ test("a description names every source behind a model, and the limits decide", a
       ["bob/y", 8, 8],
     ],
   );
+  // Not part of what a digest fixes.
+  assert.deepEqual(training!.scalars, ["lr"]);
   assert.ok(training!.rounds > 0 && Math.max(...training!.bytesPerParty) > 0 && training!.secondsOnLink > 0);
 
   await assert.rejects(alice.grant(weights!.digest.slice(0, 10)), /release open is not among/);
@@ -117,5 +119,52 @@ test("sharing refuses NaN, foreign names and the same name twice", async () => {
   await session.owner("alice").remove("alice/x");
   await session.refresh();
   assert.throws(() => session.dataset("alice/x"), { name: "NameError", message: /secretgrad share/ });
+  await session.close();
+});
+
+test("a watching owner who tries again gives one grant, and none for what was revoked", async () => {
+  const session = await quiet({ grants: "explicit" });
+  await session.share("alice/x", rows(8));
+  const loss = () => data.meanLoss(session.dataset("alice/x").all().sum(1)).reveal();
+  await assert.rejects(loss(), GrantMissingError);
+  const alice = session.owner("alice");
+  let losses = 1;
+  const given = new Set<string>();
+  const shaky = new Owner({
+    ...alice.options,
+    parties: alice.options.parties.map((party, index) => ({
+      name: party.name,
+      async call(method, params, body) {
+        const answer = await party.call(method, params, body);
+        if (method !== "grant.put") return answer;
+        given.add((params as { id: string }).id);
+        // The party has it, but the answer is lost.
+        if (index === 2 && losses-- > 0) throw new PeerLostError("p2: gone", "p2");
+        return answer;
+      },
+    })),
+  });
+  const watched = async (): Promise<string[]> => {
+    const stop = new AbortController();
+    const told: string[] = [];
+    const say = (text: string) => {
+      told.push(text);
+      stop.abort();
+    };
+    await shaky.watch({
+      signal: stop.signal,
+      everyMs: 10,
+      onGrant: () => say("granted"),
+      onSkip: (_, reason) => say(reason),
+    });
+    return told;
+  };
+  assert.deepEqual(await watched(), ["granted"]);
+  assert.equal(given.size, 1);
+  const [grant, ...more] = await alice.grants();
+  assert.deepEqual(more, []);
+  await alice.revoke(grant!.id);
+  assert.deepEqual(await watched(), ["you revoked a grant for it"]);
+  await assert.rejects(loss(), /that was revoked/);
   await session.close();
 });

@@ -93,6 +93,9 @@ describe("grants", () => {
     const pooled = await cluster.put(total("alice/rows", 4, 2));
     const past = cluster.grant(alice, pooled, { expires: new Date(now - 1).toISOString() });
     assert.ok((await failure(past)) instanceof PolicyError);
+    // The schema lets it pass; as a date it is none.
+    const never = cluster.grant(alice, pooled, { expires: "2030-01-01T00:00:00+02" });
+    assert.ok((await failure(never)) instanceof PolicyError);
     await cluster.grant(alice, pooled, { times: 9, expires: new Date(now + 1000).toISOString() });
     await cluster.run(pooled, at(0));
     now += 2000;

@@ -94,6 +94,14 @@ describe("run set", () => {
       }),
     );
   });
+
+  it("loses nothing to a range that ends before it begins", () => {
+    const set = new RunSet();
+    set.addAll([[1, 5]]);
+    assert.equal(set.addAll([[6, 1]]), false);
+    assert.deepEqual(set.ranges, [[1, 5]]);
+    assert.equal(set.size, 5);
+  });
 });
 
 describe("inbox", () => {

@@ -288,6 +288,16 @@ test("an opened value counts as one row where rows may stand out", () => {
   );
   assert.equal(
     opened((b) => build.slice(b, rows(b, 3), 0, 0, 2)),
-    2,
+    1,
+  );
+  const part = (b: Builder, start: number, end: number) => build.sum(b, build.slice(b, column(b), 0, start, end));
+  assert.equal(
+    opened((b) => build.sub(b, part(b, 0, 3), part(b, 3, n))),
+    3,
+  );
+  // Row 7, exactly.
+  assert.equal(
+    opened((b) => build.sub(b, part(b, 0, n), part(b, 0, n - 1))),
+    1,
   );
 });
