@@ -16,7 +16,19 @@ try {
   await cluster.run("share", images, "--as", "alice/images", "--rows", "0:100", ...pixels);
   await cluster.run("share", labels, "--as", "bob/labels", "--rows", "0:100", "--one-hot", "10");
   for (const owner of ["alice", "bob"])
-    await cluster.background(/Watching/, "grant", "--watch", "--min-rows", "100", "--times", "10", "--user", owner);
+    await cluster.background(
+      /Watching/,
+      "grant",
+      "--watch",
+      "--to",
+      "driver",
+      "--min-rows",
+      "100",
+      "--times",
+      "10",
+      "--user",
+      owner,
+    );
 
   const session = await connect(cluster.file, { as: "driver", waitForGrantsMs: 10_000 });
   const model = nn.linear(784, 10);

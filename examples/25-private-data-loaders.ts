@@ -20,6 +20,8 @@ try {
       /Watching/,
       "grant",
       "--watch",
+      "--to",
+      "driver",
       "--release",
       "meanLoss",
       "--min-rows",
