@@ -13,6 +13,15 @@ if (files.length === 0) {
   console.error(`test: expected a part of a test file's path, got ${wanted.join(" ")}`);
   process.exit(2);
 }
-const args = ["--import", "tsx", "--test", "--test-concurrency=2", "--test-reporter=spec", ...files];
+const args = [
+  "--import",
+  "tsx",
+  "--import",
+  "./test/setup.ts",
+  "--test",
+  "--test-concurrency=2",
+  "--test-reporter=spec",
+  ...files,
+];
 const run = spawnSync(process.execPath, args, { stdio: "inherit" });
 process.exit(run.status ?? 1);

@@ -5,7 +5,7 @@
 import { PlanError, ScaleError, ShapeError } from "../errors.js";
 import { broadcastShapes, formatShape, normalizeAxis, type Shape, sameShape, size } from "../ring/index.js";
 import { mantissaBits } from "./constant.js";
-import { factor, share } from "./factor.js";
+import { factor, factors, share } from "./factor.js";
 import { constant, exactScale, numberOf, scalarConstant, significantScale } from "./numbers.js";
 import type { Builder, Ref, ValueType } from "./op.js";
 import { maxBound } from "./type.js";
@@ -69,7 +69,7 @@ export function mul(b: Builder, x: Ref, y: Ref): Ref {
     [y, x],
   ] as const)
     if (a.type.kind === "public" && a.type.shape.length === 0) return b.node("mul", [fit(b, numeric(b, c), a), a]);
-  const [f, g] = [factor(b, x), factor(b, y)];
+  const [f, g] = factors(b, x, y);
   const shape = broadcastShapes(f.type.shape, g.type.shape);
   return b.node("mul", [broadcastTo(b, f, shape), broadcastTo(b, g, shape)]);
 }
@@ -137,7 +137,7 @@ function constantBits(value: number, bits: number): number {
 }
 
 export function matmul(b: Builder, x: Ref, y: Ref): Ref {
-  return b.node("matmul", [factor(b, x), factor(b, y)]);
+  return b.node("matmul", factors(b, x, y));
 }
 
 /**

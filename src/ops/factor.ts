@@ -16,6 +16,23 @@ export function factor(builder: Builder, ref: Ref): Ref {
   return kind === "product" ? builder.node("reshare", [ref]) : ref;
 }
 
+/** The most fraction bits a value may have, see plan/infer.ts. */
+const mostFraction = 61;
+
+/**
+ * Two values that can be multiplied with each other. Public numbers of many fraction bits (the gradient of a mean over many rows)
+ * become shares where the product of the scales would not fit.
+ */
+export function factors(builder: Builder, x: Ref, y: Ref): [Ref, Ref] {
+  let pair: [Ref, Ref] = [factor(builder, x), factor(builder, y)];
+  while (pair[0].type.scale + pair[1].type.scale > mostFraction) {
+    const larger = pair[0].type.scale >= pair[1].type.scale ? 0 : 1;
+    const reduced = share(builder, pair[larger]);
+    pair = larger === 0 ? [reduced, pair[1]] : [pair[0], reduced];
+  }
+  return pair;
+}
+
 /** A share at no more than the session's scale: what comparisons, selections, variables and reveals need. */
 export function share(builder: Builder, ref: Ref): Ref {
   return factor(builder, ref.type.kind === "public" ? builder.node("secret", [ref]) : ref);

@@ -5,7 +5,7 @@ import * as v from "valibot";
 import { ShapeError } from "../errors.js";
 import { productKind } from "./arithmetic.js";
 import { mapLinear, publicOf, shareOf } from "./evaluate.js";
-import { factor } from "./factor.js";
+import { factors } from "./factor.js";
 import { contracted } from "./flow.js";
 import type { Operator, Ref } from "./op.js";
 import { noCost } from "./source.js";
@@ -31,11 +31,12 @@ export const matmul: Operator = {
     };
   },
   gradient(builder, [a, b], _attrs, _output, gradient, wanted) {
-    const g = factor(builder, gradient);
     const swap = (ref: Ref) => builder.node("transpose", [ref], { axes: [1, 0] });
+    const [g, other] = wanted[0] ? factors(builder, gradient, b!) : [];
+    const [h, own] = wanted[1] ? factors(builder, gradient, a!) : [];
     return [
-      wanted[0] ? builder.node("matmul", [g, swap(factor(builder, b!))]) : undefined,
-      wanted[1] ? builder.node("matmul", [swap(factor(builder, a!)), g]) : undefined,
+      g && other ? builder.node("matmul", [g, swap(other)]) : undefined,
+      h && own ? builder.node("matmul", [swap(own), h]) : undefined,
     ];
   },
   cost: noCost,
