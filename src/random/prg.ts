@@ -29,7 +29,7 @@ export const LARGEST_CHUNK = 2 ** 24 - 1;
 /** Bytes in one stream: 2^32 blocks. */
 export const STREAM_BYTES = 2 ** 36;
 
-/** One call to the cipher: larger outputs are fresh mappings and page-fault (research/kernels.md section 3). */
+/** One call to the cipher: larger outputs are fresh mappings and page-fault. */
 const REFILL = 65536;
 /** Up to here one call to a shared ECB cipher is cheaper than creating a CTR cipher. The keystream is the same. */
 const SMALL = 512;

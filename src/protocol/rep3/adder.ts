@@ -11,7 +11,7 @@
  *
  * So role 0 shares all s_S (b_0 = F(k_0) known to roles 2 and 0, b_1 = s_S ^ b_0 sent to role 1), and each carry is an
  * inner product of shared bits with bits that roles 1 and 2 both know: one masked bit from each of them, however many
- * terms it has. A ripple or prefix adder would first AND bit by bit (research/protocols.md section 2.5: w + 88 bits and
+ * terms it has. A ripple or prefix adder would first AND bit by bit (docs/decisions/0005-comparison.md: w + 88 bits and
  * 7 rounds a comparison at w = 32); blocks of four save two rounds and a third of the traffic. The expansion is ours;
  * that an inner product costs what one product costs is from Araki et al. 2016.
  *

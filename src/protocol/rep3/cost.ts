@@ -7,13 +7,13 @@
  *
  * | primitive | rounds        | words sent by roles 0, 1, 2                        | source |
  * | reshare   | 1             | n, n, n                                            | Araki et al. 2016 |
- * | truncate  | 2             | n + F, n + 2F, n + F                               | research/protocols.md 2.4 |
+ * | truncate  | 2             | n + F, n + 2F, n + F                               | docs/decisions/0004 |
  * | and       | 1             | wW each                                            | Araki et al. 2016 |
  * | msb       | 2 + log2 L    | M W, (2L-1) W, (2L-1) W; and (2(L-1) - log2 L) W each | adder.ts, tree of ABY3 2018 |
  * | isZero    | 2 + log2 L    | M W, L W, L W; and (L-1) W each                    | adder.ts |
  * | toBits    | 2 + log2 L    | M W, G W, G W; and the ANDs of Sklansky's levels, W each | adder.ts, Sklansky 1960 |
- * | fromBits  | 2             | n, n, n                                            | research/protocols.md 2.5 |
- * | select    | 2             | 2n, n, n                                           | research/protocols.md 2.5 |
+ * | fromBits  | 2             | n, n, n                                            | ABY3 2018, 5.4 |
+ * | select    | 2             | 2n, n, n                                           | ABY3 2018, 5.4 |
  * | input     | 1             | the owner n                                        | Araki et al. 2016 |
  * | reveal    | 1             | n each; to one party: n from the one before it     | Araki et al. 2016 |
  *

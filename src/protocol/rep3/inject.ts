@@ -2,7 +2,7 @@
  * Bits to words: fromBits and select, which multiply a shared bit into a word (bit injection). Not the other direction,
  * see convert.ts.
  *
- * From research/protocols.md section 2.5, in the setting of ABY3 (Mohassel and Rindal 2018,
+ * In the setting of ABY3 (Mohassel and Rindal 2018,
  * https://eprint.iacr.org/2018/403, section 5.4): b = beta ^ b_2 where beta = b_0 ^ b_1 is known to role 0 and b_2 to
  * roles 1 and 2, so b = b_2 + k beta with k = 1 - 2 b_2. Every message is masked by words of a key that its receiver
  * lacks: mu, r1 and y_0 (from k_0) against role 1, y_2 (from k_2) against role 0.

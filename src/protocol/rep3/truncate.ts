@@ -1,6 +1,6 @@
 /**
  * Truncation of a product in two rounds, exactly unbiased and without the huge error of local truncation. Not the
- * truncation of ABY3: research/protocols.md section 2.4, a rearrangement of the wrap-bit truncation with a known sign of
+ * truncation of ABY3: docs/decisions/0004-truncation.md, a rearrangement of the wrap-bit truncation with a known sign of
  * MP-SPDZ and SPU.
  *
  * Z = Z_0 + Z_1 + Z_2 are the summands. Write X = Z + 2^62 - 1 = u + v - w 2^64 with u uniform and known to roles 0 and
