@@ -166,7 +166,7 @@ export class Grants {
       const refunded = new RunSet();
       refunded.addAll(held.refunded.ranges);
       const news = [spent.addAll(use.spent), refunded.addAll(use.refunded), use.revoked && !held.revoked];
-      if (news.includes(true)) this.#write({ type: "merge", ...use });
+      if (news.includes(true)) for (const record of mergeRecords(use)) this.#write(record);
     }
   }
 
@@ -183,7 +183,7 @@ export class Grants {
     this.#journal.rewrite(
       [...this.#held.values()].flatMap(({ owner, grant, revoked, spent, refunded }): GrantRecord[] => [
         { type: "put", owner, grant },
-        { type: "merge", id: grant.id, revoked, spent: spent.ranges, refunded: refunded.ranges },
+        ...mergeRecords({ id: grant.id, revoked, spent: spent.ranges, refunded: refunded.ranges }),
       ]),
     );
   }
@@ -242,4 +242,21 @@ function expired({ expires }: Grant, now: number): boolean {
 
 function left({ grant, spent, refunded }: Pick<Held, "grant" | "spent" | "refunded">): number {
   return Math.max(0, grant.times - (spent.size - spent.common(refunded)));
+}
+
+/** Runs that alternate between grants leave a range each; a journal record holds 1 MiB at most. */
+const MOST_RANGES = 10_000;
+
+/** What a peer or an older journal knows of a grant, in records of bounded size; together they say the same. */
+function mergeRecords({ id, revoked, spent, refunded }: GrantUse): GrantRecord[] {
+  const records: GrantRecord[] = [];
+  for (let at = 0; at === 0 || at < Math.max(spent.length, refunded.length); at += MOST_RANGES)
+    records.push({
+      type: "merge",
+      id,
+      revoked,
+      spent: spent.slice(at, at + MOST_RANGES),
+      refunded: refunded.slice(at, at + MOST_RANGES),
+    });
+  return records;
 }

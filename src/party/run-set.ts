@@ -32,6 +32,12 @@ export class RunSet {
       last[1] = ranges[0]![1];
       return true;
     }
+    if (ranges.length === 1 && ranges[0]![1] >= ranges[0]![0] && (!last || ranges[0]![0] > last[1] + 1)) {
+      const [[first, end]] = ranges as [[number, number]];
+      this.#ranges.push([first, end]);
+      this.#size += end - first + 1;
+      return true;
+    }
     const merged: [number, number][] = [];
     const all = [...this.#ranges, ...ranges.map(([a, b]): [number, number] => [a, b])];
     for (const [first, end] of all.sort(([a], [b]) => a - b)) {
