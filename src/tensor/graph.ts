@@ -96,10 +96,8 @@ export class Graph {
       throw new NameError(
         `variable ${variable.name}: expected one variable of this name in a session, got two; try nn.named()`,
       );
-    if (!known) {
-      this.#known.set(variable.name, variable);
-      if (!variable.stored) this.#initialise.push(variable);
-    }
+    this.#known.set(variable.name, variable);
+    if (!variable.stored && !this.#initialise.includes(variable)) this.#initialise.push(variable);
     const current = this.#current.get(variable.name);
     if (current) return current;
     const { fraction } = this.host.env;
@@ -141,6 +139,7 @@ export class Graph {
     });
     if (!this.#flushing) {
       this.#flushing = true;
+      // What goes wrong reaches the caller through the reveals that close() rejects.
       queueMicrotask(() => void this.close().catch(() => undefined));
     }
     return result;
@@ -149,24 +148,37 @@ export class Graph {
   /** Closes the plan and runs it. Resolves when the session has room for the next one; errors of earlier runs surface here. */
   async close(): Promise<void> {
     this.#flushing = false;
-    if (this.#failed) throw this.#failed;
-    const closings: Closing[] = [];
-    if (this.#initialise.length > 0) closings.push(initialPlan(this.host.env, this.#initialise));
-    for (const name of this.#assigned) this.#recorder.node("assign", [this.#current.get(name)!], { name });
-    if (this.#recorder.hasEffects)
-      closings.push({
-        plan: this.#recorder.close(),
-        scalars: this.#scalars,
-        feeds: this.#feeds,
-        reveals: this.#reveals,
-      });
-    else this.#recorder.close();
-    this.#reset();
+    const reveals = this.#reveals;
     try {
-      for (const closing of closings) await this.host.submit(closing);
+      if (this.#failed) throw this.#failed;
+      for (const closing of this.#finish()) await this.#submit(closing);
+    } catch (error) {
+      for (const reveal of reveals) reveal.reject(error);
+      throw error;
+    }
+  }
+
+  async #submit(closing: Closing): Promise<void> {
+    try {
+      await this.host.submit(closing);
     } catch (error) {
       this.#failed = error;
       throw error;
+    }
+  }
+
+  /** The recorded plans; a new one begins, also if this one is refused (an assignment of single rows). */
+  #finish(): Closing[] {
+    try {
+      for (const name of this.#assigned) this.#recorder.node("assign", [this.#current.get(name)!], { name });
+      const closings: Closing[] = [];
+      if (this.#initialise.length > 0) closings.push(initialPlan(this.host.env, this.#initialise));
+      const { hasEffects } = this.#recorder;
+      const plan = this.#recorder.close();
+      if (hasEffects) closings.push({ plan, scalars: this.#scalars, feeds: this.#feeds, reveals: this.#reveals });
+      return closings;
+    } finally {
+      this.#reset();
     }
   }
 
