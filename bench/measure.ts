@@ -20,8 +20,13 @@ export interface Row {
   readonly profile?: RunReport["profile"];
 }
 
-/** Parties are daemons that have run before: the engine's compilers get this long first. */
-const warmUpMs = 1500;
+/**
+ * Parties are daemons that have run before. V8 compiles what they run in the background, on cores that the parties themselves
+ * need: until it has, a step takes up to twice as long, and after 1.5 s a tenth of the processor time was still its compilers'.
+ */
+const warmUpMs = 4000;
+/** The same for rounds of small messages, which cost half after some 5000. */
+const warmUpRounds = 5000;
 
 export async function measure(
   cluster: BenchCluster,
@@ -110,7 +115,7 @@ function run(
 
 /** How fast this machine is in this very run: what absolute figures must be read against. */
 export async function calibrate(cluster: BenchCluster, gmacs: number): Promise<Record<string, number | string>> {
-  await cluster.ring(64, 50);
+  await cluster.ring(64, warmUpRounds);
   const small = await cluster.ring(64, 500);
   const large = await cluster.ring(2 ** 20, 30);
   return {

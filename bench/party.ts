@@ -116,14 +116,12 @@ export class BenchParty {
   async #deliver(run: number, round: number, parts: readonly Uint8Array[]): Promise<Uint8Array[]> {
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     const own = Buffer.concat(parts);
-    const all: Uint8Array[] = this.mesh.self === 0 ? [own] : [];
+    const all = this.mesh.self === 0 ? this.mesh.names.map((_, peer) => (peer ? new Uint8Array(bytes) : own)) : [];
     await this.#exchange(
       run,
       round,
       (peer) => ({ send: peer === 0 ? [own] : [], receive: this.mesh.self === 0 ? bytes : 0 }),
-      (peer, payload) => {
-        all[peer] = payload.slice();
-      },
+      (peer, piece, at) => all[peer]!.set(piece, at),
     );
     return all;
   }
@@ -132,12 +130,16 @@ export class BenchParty {
     run: number,
     round: number,
     what: (peer: number) => { send: Uint8Array[]; receive: number },
-    deliver: (peer: number, payload: Uint8Array) => void = () => {},
+    deliver: (peer: number, piece: Uint8Array, at: number) => void = () => {},
   ): Promise<void> {
     const peers = this.mesh.names.map((_, peer) => peer).filter((peer) => peer !== this.mesh.self);
     const send = peers.map((peer) => ({ peer, parts: what(peer).send })).filter(({ parts }) => parts.length > 0);
     const receive = peers
-      .map((peer) => ({ peer, bytes: what(peer).receive, deliver: (payload: Uint8Array) => deliver(peer, payload) }))
+      .map((peer) => ({
+        peer,
+        bytes: what(peer).receive,
+        deliver: (piece: Uint8Array, at: number) => deliver(peer, piece, at),
+      }))
       .filter(({ bytes }) => bytes > 0);
     return new Promise((resolve, reject) =>
       this.mesh.exchange(run, round, send, receive, (error) => (error ? reject(error) : resolve())),

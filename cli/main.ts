@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=1
+#!/usr/bin/env -S node --max-semi-space-size=1 --initial-old-space-size=64
 import { type AnyCommand, parseArguments } from "./command.js";
 /**
  * The `secretgrad` command: finds the subcommand, checks its arguments, runs it and turns errors into exit codes: 1 for
@@ -12,6 +12,8 @@ const commands: Readonly<Record<string, () => Promise<{ default: AnyCommand }>>>
   init: () => import("./commands/init.js"),
   up: () => import("./commands/up.js"),
   party: () => import("./commands/party.js"),
+  dealer: () => import("./commands/dealer.js"),
+  deal: () => import("./commands/deal.js"),
   status: () => import("./commands/status.js"),
   share: () => import("./commands/share.js"),
   datasets: () => import("./commands/datasets.js"),

@@ -1,6 +1,9 @@
-/** Cuts a byte stream into frames and puts each payload into its final buffer; it knows no sockets and no sessions. */
+/** Cuts a byte stream into frames and puts each payload into its final place; it knows no sockets and no sessions. */
 import { FrameError } from "../errors.js";
 import { type DecodedHeader, decodeHeader, type Frame, HEADER_BYTES } from "./frame.js";
+
+/** Takes a payload in pieces, in order; `at` is where the piece begins. The view is valid during the call only. */
+export type Place = (piece: Uint8Array, at: number) => void;
 
 export interface FrameReceiver {
   /** Largest payload; a longer one is refused before memory is allocated. */
@@ -9,6 +12,11 @@ export interface FrameReceiver {
   readonly keep?: boolean;
   /** Sees the header before memory for the payload is allocated; throws to refuse the frame. */
   header?(header: DecodedHeader): void;
+  /**
+   * Asked after `header`: where the payload goes as it arrives. Such a frame is over with its last piece, and `frame` does
+   * not get it; an empty payload is one empty piece. Undefined: the payload is put together for `frame`.
+   */
+  place?(header: DecodedHeader): Place | undefined;
   frame(frame: Frame): void;
 }
 
@@ -23,8 +31,11 @@ export class FrameDecoder {
   readonly #from: string;
   #receiver: FrameReceiver | undefined;
   readonly #head = new Uint8Array(HEADER_BYTES);
+  readonly #headView = new DataView(this.#head.buffer);
   #headFilled = 0;
   #header: DecodedHeader | undefined;
+  /** Where the payload of this frame goes, if its receiver said so. */
+  #place: Place | undefined;
   #payload: Uint8Array = EMPTY;
   #filled = 0;
   /** A buffer that the last frames no longer use. */
@@ -56,6 +67,7 @@ export class FrameDecoder {
     this.#stopped = true;
     this.#held = [];
     this.#payload = this.#spare = EMPTY;
+    this.#place = undefined;
   }
 
   /** Delivers held bytes, as far as there is a receiver. */
@@ -91,47 +103,58 @@ export class FrameDecoder {
 
   #takeHeader(chunk: Uint8Array, at: number): number {
     const receiver = this.#receiver!;
-    let header: DecodedHeader;
-    if (this.#headFilled === 0 && chunk.length - at >= HEADER_BYTES) {
-      header = decodeHeader(chunk, at, this.#from);
-      at += HEADER_BYTES;
-    } else {
-      const take = Math.min(HEADER_BYTES - this.#headFilled, chunk.length - at);
-      this.#head.set(chunk.subarray(at, at + take), this.#headFilled);
-      this.#headFilled += take;
-      at += take;
-      if (this.#headFilled < HEADER_BYTES) return at;
-      header = decodeHeader(this.#head, 0, this.#from);
-    }
-    this.#headFilled = 0;
+    // Byte by byte into memory that has a view already: making a view costs more than these 32 copies.
+    const head = this.#head;
+    let filled = this.#headFilled;
+    while (filled < HEADER_BYTES && at < chunk.length) head[filled++] = chunk[at++]!;
+    this.#headFilled = filled < HEADER_BYTES ? filled : 0;
+    if (filled < HEADER_BYTES) return at;
+    const header = decodeHeader(this.#headView, this.#from);
     this.#admit(receiver, header);
-    if (chunk.length - at >= header.length) {
+    const { length } = header;
+    const place = receiver.place?.(header);
+    if (chunk.length - at >= length) {
       // The whole payload is here: hand out a view of the chunk.
-      const view = chunk.subarray(at, at + header.length);
-      this.#deliver(receiver, header, receiver.keep ? copy(view) : view);
-      return at + header.length;
+      const view = chunk.subarray(at, at + length);
+      if (place) place(view, 0);
+      else this.#deliver(receiver, header, receiver.keep ? copy(view) : view);
+      return at + length;
     }
     this.#header = header;
     this.#filled = 0;
-    if (!receiver.keep && this.#spare.length >= header.length) {
-      this.#payload = this.#spare.subarray(0, header.length);
-    } else {
-      this.#payload = new Uint8Array(Buffer.allocUnsafeSlow(header.length).buffer);
-      if (!receiver.keep && header.length <= LARGEST_KEPT) this.#spare = this.#payload;
-    }
+    this.#place = place;
+    if (!place) this.#payload = this.#buffer(receiver, length);
     return at;
+  }
+
+  /** Where a payload is put together. */
+  #buffer(receiver: FrameReceiver, bytes: number): Uint8Array {
+    if (!receiver.keep && this.#spare.length >= bytes) return this.#spare.subarray(0, bytes);
+    const buffer = new Uint8Array(Buffer.allocUnsafeSlow(bytes).buffer);
+    if (!receiver.keep && bytes <= LARGEST_KEPT) this.#spare = buffer;
+    return buffer;
   }
 
   #takePayload(chunk: Uint8Array, at: number, header: DecodedHeader): number {
     if (this.#recheck) {
       this.#recheck = false;
+      if (this.#place) throw new FrameError(`frame from ${this.#from}: expected its receiver to stay, got another one`);
       this.#admit(this.#receiver!, header);
       if (this.#receiver!.keep) this.#spare = EMPTY;
     }
     const take = Math.min(header.length - this.#filled, chunk.length - at);
-    this.#payload.set(take === chunk.length ? chunk : chunk.subarray(at, at + take), this.#filled);
+    const piece = take === chunk.length ? chunk : chunk.subarray(at, at + take);
+    const from = this.#filled;
     this.#filled += take;
-    if (this.#filled === header.length) {
+    const whole = this.#filled === header.length;
+    const place = this.#place;
+    if (place) {
+      if (whole) this.#header = this.#place = undefined;
+      place(piece, from);
+      return at + take;
+    }
+    this.#payload.set(piece, from);
+    if (whole) {
       const payload = this.#payload;
       this.#header = undefined;
       this.#payload = EMPTY;

@@ -12,8 +12,11 @@ export interface Incoming {
   readonly peer: number;
   /** Exact length; another length ends the session. */
   readonly bytes: number;
-  /** Gets the payload; the view is valid during the call only. Never called before `exchange` has returned. */
-  deliver(payload: Uint8Array): void;
+  /**
+   * Gets the payload as it arrives, in one or more pieces and in order; `at` is where the piece begins. The view is valid
+   * during the call only. Never called before `exchange` has returned; after a failure the payload may be incomplete.
+   */
+  deliver(piece: Uint8Array, at: number): void;
 }
 
 export interface PeerTraffic {

@@ -34,16 +34,19 @@ export function recordMesh(mesh: Mesh): { mesh: Mesh; toBytes(): Uint8Array } {
     closeRun: (run) => mesh.closeRun(run),
     exchange(run, round, send, receive, done) {
       writer.add({ kind: "sent", peer: mesh.self, run, round, bytes: sentDigest(send) });
-      const wrapped = receive.map(
-        (incoming): Incoming => ({
-          peer: incoming.peer,
-          bytes: incoming.bytes,
-          deliver(payload) {
-            writer.add({ kind: "data", peer: incoming.peer, run, round, bytes: payload });
-            incoming.deliver(payload);
+      const wrapped = receive.map((incoming): Incoming => {
+        const { peer, bytes } = incoming;
+        const payload = new Uint8Array(bytes);
+        return {
+          peer,
+          bytes,
+          deliver(piece, at) {
+            payload.set(piece, at);
+            if (at + piece.length === bytes) writer.add({ kind: "data", peer, run, round, bytes: payload });
+            incoming.deliver(piece, at);
           },
-        }),
-      );
+        };
+      });
       mesh.exchange(run, round, send, wrapped, done);
     },
     sendControl: (peer, message) => mesh.sendControl(peer, message),
@@ -206,7 +209,7 @@ class ReplayMesh implements Mesh {
         throw new InputError(`replay: expected ${incoming.bytes} bytes, got ${entry.bytes.length} in the recording`);
       pending!.awaited.delete(entry.peer);
       this.#next++;
-      incoming.deliver(entry.bytes);
+      incoming.deliver(entry.bytes, 0);
     }
   }
 }

@@ -31,6 +31,8 @@ export class RunInbox {
   readonly #receivedBytes: number[];
   readonly #lastRound: number[];
   readonly #early: EarlyFrame[][];
+  /** Frames in `#early`. */
+  #waiting = 0;
 
   constructor(
     readonly run: number,
@@ -73,19 +75,37 @@ export class RunInbox {
     }
   }
 
-  /** Takes a checked frame: hands it to the pending exchange or keeps a copy. True: the exchange is complete. */
+  /** Whether a checked data frame of this peer belongs to the pending exchange, so that `place` may take its payload. */
+  awaits(peer: number): boolean {
+    return this.pending?.awaited[peer] !== undefined;
+  }
+
+  /** Hands over the next piece of an awaited, checked frame. True: the exchange is complete. */
+  place(peer: number, piece: Uint8Array, at: number): boolean {
+    const pending = this.pending!;
+    const incoming = pending.awaited[peer]!;
+    incoming.deliver(piece, at);
+    if (at + piece.length < incoming.bytes) return false;
+    this.#lastRound[peer] = pending.round;
+    this.#receivedBytes[peer]! += incoming.bytes;
+    pending.awaited[peer] = undefined;
+    return --pending.missing === 0;
+  }
+
+  /** Takes a whole checked frame: hands it to the pending exchange or keeps a copy. True: the exchange is complete. */
   accept(peer: number, round: number, payload: Uint8Array): boolean {
+    // It was early when it began; meanwhile it may be awaited.
+    if (this.awaits(peer)) return this.place(peer, payload, 0);
     this.#lastRound[peer] = round;
     this.#receivedBytes[peer]! += payload.length;
-    const { pending } = this;
-    const awaited = pending?.awaited[peer];
-    if (pending && awaited) return this.#deliver(pending, awaited, payload);
     this.#early[peer]!.push({ round, payload: Uint8Array.prototype.slice.call(payload) });
+    this.#waiting++;
     return false;
   }
 
   /** Whether frames wait that `pending` awaits. */
   get ready(): boolean {
+    if (this.#waiting === 0) return false;
     const awaited = this.pending?.awaited;
     return awaited !== undefined && this.#early.some((queue, peer) => queue.length > 0 && awaited[peer]);
   }
@@ -98,10 +118,13 @@ export class RunInbox {
       const awaited = pending.awaited[peer];
       const frame = awaited && this.#early[peer]!.shift();
       if (!frame) continue;
+      this.#waiting--;
       if (frame.round !== pending.round) this.#refuse(peer, `round ${pending.round}`, `round ${frame.round}`);
       if (frame.payload.length !== awaited.bytes)
         this.#refuse(peer, `${awaited.bytes} bytes in round ${frame.round}`, `${frame.payload.length} bytes`);
-      this.#deliver(pending, awaited, frame.payload);
+      awaited.deliver(frame.payload, 0);
+      pending.awaited[peer] = undefined;
+      pending.missing--;
     }
     return pending.missing === 0;
   }
@@ -111,13 +134,6 @@ export class RunInbox {
     this.#early.forEach((queue, peer) => {
       if (queue.length > 0) this.#refuse(peer, "no more frames", `${queue.length} at the end of the run`);
     });
-  }
-
-  #deliver(pending: Pending, awaited: Incoming, payload: Uint8Array): boolean {
-    pending.awaited[awaited.peer] = undefined;
-    pending.missing--;
-    awaited.deliver(payload);
-    return pending.missing === 0;
   }
 
   #checkLimit(peer: number, length: number): void {

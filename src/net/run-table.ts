@@ -66,7 +66,13 @@ export class RunTable {
     inbox?.check(peer, round, length);
   }
 
-  /** Takes a checked frame. Returns the run if its exchange is complete now. */
+  /** The run, if its exchange awaits this checked data frame. */
+  awaiting(peer: number, run: number): RunInbox | undefined {
+    const inbox = this.#runs.get(run);
+    return inbox?.awaits(peer) ? inbox : undefined;
+  }
+
+  /** Takes a whole checked frame. Returns the run if its exchange is complete now. */
   accept(peer: number, run: number, round: number, payload: Uint8Array): RunInbox | undefined {
     let inbox = this.#runs.get(run);
     if (!inbox) {

@@ -25,8 +25,8 @@ export type Pins = ReadonlyMap<string, Pin>;
 
 export interface ListenOptions {
   readonly handshakeTimeoutMs?: number;
-  /** Sockets open at once, authenticated or not. */
-  readonly maxConnections?: number;
+  /** Sockets open at once that have not shown a pinned key yet; one more is closed at once. Default 64. */
+  readonly maxHandshakes?: number;
   /** Learns of refused connections: wrong key, no TLS, time-out. */
   readonly onRefused?: (error: HandshakeError) => void;
 }
@@ -39,6 +39,7 @@ export interface Listener {
 }
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+const MOST_HANDSHAKES = 64;
 const READ_BUFFER = 65536;
 const PROTOCOL = "secretgrad/1";
 
@@ -84,7 +85,18 @@ export function listen(
     keepAlive: true,
     handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
   });
-  server.maxConnections = options.maxConnections ?? 256;
+  // Those that are authenticated are limited by who they are (party/daemon.ts), so that nobody else takes their places.
+  const handshakes = new Set<string>();
+  const placeOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`;
+  server.prependListener("connection", (socket) => {
+    if (handshakes.size >= (options.maxHandshakes ?? MOST_HANDSHAKES)) {
+      socket.destroy();
+      return;
+    }
+    const place = placeOf(socket);
+    handshakes.add(place);
+    socket.once("close", () => handshakes.delete(place));
+  });
   server.on("tlsClientError", (error, socket) => refuse(socket, `${where(socket)}: expected TLS 1.3`, error));
   server.on("secureConnection", (socket) => {
     socket.on("error", () => socket.destroy());
@@ -94,6 +106,7 @@ export function listen(
     const pin = got === undefined ? undefined : pins.get(got);
     if (pin === undefined)
       return refuse(socket, `${where(socket)}: expected a pinned key, got ${got ?? "no certificate"}; try to pin it`);
+    handshakes.delete(placeOf(socket));
     const connection = new TlsConnection(socket, pin.name, pin.role);
     connection.send({ kind: FrameKind.welcome, session: 0n, run: 0, round: 0, parts: [] });
     onConnection(connection, pin);

@@ -77,7 +77,7 @@ export abstract class FrameConnection implements Connection {
       return;
     }
     this.setReading(true);
-    if (this.decoder.holding) queueMicrotask(() => this.#guarded(() => this.decoder.resume()));
+    if (this.decoder.holding) queueMicrotask(() => this.#resume());
   }
 
   close(error?: Error): void {
@@ -89,7 +89,11 @@ export abstract class FrameConnection implements Connection {
   /** The transport calls this with received bytes, which it may overwrite afterwards. */
   protected take(chunk: Uint8Array): void {
     this.receivedBytes += chunk.length;
-    this.#guarded(() => this.decoder.push(chunk));
+    try {
+      this.decoder.push(chunk);
+    } catch (error) {
+      this.#refused(error);
+    }
   }
 
   /** The transport calls this when the pipe is gone. */
@@ -123,12 +127,16 @@ export abstract class FrameConnection implements Connection {
     this.#handlers.close(this.#closed.error);
   }
 
-  /** A frame that the receiver refuses ends the connection; the receiver learns it like every other end. */
-  #guarded(action: () => void): void {
+  #resume(): void {
     try {
-      action();
+      this.decoder.resume();
     } catch (error) {
-      this.close(error instanceof Error ? error : new FrameError(`frame from ${this.peer}: refused`));
+      this.#refused(error);
     }
+  }
+
+  /** A frame that the receiver refuses ends the connection; the receiver learns it like every other end. */
+  #refused(error: unknown): void {
+    this.close(error instanceof Error ? error : new FrameError(`frame from ${this.peer}: refused`));
   }
 }

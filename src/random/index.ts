@@ -1,4 +1,5 @@
 /** The public surface of src/random: everything secret and random in the package starts here. */
+export { type BlockCipher, fixedKeyAes } from "./block-cipher.js";
 export { deriveKey, secureRandom } from "./bytes.js";
 export { type Expander, expand, expander } from "./expand.js";
 export {

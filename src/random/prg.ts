@@ -32,7 +32,9 @@ export const STREAM_BYTES = 2 ** 36;
 /** One call to the cipher: larger outputs are fresh mappings and page-fault. */
 const REFILL = 65536;
 /** Up to here one call to a shared ECB cipher is cheaper than creating a CTR cipher. The keystream is the same. */
-const SMALL = 512;
+const SMALL = 4096;
+/** Plain text for ECB: the counter blocks of one call. They hold no secrets. */
+const COUNTERS = new Uint32Array(SMALL / 4);
 /** Plain text for CTR. Never written. */
 const ZEROS = new Uint8Array(REFILL);
 const NOTHING = new Uint8Array(0);
@@ -77,8 +79,8 @@ export class Prg {
 export class Stream {
   readonly #key: Uint8Array;
   readonly #ecb: Cipher;
-  /** The IV with block counter 0. */
-  readonly #iv = new Uint8Array(16);
+  /** The IV in the byte order of the host; the last word is the block counter. */
+  readonly #iv: Uint32Array;
   /** Made when the stream turns out not to be small; from then on the only source. */
   #ctr: Cipher | undefined;
   /** Blocks taken from the ECB cipher before `#ctr` was made. */
@@ -93,13 +95,13 @@ export class Stream {
   constructor(key: Uint8Array, ecb: Cipher, { run, node, chunk }: StreamId) {
     this.#key = key;
     this.#ecb = ecb;
-    const view = new DataView(this.#iv.buffer);
-    view.setUint16(0, Math.floor(run / 2 ** 32));
-    view.setUint32(2, run >>> 0);
-    view.setUint16(6, node >>> 8);
-    view.setUint8(8, node & 255);
-    view.setUint16(9, chunk >>> 8);
-    view.setUint8(11, chunk & 255);
+    const [high, low] = [Math.floor(run / 2 ** 32), run >>> 0];
+    this.#iv = Uint32Array.of(
+      swap((high << 16) | (low >>> 16)),
+      swap((low << 16) | (node >>> 8)),
+      swap((node << 24) | chunk),
+      0,
+    );
   }
 
   /** Overwrites `target` with the next bytes of the keystream. */
@@ -132,24 +134,25 @@ export class Stream {
   /** At least `bytes` of keystream (whole blocks while the ECB cipher is the source). */
   #next(bytes: number): Uint8Array {
     if (this.#ctr === undefined && bytes <= SMALL) {
-      const blocks = (bytes + 15) >>> 4;
-      const counters = new Uint8Array(blocks * 16);
-      for (let block = 0; block < blocks; block++) {
-        const at = block * 16;
-        const counter = this.#blocks + block;
-        counters.set(this.#iv, at);
-        counters[at + 12] = counter >>> 24;
-        counters[at + 13] = counter >>> 16;
-        counters[at + 14] = counter >>> 8;
-        counters[at + 15] = counter;
+      const words = 4 * ((bytes + 15) >>> 4);
+      const [first, second, third] = this.#iv as unknown as [number, number, number];
+      for (let at = 0; at < words; at += 4) {
+        COUNTERS[at] = first;
+        COUNTERS[at + 1] = second;
+        COUNTERS[at + 2] = third;
+        COUNTERS[at + 3] = swap(this.#blocks++);
       }
-      this.#blocks += blocks;
-      return this.#ecb.update(counters);
+      return this.#ecb.update(COUNTERS.subarray(0, words));
     }
     if (this.#ctr === undefined) {
-      new DataView(this.#iv.buffer).setUint32(12, this.#blocks);
+      this.#iv[3] = swap(this.#blocks);
       this.#ctr = createCipheriv("aes-128-ctr", this.#key, this.#iv);
     }
     return this.#ctr.update(bytes === REFILL ? ZEROS : ZEROS.subarray(0, bytes));
   }
+}
+
+/** From big-endian, which the cipher counts in, to the byte order of the host (little-endian, as in wasm) or back. */
+function swap(word: number): number {
+  return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
 }

@@ -25,14 +25,25 @@ function concat(parts: readonly Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** Decodes the chunks; each one is overwritten after the call, as a transport may do. */
-function decode(chunks: readonly Uint8Array[], limitBytes = 2 ** 20, keep = false): Frame[] {
+/** Decodes the chunks; each one is overwritten after the call, as a transport may do. `placed`: frames of even rounds. */
+function decode(chunks: readonly Uint8Array[], limitBytes = 2 ** 20, keep = false, placed = false): Frame[] {
   const frames: Frame[] = [];
   const kept: Uint8Array[] = [];
   const decoder = new FrameDecoder("bob");
   decoder.receiver = {
     limitBytes,
     keep,
+    place({ length, ...header }) {
+      if (!placed || header.round % 2 === 1) return undefined;
+      const payload = new Uint8Array(length);
+      let filled = 0;
+      return (piece, at) => {
+        assert.equal(at, filled);
+        payload.set(piece, at);
+        filled += piece.length;
+        if (filled === length) frames.push({ ...header, payload });
+      };
+    },
     frame(received) {
       kept.push(received.payload);
       frames.push({ ...received, payload: Uint8Array.from(received.payload) });
@@ -43,7 +54,8 @@ function decode(chunks: readonly Uint8Array[], limitBytes = 2 ** 20, keep = fals
     decoder.push(copy);
     copy.fill(0xee);
   }
-  if (keep) for (const [i, { payload }] of frames.entries()) assert.deepEqual(Uint8Array.from(kept[i]!), payload);
+  if (keep && !placed)
+    for (const [i, { payload }] of frames.entries()) assert.deepEqual(Uint8Array.from(kept[i]!), payload);
   return frames;
 }
 
@@ -69,11 +81,12 @@ test("frames survive any cut of the bytes", () => {
       fc.array(anyFrame, { minLength: 1, maxLength: 5 }),
       fc.array(fc.integer({ min: 0, max: 600 }), { maxLength: 8 }),
       fc.boolean(),
-      (sent, cuts, keep) => {
+      fc.boolean(),
+      (sent, cuts, keep, placed) => {
         const bytes = concat(sent.map(encode));
         const at = [0, ...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length];
         const chunks = at.slice(1).map((end, i) => bytes.subarray(at[i], end));
-        assertSame(decode(chunks, 2 ** 20, keep), sent);
+        assertSame(decode(chunks, 2 ** 20, keep, placed), sent);
       },
     ),
   );
@@ -86,8 +99,19 @@ test("split at every byte, and byte by byte", () => {
     frame({ parts: [new Uint8Array(20).fill(9)] }),
   ];
   const bytes = concat(sent.map(encode));
-  for (let cut = 0; cut <= bytes.length; cut++) assertSame(decode([bytes.subarray(0, cut), bytes.subarray(cut)]), sent);
-  assertSame(decode(Array.from(bytes, (byte) => Uint8Array.of(byte))), sent);
+  for (const placed of [false, true]) {
+    for (let cut = 0; cut <= bytes.length; cut++)
+      assertSame(decode([bytes.subarray(0, cut), bytes.subarray(cut)], 2 ** 20, false, placed), sent);
+    assertSame(
+      decode(
+        Array.from(bytes, (byte) => Uint8Array.of(byte)),
+        2 ** 20,
+        false,
+        placed,
+      ),
+      sent,
+    );
+  }
 });
 
 test("garbage is a FrameError and nothing else", () => {
@@ -186,4 +210,20 @@ test("a new receiver in the middle of a frame sees its header, too", async () =>
   decoder.push(bytes.subarray(0, 60));
   decoder.receiver = { limitBytes: 10, frame: () => assert.fail("too long") };
   assert.throws(() => decoder.push(bytes.subarray(60)), FrameError);
+});
+
+test("a receiver that takes a payload in pieces cannot be replaced in the middle of it", () => {
+  const decoder = new FrameDecoder("bob");
+  const bytes = encode(frame({ parts: [new Uint8Array(100)] }));
+  const pieces: number[] = [];
+  const receiver = {
+    limitBytes: 1000,
+    frame: () => assert.fail("placed"),
+    place: () => (_: unknown, at: number) => void pieces.push(at),
+  };
+  decoder.receiver = receiver;
+  decoder.push(bytes.subarray(0, 60));
+  decoder.receiver = { limitBytes: 1000, frame: () => assert.fail("not from its beginning") };
+  assert.throws(() => decoder.push(bytes.subarray(60)), /expected its receiver to stay/);
+  assert.deepEqual(pieces, [0]);
 });

@@ -17,6 +17,7 @@ export function exchange(
   receive: Readonly<Record<number, number>>,
 ): Promise<Record<number, Uint8Array>> {
   const got: Record<number, Uint8Array> = {};
+  const filled: Record<number, number> = {};
   return new Promise((resolve, reject) => {
     let finished = false;
     mesh.exchange(
@@ -29,9 +30,13 @@ export function exchange(
       Object.entries(receive).map(([peer, bytes]) => ({
         peer: Number(peer),
         bytes,
-        deliver(payload) {
-          if (finished || got[Number(peer)]) throw new Error("delivered after done, or twice");
-          got[Number(peer)] = Uint8Array.from(payload);
+        deliver(piece, at) {
+          const from = Number(peer);
+          if (finished || at !== (filled[from] ?? 0)) throw new Error("delivered after done, twice or out of order");
+          got[from] ??= new Uint8Array(bytes);
+          got[from].set(piece, at);
+          // A payload without bytes comes once, too.
+          filled[from] = at + (piece.length || 1);
         },
       })),
       (error) => {

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { BoundError, FrameError, PeerLostError, SessionEndedError } from "../../src/errors.js";
+import { encodeFrame, HEADER_BYTES } from "../../src/net/frame.js";
 import { localSecrets } from "../../src/net/handshake.js";
 import {
   type Connection,
@@ -12,6 +13,7 @@ import {
   memoryLinks,
 } from "../../src/net/index.js";
 import { LinkedMesh } from "../../src/net/linked-mesh.js";
+import { FrameConnection } from "../../src/net/transport.js";
 import { endAll, exchange, frame, NAMES, sleep, turns } from "./helpers.js";
 
 const MiB = 2 ** 20;
@@ -266,6 +268,72 @@ for (const { name, frames, message } of attacks)
       (thrown) => thrown === error,
     );
   });
+
+/** A connection whose bytes the test feeds in, in any pieces. */
+class Fed extends FrameConnection {
+  readonly encrypted = false;
+  readonly unsentBytes = 0;
+  feed(bytes: Uint8Array): void {
+    this.take(bytes);
+  }
+  protected allocate = (bytes: number): Uint8Array => new Uint8Array(bytes);
+  protected write(): void {}
+  protected setReading(): void {}
+  protected flushAndClose(): void {}
+}
+/** Alice as a mesh, and a frame of 8 bytes from bob for round 0 of run 1. */
+function fed(): { alice: Mesh; bob: Fed; bytes: Uint8Array } {
+  const names = ["alice", "bob"];
+  const [secrets] = localSecrets({ library: "", kernels: "", protocol: "", label: "", names });
+  const bob = new Fed("bob", "party");
+  const bytes = new Uint8Array(HEADER_BYTES + 8);
+  encodeFrame(frame({ session: secrets!.sessionId, parts: [Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8)] }), bytes);
+  return { alice: new LinkedMesh(0, names, [undefined, bob], secrets!), bob, bytes };
+}
+
+test("an awaited payload is delivered while it arrives", async () => {
+  const { alice, bob, bytes: sent } = fed();
+  alice.openRun(1, 8);
+  const got: unknown[] = [];
+  const deliver = (piece: Uint8Array, at: number) => void got.push([at, ...piece]);
+  alice.exchange(1, 0, [], [{ peer: 1, bytes: 8, deliver }], () => got.push("done"));
+  for (const [from, to] of [
+    [0, 20],
+    [20, 35],
+    [35, 36],
+    [36, 40],
+  ] as const)
+    bob.feed(sent.slice(from, to));
+  assert.deepEqual(got, [[0, 1, 2, 3], [3, 4], [4, 5, 6, 7, 8], "done"]);
+  assert.equal(alice.stats().peers[1]!.receivedPayloadBytes, 8);
+  bob.feed(sent);
+  assert.match(String(await alice.ended), /again or out of order/);
+});
+
+test("a frame that began before its exchange is delivered whole, and one that is cut off names the peer", async () => {
+  const { alice, bob, bytes: sent } = fed();
+  bob.feed(sent.slice(0, 34));
+  alice.openRun(1, 8);
+  const waiting = exchange(alice, 1, 0, {}, { 1: 8 });
+  bob.feed(sent.slice(34));
+  assert.deepEqual(await waiting, { 1: bytes(1, 2, 3, 4, 5, 6, 7, 8) });
+  endAll([alice]);
+
+  const second = fed();
+  second.alice.openRun(1, 8);
+  let delivered = 0;
+  const lost = new Promise<Error | undefined>((resolve) => {
+    const deliver = (piece: Uint8Array) => {
+      delivered += piece.length;
+    };
+    second.alice.exchange(1, 0, [], [{ peer: 1, bytes: 8, deliver }], resolve);
+  });
+  second.bob.feed(second.bytes.slice(0, 34));
+  second.bob.close(new PeerLostError("gone", "bob"));
+  assert.ok((await lost) instanceof PeerLostError);
+  second.bob.feed(second.bytes.slice(34));
+  assert.equal(delivered, 2);
+});
 
 test("a frame that nobody asked for is noticed when the run closes", async () => {
   const { alice, id, bob } = attacked();

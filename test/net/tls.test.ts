@@ -41,10 +41,11 @@ async function listening(
   identity: Identity,
   onConnection: (connection: Connection, pin: Pin) => void,
   accepted: Pins = pins,
+  handshakeTimeoutMs = 5000,
 ): Promise<{ port: number; refused: HandshakeError[] }> {
   const refused: HandshakeError[] = [];
   const listener = await listen(HOST, 0, identity, accepted, onConnection, {
-    handshakeTimeoutMs: 100,
+    handshakeTimeoutMs,
     onRefused: (error) => refused.push(error),
   });
   open.push(listener);
@@ -229,7 +230,7 @@ test("a pinned key whose private half is not held cannot be used", async () => {
 });
 
 test("no certificate, TLS 1.2, plain TCP and silence are refused", async () => {
-  const { port, refused } = await listening(ids[0]!, () => assert.fail("must not be accepted"));
+  const { port, refused } = await listening(ids[0]!, () => assert.fail("must not be accepted"), pins, 300);
   const closed = (options: object) =>
     new Promise<void>((resolve) => {
       const socket = connectTlsSocket({

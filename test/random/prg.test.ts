@@ -1,6 +1,6 @@
 // The mask streams: equal to AES-128-CTR as node computes it, never the same twice, uniform.
 import assert from "node:assert/strict";
-import { createCipheriv } from "node:crypto";
+import { createCipheriv, hkdfSync } from "node:crypto";
 import { test } from "node:test";
 import fc from "fast-check";
 import { BoundError, SecretgradError } from "../../src/errors.js";
@@ -26,6 +26,7 @@ test("a stream is the AES-CTR keystream, however it is drawn", () => {
   const draw = fc.oneof(
     fc.integer({ min: 0, max: 70 }),
     fc.integer({ min: 0, max: 3000 }),
+    fc.integer({ min: 3000, max: 9000 }),
     fc.integer({ min: 60000, max: 200000 }),
   );
   fc.assert(
@@ -109,6 +110,15 @@ test("bytes are uniform (chi-squared, each position in a word)", () => {
     const chi = counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
     // 255 degrees of freedom: mean 255, deviation 22.6; outside of 8 deviations never happens.
     assert.ok(chi > 80 && chi < 440, `position ${position}: ${chi}`);
+  }
+});
+
+test("deriveKey is HKDF-SHA256 as node computes it, for every length", () => {
+  for (const bytes of [16, 31, 32, 33, 64, 1000, 255 * 32]) {
+    const secret = secureRandom(20);
+    const material = Uint8Array.of(0, 0, 0, 20, ...secret, 0, 0, 0, 0);
+    const wanted = new Uint8Array(hkdfSync("sha256", material, "secretgrad/random/v1", "context", bytes));
+    assert.deepEqual(deriveKey([secret, new Uint8Array(0)], "context", bytes), wanted);
   }
 });
 
