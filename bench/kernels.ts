@@ -1,5 +1,5 @@
 /**
- * How fast the ring kernels are on one core: products by shape, element-wise work, bit planes, packing, im2col. Not a
+ * How fast the ring kernels are on one core: products by shape, element-wise work, bit planes, im2col. Not a
  * benchmark of protocols. The naive product is measured interleaved with the kernel, because absolute numbers on a
  * shared machine move by a factor of two; medians and minima of many repetitions for the same reason.
  */
@@ -129,24 +129,23 @@ const cases: readonly Case[] = [
       },
     },
   ]),
-  ...[20, 37].flatMap((width): Case[] => [
-    {
-      name: `pack ${width} bits 1e6`,
-      repetitions: 100,
-      prepare: (ring, scope) => {
-        const [d, a] = [Math.ceil((MILLION * width) / 64), MILLION].map((words) => fill(ring, scope.alloc(words)).ptr);
-        return () => ring.kernels.pack(d!, a!, MILLION, width);
-      },
+  {
+    name: "funnel 20 bits 1e6",
+    repetitions: 100,
+    prepare: (ring, scope) => {
+      const [d, p] = [MILLION, Math.ceil(MILLION / 64) * 20].map((words) => fill(ring, scope.alloc(words)).ptr);
+      return () => ring.kernels.funnel(d!, d!, p!, MILLION, 20);
     },
-    {
-      name: `unpack ${width} bits 1e6`,
-      repetitions: 100,
-      prepare: (ring, scope) => {
-        const [d, a] = [MILLION, Math.ceil((MILLION * width) / 64)].map((words) => fill(ring, scope.alloc(words)).ptr);
-        return () => ring.kernels.unpack(d!, a!, MILLION, width);
-      },
+  },
+  {
+    name: "addFields 20 bits 1e6",
+    repetitions: 100,
+    prepare: (ring, scope) => {
+      const words = Math.ceil(MILLION / 64);
+      const [x, y, m] = [words * 20, words * 20, words].map((count) => fill(ring, scope.alloc(count)).ptr);
+      return () => ring.kernels.addFields(x!, x!, m!, y!, m!, words, 20);
     },
-  ]),
+  },
   {
     name: "im2col 32x28x28, 3x3, pad 1",
     repetitions: 500,

@@ -70,13 +70,18 @@ export function recordSgd(
 ): Record<string, Ref> {
   const names = Array.from({ length: layers }, (_, i) => [`w${i}`, `b${i}`]).flat();
   const exponent = 9 - Math.floor(Math.log2(lr));
-  const rate = b.node("scalar", [], { slot: `lr:${Math.round(lr * 2 ** exponent)}`, exponent });
+  // The rate's ten leading bits enter at the loss, the power of two at the weights, as in optim/sgd.ts.
+  const rate = b.node("scalar", [], { slot: `lr:${Math.round(lr * 2 ** exponent)}`, exponent: 9 });
   const gradients = differentiate(
     b,
     loss,
     names.map((name) => values[name]!),
+    rate,
   );
   return Object.fromEntries(
-    names.map((name, i) => [name, build.sub(b, values[name]!, build.share(b, build.mul(b, gradients[i]!, rate)))]),
+    names.map((name, i) => [
+      name,
+      build.sub(b, values[name]!, build.share(b, build.scaleBy(b, gradients[i]!, 2 ** (9 - exponent)))),
+    ]),
   );
 }

@@ -41,15 +41,61 @@ export function execute(program: Program, options: RunOptions): Promise<RunStats
   return new Promise((resolve, reject) => new Execution(program, options, resolve, reject).advance());
 }
 
+/** A node that stands at an exchange. */
 interface Running {
   readonly id: number;
   readonly rounds: Rounds<Value>;
+  exchange: Exchange;
 }
-interface Wanted {
-  readonly id: number;
-  readonly exchange: Exchange;
+
+/** What one peer sends in a round. One object serves all rounds of a run, which has one exchange at a time. */
+class Inflow implements Incoming {
+  bytes = 0;
+  /** In the order in which the peer put its frame together: by node, then as the protocol sent. */
+  readonly places: Transfer[] = [];
+  /** The place where the next byte goes, and how much of it is filled. */
+  #place = 0;
+  #filled = 0;
+  #ring: Ring | undefined;
+
+  constructor(
+    readonly peer: number,
+    ring: Ring,
+  ) {
+    this.#ring = ring;
+  }
+
+  /** Forgets the last round. */
+  clear(): void {
+    this.bytes = this.#place = this.#filled = this.places.length = 0;
+  }
+
+  add(transfer: Transfer): void {
+    this.places.push(transfer);
+    this.bytes += transfer.bytes;
+  }
+
+  /** Writes nothing from now on: once a run is over its memory may be somebody else's. */
+  stop(): void {
+    this.#ring = undefined;
+  }
+
+  /** Cuts the frame up as it arrives. */
+  readonly deliver = (piece: Uint8Array): void => {
+    if (!this.#ring) return;
+    for (let from = 0; from < piece.length; ) {
+      const { block, offset, bytes } = this.places[this.#place]!;
+      const take = Math.min(piece.length - from, bytes - this.#filled);
+      const target = this.#ring.bytes(block, (offset ?? 0) + this.#filled, take);
+      target.set(take === piece.length ? piece : piece.subarray(from, from + take));
+      from += take;
+      this.#filled += take;
+      if (this.#filled < bytes) return;
+      this.#place++;
+      this.#filled = 0;
+    }
+  };
 }
-const byId = (a: { readonly id: number }, b: { readonly id: number }) => a.id - b.id;
 
 class Execution {
   readonly #started = performance.now();
@@ -58,6 +104,7 @@ class Execution {
   readonly #waits: number[];
   /** Nodes that stand at an exchange, ascending. */
   #running: Running[] = [];
+  readonly #inflows: Inflow[] = [];
   /** Nodes whose inputs have all arrived. */
   #ready: number[] = [];
   #left: number;
@@ -71,7 +118,9 @@ class Execution {
     private readonly resolve: (stats: RunStats) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    this.#lifetimes = new Lifetimes(program, options.protocol, options.scope);
+    const { ring, mesh, protocol, scope } = options;
+    for (let peer = 0; peer < mesh.parties; peer++) this.#inflows.push(new Inflow(peer, ring));
+    this.#lifetimes = new Lifetimes(program, protocol, scope);
     this.#waits = [...program.waits];
     this.#left = this.#waits.length;
     this.#waits.forEach((count, id) => {
@@ -82,10 +131,10 @@ class Execution {
   /** One turn: local work until every running node wants to exchange, then one exchange. */
   advance(): void {
     try {
-      const wanted = this.#work();
-      if (this.#left > 0) this.#exchange(wanted);
+      this.#work();
+      if (this.#left > 0) this.#exchange();
       else {
-        this.#over = true;
+        this.#stop();
         const seconds = (performance.now() - this.#started) / 1000;
         this.resolve({ rounds: this.#round, bytes: this.#bytes, seconds });
       }
@@ -94,37 +143,43 @@ class Execution {
     }
   }
 
-  #fail(error: unknown): void {
+  #stop(): void {
     this.#over = true;
+    for (const inflow of this.#inflows) inflow.stop();
+  }
+
+  #fail(error: unknown): void {
+    this.#stop();
     this.reject(error);
   }
 
   /** Steps what runs and starts what became ready, in node order, until all running nodes stand at an exchange. */
-  #work(): Wanted[] {
-    const wanted: Wanted[] = [];
+  #work(): void {
     const waiting: Running[] = [];
-    let queue = this.#running;
-    for (;;) {
-      for (const running of queue) {
-        const step = this.#step(running);
-        if (step.done) this.#complete(running.id, step.value);
-        else {
-          wanted.push({ id: running.id, exchange: step.value });
-          waiting.push(running);
-        }
-      }
-      if (this.#ready.length === 0) break;
-      const ready = this.#ready.sort((a, b) => a - b);
-      this.#ready = [];
-      queue = [];
-      for (const id of ready) {
-        const result = this.#start(id);
-        if ("next" in result) queue.push({ id, rounds: result });
-        else this.#complete(id, result);
+    for (const running of this.#running) {
+      const step = this.#step(running.id, running.rounds);
+      if (step.done) this.#complete(running.id, step.value);
+      else {
+        running.exchange = step.value;
+        waiting.push(running);
       }
     }
-    this.#running = waiting.sort(byId);
-    return wanted.sort(byId);
+    while (this.#ready.length > 0) {
+      const ready = this.#ready.sort((a, b) => a - b);
+      this.#ready = [];
+      const started: { id: number; rounds: Rounds<Value> }[] = [];
+      for (const id of ready) {
+        const result = this.#start(id);
+        if ("next" in result) started.push({ id, rounds: result });
+        else this.#complete(id, result);
+      }
+      for (const { id, rounds } of started) {
+        const step = this.#step(id, rounds);
+        if (step.done) this.#complete(id, step.value);
+        else waiting.push({ id, rounds, exchange: step.value });
+      }
+    }
+    this.#running = waiting.sort((a, b) => a.id - b.id);
   }
 
   #start(id: number): Rounds<Value> | Value {
@@ -142,7 +197,7 @@ class Execution {
     return result;
   }
 
-  #step({ id, rounds }: Running): IteratorResult<Exchange, Value> {
+  #step(id: number, rounds: Rounds<Value>): IteratorResult<Exchange, Value> {
     const { profile } = this.options;
     if (!profile) return rounds.next();
     const before = performance.now();
@@ -157,51 +212,36 @@ class Execution {
     for (const consumer of this.program.consumers[id]!) if (--this.#waits[consumer]! === 0) this.#ready.push(consumer);
   }
 
-  #exchange(wanted: readonly Wanted[]): void {
-    if (wanted.length === 0)
+  #exchange(): void {
+    if (this.#running.length === 0)
       throw new SecretgradError(`engine: expected nodes to wait for an exchange, got ${this.#left} that never start`);
     const { ring, mesh, run, profile } = this.options;
-    const parts: Uint8Array[][] = Array.from({ length: mesh.parties }, () => []);
-    const places: Transfer[][] = Array.from({ length: mesh.parties }, () => []);
-    for (const { id, exchange } of wanted) {
+    for (const inflow of this.#inflows) inflow.clear();
+    const parts: Uint8Array[][] = [];
+    for (const { id, exchange } of this.#running) {
       let sent = 0;
-      for (const transfer of exchange.send) {
-        parts[transfer.peer]!.push(ring.bytes(transfer.block, transfer.offset ?? 0, transfer.bytes));
-        sent += transfer.bytes;
+      for (const { peer, block, offset, bytes } of exchange.send) {
+        parts[peer] ??= [];
+        parts[peer].push(ring.bytes(block, offset ?? 0, bytes));
+        sent += bytes;
       }
-      for (const transfer of exchange.receive) places[transfer.peer]!.push(transfer);
+      for (const transfer of exchange.receive) this.#inflows[transfer.peer]!.add(transfer);
       this.#bytes += sent;
       if (profile) rowOf(profile, this.program.plan.nodes[id]!.op).bytes += sent;
     }
     const send: Outgoing[] = [];
     const receive: Incoming[] = [];
-    for (let peer = 0; peer < mesh.parties; peer++) {
-      const [list, into] = [parts[peer]!, places[peer]!];
-      if (list.length > 0) send.push({ peer, parts: list });
-      if (into.length > 0)
-        receive.push({ peer, bytes: total(into), deliver: (payload) => this.#deliver(into, payload) });
+    for (const inflow of this.#inflows) {
+      const { peer, places } = inflow;
+      if (parts[peer]) send.push({ peer, parts: parts[peer] });
+      if (places.length > 0) receive.push(inflow);
     }
-    mesh.exchange(run, this.#round++, send, receive, (error) => {
-      if (this.#over) return;
-      if (error) this.#fail(error);
-      else this.advance();
-    });
+    mesh.exchange(run, this.#round++, send, receive, this.#exchanged);
   }
 
-  /** Cuts one peer's frame up, in the order in which the peer put it together: by node, then as the protocol sent. */
-  #deliver(places: readonly Transfer[], payload: Uint8Array): void {
-    // Once the run has failed its memory may be somebody else's.
+  readonly #exchanged = (error?: Error): void => {
     if (this.#over) return;
-    let at = 0;
-    for (const { block, offset, bytes } of places) {
-      this.options.ring.bytes(block, offset ?? 0, bytes).set(payload.subarray(at, at + bytes));
-      at += bytes;
-    }
-  }
-}
-
-function total(transfers: readonly Transfer[]): number {
-  let bytes = 0;
-  for (const transfer of transfers) bytes += transfer.bytes;
-  return bytes;
+    if (error) this.#fail(error);
+    else this.advance();
+  };
 }

@@ -4,9 +4,10 @@
  */
 import * as v from "valibot";
 import { PlanError, ScaleError } from "../errors.js";
-import { sum, mul as times } from "./build.js";
-import { mapLinear, publicOf, shareOf } from "./evaluate.js";
+import { constant, sum, mul as times, timesGradient } from "./build.js";
+import { mapLinear, productOf, publicOf } from "./evaluate.js";
 import { together } from "./flow.js";
+import { productCost, productLooks } from "./looks.js";
 import type { EvalContext, NodeTypes, Operator, Ref, Value, ValueType } from "./op.js";
 import { noCost, scaleSchema } from "./source.js";
 import { capBound, elements, expectSameShape, refuseBits } from "./type.js";
@@ -55,6 +56,7 @@ export const neg: Operator = {
     return a!;
   },
   gradient: (builder, _inputs, _attrs, _output, gradient) => [builder.node("neg", [gradient])],
+  linear: true,
   cost: noCost,
   evaluate: (context, inputs, _, types) =>
     mapLinear(context, inputs, elements(types.output), (dst, [a]) =>
@@ -95,13 +97,20 @@ export const mul: Operator = {
     };
   },
   gradient(builder, [a, b], _attrs, output, gradient, wanted) {
+    // A square: the two parts are one, and a public gradient is doubled without a bit more for the product.
+    if (a === b && gradient.type.kind === "public") {
+      const twice = times(builder, gradient, constant(builder, 2, [], 0));
+      return [timesGradient(builder, twice, a!), undefined];
+    }
     const along = (self: Ref, other: Ref) => {
-      const part = times(builder, gradient, other);
+      const part = timesGradient(builder, gradient, other);
       return self.type.shape.length === output.type.shape.length ? part : sum(builder, part);
     };
     return [wanted[0] ? along(a!, b!) : undefined, wanted[1] ? along(b!, a!) : undefined];
   },
-  cost: noCost,
+  linear: true,
+  looks: productLooks,
+  cost: productCost,
   evaluate(context, [a, b], _, types) {
     const n = elements(types.output);
     const { kernels } = context.ring;
@@ -112,10 +121,9 @@ export const mul: Operator = {
       if (publicOf(scalarSide).words === 1 && n !== 1) return timesPublic(context, other, scalarSide, types, -1);
       return mapLinear(context, [a!, b!], n, (dst, [x, y]) => kernels.mul(dst.ptr, x!.ptr, y!.ptr, n));
     }
-    const product = context.protocol.product(context.site, shareOf(a), shareOf(b), n, (dst, x, y, accumulate) =>
+    return productOf(context, [a!, b!], n, (dst, x, y, accumulate) =>
       accumulate ? kernels.mulAdd(dst.ptr, x.ptr, y.ptr, n) : kernels.mul(dst.ptr, x.ptr, y.ptr, n),
     );
-    return { kind: "product", product };
   },
 };
 
@@ -126,6 +134,8 @@ function timesPublic(context: EvalContext, secretValue: Value, factor: Value, ty
   const isScalar = side < 0 || types.inputs[side]!.shape.length === 0;
   if (isScalar && words.words === 1) {
     const c = context.ring.i64(words)[0]!;
+    // A negative power of two: the same words at another scale.
+    if (c === 1n) return secretValue;
     return mapLinear(context, [secretValue], n, (dst, [x]) => kernels.mulScalar(dst.ptr, x!.ptr, c, n));
   }
   return mapLinear(context, [secretValue], n, (dst, [x]) => kernels.mul(dst.ptr, x!.ptr, words.ptr, n));
@@ -141,6 +151,7 @@ export const rescale: Operator<v.InferOutput<typeof rescaleAttrs>> = {
     return { ...a!, scale: a!.scale + bits, ...capBound(a!.bound + bits, a!.proved) };
   },
   gradient: (_builder, _inputs, _attrs, _output, gradient) => [gradient],
+  linear: true,
   cost: noCost,
   evaluate: (context, inputs, { bits }, types) =>
     mapLinear(context, inputs, elements(types.output), (dst, [a]) =>

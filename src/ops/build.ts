@@ -4,9 +4,17 @@
  */
 import { PlanError, ScaleError, ShapeError } from "../errors.js";
 import { broadcastShapes, formatShape, normalizeAxis, type Shape, sameShape, size } from "../ring/index.js";
-import { mantissaBits } from "./constant.js";
 import { factor, factors, share } from "./factor.js";
-import { constant, exactScale, numberOf, scalarConstant, significantScale } from "./numbers.js";
+import {
+  constant,
+  exactScale,
+  numberOf,
+  repeated,
+  scalarConstant,
+  significantBits,
+  significantScale,
+  timesNumber,
+} from "./numbers.js";
 import type { Builder, Ref, ValueType } from "./op.js";
 import { maxBound } from "./type.js";
 
@@ -58,24 +66,34 @@ export function neg(b: Builder, x: Ref): Ref {
   return b.node("neg", [numeric(b, x)]);
 }
 
-/** A product with a public scalar keeps the other's kind; otherwise both are brought to shares first. */
+/** A product with one public number keeps the other's kind; otherwise both are brought to shares first. */
 export function mul(b: Builder, x: Ref, y: Ref): Ref {
-  const [p, q] = [numberOf(x), numberOf(y)];
-  if (p === 1) return numeric(b, y);
-  if (q === 1) return numeric(b, x);
-  if (p !== undefined && q !== undefined) return scalarConstant(b, p * q, significantBits);
-  for (const [a, c] of [
-    [x, y],
-    [y, x],
+  const shape = broadcastShapes(x.type.shape, y.type.shape);
+  const [p, q] = [repeated(b, x), repeated(b, y)];
+  if (p && q) return broadcastTo(b, timesNumber(b, p, q), shape);
+  for (const [number, other] of [
+    [p, y],
+    [q, x],
   ] as const)
-    if (a.type.kind === "public" && a.type.shape.length === 0) return b.node("mul", [fit(b, numeric(b, c), a), a]);
+    if (number && sameShape(other.type.shape, shape)) return timesPublic(b, numeric(b, other), number);
   const [f, g] = factors(b, x, y);
-  const shape = broadcastShapes(f.type.shape, g.type.shape);
   return b.node("mul", [broadcastTo(b, f, shape), broadcastTo(b, g, shape)]);
 }
+function timesPublic(b: Builder, x: Ref, number: Ref): Ref {
+  return numberOf(b, number) === 1 ? x : b.node("mul", [fit(b, x, number), number]);
+}
 
-/** Significant bits of a public factor that is not exact: as many as float32 has. */
-const significantBits = 24;
+/**
+ * A gradient times a value that was multiplied. One public number times a value that was truncated is taken of the product
+ * before its truncation: it does not wait for the value's two rounds, and truncates once itself.
+ */
+export function timesGradient(b: Builder, gradient: Ref, x: Ref): Ref {
+  const number = repeated(b, gradient);
+  const { op, inputs } = b.made(x);
+  if (!number || op !== "truncate" || x.type.scale + number.type.scale <= b.env.fraction) return mul(b, x, gradient);
+  const [product] = inputs as readonly [Ref];
+  return leavesRoom(product, number) ? share(b, mul(b, product, gradient)) : mul(b, x, gradient);
+}
 /**
  * A product that meets a public factor before it is truncated is declared below 2^12, so that a run-time scalar of 10 bits
  * finds room at f = 20 (40 + 12 + 10 = 62).
@@ -89,19 +107,19 @@ function declaredBound({ kind, bound, scale }: ValueType): number {
 function roomFor({ type }: Ref): number {
   return maxBound - declaredBound(type);
 }
-/**
- * Fraction bits that a run-time scalar may have so that its product with x needs no truncation first. 0: x must be
- * truncated whatever the scalar.
- */
-export function exponentRoom(x: Ref): number {
-  return roomFor(x) >= mantissaBits ? 61 - x.type.scale : 0;
+function leavesRoom(x: Ref, { type: { scale, bound } }: Ref): boolean {
+  return bound <= roomFor(x) && x.type.scale + scale <= 61;
 }
-
 /** Truncates x first where its product with `scalar` would leave no room. */
 function fit(b: Builder, x: Ref, scalar: Ref): Ref {
-  const { scale, bound } = scalar.type;
-  if (bound <= roomFor(x) && x.type.scale + scale <= 61) return x;
-  return x.type.scale > b.env.fraction ? share(b, x) : x;
+  return leavesRoom(x, scalar) || x.type.scale <= b.env.fraction ? x : share(b, x);
+}
+
+/** What was multiplied last by a public number, and that number: a sum and its divisor's reciprocal, for a mean. */
+export function splitFactor(b: Builder, x: Ref): { value: Ref; factor: number } {
+  const { op, inputs } = b.made(x);
+  const factor = op === "mul" ? numberOf(b, inputs[1]!) : undefined;
+  return factor ? { value: inputs[0]!, factor } : { value: x, factor: 1 };
 }
 
 export function square(b: Builder, x: Ref): Ref {
@@ -120,7 +138,7 @@ export function divPublic(b: Builder, x: Ref, divisor: number): Ref {
  */
 export function scaleBy(b: Builder, x: Ref, value: number): Ref {
   if (!Number.isFinite(value)) throw new ScaleError(`mul: expected a finite number, got ${value}; try another one`);
-  const number = numberOf(x);
+  const number = numberOf(b, x);
   if (number !== undefined) return scalarConstant(b, number * value, significantBits);
   let factored = numeric(b, x);
   const wanted = (room: number) => Math.min(significantBits, room);
@@ -231,7 +249,7 @@ export function where(b: Builder, bit: Ref, x: Ref, y: Ref): Ref {
   return add(b, no, mul(b, broadcastTo(b, numeric(b, bit), shape), sub(b, yes, no)));
 }
 
-/** max(x, 0): the sign bit, then one selection. The gradient reuses the bit. */
+/** max(x, 0): the sign bit, then one selection. The gradient reuses the bit, which is 1 at 0. */
 export function relu(b: Builder, x: Ref): Ref {
   const value = share(b, x);
   return b.node("select", [not(b, isNegative(b, value)), value]);

@@ -17,7 +17,7 @@ const constantAttrs = v.strictObject({
   /** Little-endian 64-bit words in base64; a single word fills the shape. */
   words: v.pipe(v.string(), v.maxLength(3_000_000)),
 });
-type ConstantAttrs = v.InferOutput<typeof constantAttrs>;
+export type ConstantAttrs = v.InferOutput<typeof constantAttrs>;
 
 export const constant: Operator<ConstantAttrs> = {
   attrs: constantAttrs,
@@ -50,7 +50,8 @@ export const constant: Operator<ConstantAttrs> = {
 /** Decoded once for each node of a plan, not for each run. */
 const decoded = new WeakMap<ConstantAttrs, BigInt64Array>();
 
-function wordsOf(attrs: ConstantAttrs): BigInt64Array {
+/** The numbers of a constant, or the single one that fills its shape. */
+export function wordsOf(attrs: ConstantAttrs): BigInt64Array {
   let words = decoded.get(attrs);
   if (!words) {
     words = decodeWords(attrs.words);

@@ -2,7 +2,7 @@
  * Helpers that evaluation rules share: linear maps over any kind of value, and public words. Not the rules themselves.
  */
 import { PlanError } from "../errors.js";
-import type { Bits, Linear, Share } from "../protocol/index.js";
+import type { Bilinear, Bits, Linear, Rounds, Share } from "../protocol/index.js";
 import type { Block } from "../ring/index.js";
 import type { EvalContext, Value } from "./op.js";
 
@@ -30,6 +30,16 @@ export function mapLinear(context: EvalContext, inputs: readonly Value[], n: num
   const words = site.scope.alloc(n);
   map(words, inputs.map(publicOf));
   return { kind: "public", words };
+}
+
+/** The product of two shares under a bilinear map. */
+export function* productOf(
+  { protocol, site }: EvalContext,
+  [x, y]: readonly Value[],
+  n: number,
+  map: Bilinear,
+): Rounds<Value> {
+  return { kind: "product", product: yield* protocol.product(site, shareOf(x), shareOf(y), n, map) };
 }
 
 export function shareOf(value: Value | undefined): Share {

@@ -36,8 +36,7 @@ function settle(shape: Shape, flows: readonly Flow[], alike: readonly boolean[])
 
 /** Element i of the result depends on element i of each input; inputs of shape [] are everywhere the same. */
 export function together(shape: Shape, ...inputs: readonly ValueType[]): Provenance {
-  let flows: readonly Flow[] = [];
-  for (const input of inputs) flows = merge(flows, input.flows);
+  const flows = mergeAll(inputs.map((input) => input.flows));
   const full = inputs.filter((input) => input.shape.length > 0);
   return settle(
     shape,
@@ -102,6 +101,17 @@ export function contracted(a: ValueType, b: ValueType, shape: Shape): Provenance
     });
   const flows = merge(along(a.flows, 0), along(b.flows, 1));
   return settle(shape, flows, [a.alike[0]!, b.alike[1]!]);
+}
+
+/** Two by two, so that many short lists cost little. */
+function mergeAll(lists: readonly (readonly Flow[])[]): readonly Flow[] {
+  let level = lists;
+  while (level.length > 1) {
+    const next: (readonly Flow[])[] = [];
+    for (let i = 0; i < level.length; i += 2) next.push(merge(level[i]!, level[i + 1] ?? []));
+    level = next;
+  }
+  return level[0] ?? [];
 }
 
 /** All flows of both, each once. Both are sorted. */

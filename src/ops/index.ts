@@ -8,6 +8,8 @@ export type {
   EvalHost,
   Flow,
   Kind,
+  Look,
+  Made,
   NodeTypes,
   Operator,
   PlanEnv,

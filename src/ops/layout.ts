@@ -12,8 +12,8 @@ import { elements, refuseBits } from "./type.js";
 
 /** Gathers by strides, starting `offset` words into the source. */
 function gather(context: EvalContext, value: Value, dims: Shape, steps: readonly number[], offset = 0): Value {
-  return withInts(context, [dims, steps], ([dimsAt, stepsAt]) =>
-    mapLinear(context, [value], size(dims), (dst, [src]) => {
+  return mapLinear(context, [value], size(dims), (dst, [src]) =>
+    withInts(context, [dims, steps], ([dimsAt, stepsAt]) => {
       if (dst.words > 0)
         context.ring.kernels.gatherStrided(dst.ptr, src!.ptr + offset * 8, dims.length, dimsAt!, stepsAt!);
     }),
@@ -34,6 +34,7 @@ export const reshape: Operator<v.InferOutput<typeof shapeAttrs>> = {
   gradient: (builder, [a], _attrs, _output, gradient) => [
     builder.node("reshape", [gradient], { shape: a!.type.shape }),
   ],
+  linear: true,
   cost: noCost,
   evaluate: (_context, [a]) => a!,
 };
@@ -55,6 +56,7 @@ export const transpose: Operator<v.InferOutput<typeof axesAttrs>> = {
     const inverse = axes.map((_, i) => axes.indexOf(i));
     return [builder.node("transpose", [gradient], { axes: inverse })];
   },
+  linear: true,
   cost: noCost,
   evaluate(context, [a], { axes }, { inputs, output }) {
     if (axes.length === 2 && axes[0] === 1) {
@@ -92,6 +94,7 @@ export const broadcast: Operator<v.InferOutput<typeof shapeAttrs>> = {
     const summed = axes.length > 0 ? builder.node("sum", [gradient], { axes }) : gradient;
     return [sameShape(summed.type.shape, own) ? summed : builder.node("reshape", [summed], { shape: own })];
   },
+  linear: true,
   cost: noCost,
   evaluate: (context, [a], { shape }, { inputs }) =>
     gather(context, a!, shape, broadcastStrides(inputs[0]!.shape, shape)),
@@ -117,6 +120,7 @@ export const slice: Operator<v.InferOutput<typeof sliceAttrs>> = {
     const length = a!.type.shape[axis]!;
     return [builder.node("pad", [gradient], { axis, before: start, after: length - end })];
   },
+  linear: true,
   cost: noCost,
   evaluate(context, [a], { axis, start }, { inputs, output }) {
     const steps = strides(inputs[0]!.shape);
@@ -140,13 +144,14 @@ export const pad: Operator<v.InferOutput<typeof padAttrs>> = {
   gradient: (builder, [a], { axis, before }, _output, gradient) => [
     builder.node("slice", [gradient], { axis, start: before, end: before + a!.type.shape[axis]! }),
   ],
+  linear: true,
   cost: noCost,
   evaluate(context, [a], { axis, before }, { inputs, output }) {
     const steps = strides(output.shape);
     const dims = inputs[0]!.shape;
     const { kernels } = context.ring;
-    return withInts(context, [dims, steps], ([dimsAt, stepsAt]) =>
-      mapLinear(context, [a!], size(output.shape), (dst, [src]) => {
+    return mapLinear(context, [a!], size(output.shape), (dst, [src]) =>
+      withInts(context, [dims, steps], ([dimsAt, stepsAt]) => {
         kernels.fill(dst.ptr, 0n, dst.words);
         if (src!.words > 0)
           kernels.scatterAddStrided(dst.ptr + before * steps[axis]! * 8, src!.ptr, dims.length, dimsAt!, stepsAt!);
@@ -198,6 +203,7 @@ export const concat: Operator<v.InferOutput<typeof concatAttrs>> = {
       return part;
     });
   },
+  linear: true,
   cost: noCost,
   evaluate(context, inputs, { axis }, types) {
     const inner = size(types.output.shape.slice(axis + 1));

@@ -4,11 +4,11 @@
 import * as v from "valibot";
 import { ShapeError } from "../errors.js";
 import { productKind } from "./arithmetic.js";
-import { mapLinear, publicOf, shareOf } from "./evaluate.js";
+import { mapLinear, productOf, publicOf } from "./evaluate.js";
 import { factors } from "./factor.js";
 import { contracted } from "./flow.js";
+import { productCost, productLooks } from "./looks.js";
 import type { Operator, Ref } from "./op.js";
-import { noCost } from "./source.js";
 import { capBound, sumBits } from "./type.js";
 
 /** [m, k] x [k, n] -> [m, n]; scales add. Secret x secret costs nothing until the product is truncated or reshared. */
@@ -39,11 +39,12 @@ export const matmul: Operator = {
       h && own ? builder.node("matmul", [swap(own), h]) : undefined,
     ];
   },
-  cost: noCost,
+  linear: true,
+  looks: productLooks,
+  cost: productCost,
   evaluate(context, [a, b], _attrs, { inputs }) {
     const [m, k] = inputs[0]!.shape as [number, number];
     const n = inputs[1]!.shape[1]!;
-    const { protocol, site } = context;
     const { kernels } = context.ring;
     if (b!.kind === "public") {
       const words = publicOf(b);
@@ -53,9 +54,8 @@ export const matmul: Operator = {
       const words = publicOf(a);
       return mapLinear(context, [b!], m * n, (dst, [x]) => kernels.matmul(dst.ptr, words.ptr, x!.ptr, m, k, n, 0));
     }
-    const product = protocol.product(site, shareOf(a), shareOf(b), m * n, (dst, x, y, accumulate) =>
+    return productOf(context, [a!, b!], m * n, (dst, x, y, accumulate) =>
       kernels.matmul(dst.ptr, x.ptr, y.ptr, m, k, n, accumulate ? 1 : 0),
     );
-    return { kind: "product", product };
   },
 };

@@ -1,18 +1,33 @@
 /**
  * Public numbers while a plan is recorded: how many bits a factor deserves, and arithmetic on numbers that are known
- * already. Records `constant` nodes; everything else is in `build.ts`.
+ * already or come with each run. Records `constant` and `scalar` nodes; everything else is in `build.ts`.
  */
 import { ScaleError, ShapeError } from "../errors.js";
 import { encodeScalar, formatShape, type Shape, size } from "../ring/index.js";
-import { encodeWords } from "./constant.js";
+import { type ConstantAttrs, encodeWords, wordsOf } from "./constant.js";
 import type { Builder, Ref } from "./op.js";
 
-/** The numbers behind recorded constants of shape []. */
-const known = new WeakMap<Ref, number>();
+/** Significant bits of a public factor that is not exact: as many as float32 has. */
+export const significantBits = 24;
 
 /** The number that a constant of shape [] is, if the value is one. */
-export function numberOf(ref: Ref): number | undefined {
-  return known.get(ref);
+export function numberOf(b: Builder, ref: Ref): number | undefined {
+  if (ref.type.kind !== "public" || ref.type.shape.length > 0) return undefined;
+  const { op, attrs } = b.made(ref);
+  return op === "constant" ? Number(wordsOf(attrs as ConstantAttrs)[0]) / 2 ** ref.type.scale : undefined;
+}
+
+const moves: ReadonlySet<string> = new Set(["broadcast", "reshape", "transpose"]);
+
+/** The public value of shape [] that is found at every place of this one, if it was recorded so. */
+export function repeated(b: Builder, ref: Ref): Ref | undefined {
+  let at = ref;
+  while (at.type.kind === "public" && at.type.shape.length > 0) {
+    const { op, inputs } = b.made(at);
+    if (!moves.has(op)) return undefined;
+    at = inputs[0]!;
+  }
+  return at.type.kind === "public" ? at : undefined;
 }
 
 /** A public number or tensor, as integers at `scale` fraction bits. */
@@ -32,9 +47,7 @@ export function constant(b: Builder, values: number | ArrayLike<number>, shape: 
   });
   // |word| < 2^bound
   const bound = Math.max(1, largest.toString(2).length);
-  const ref = b.node("constant", [], { shape, scale, bound, words: encodeWords(words) });
-  if (shape.length === 0) known.set(ref, Number(words[0]) / 2 ** scale);
-  return ref;
+  return b.node("constant", [], { shape, scale, bound, words: encodeWords(words) });
 }
 
 /** The fewest fraction bits (at most `limit`) at which the number is exact, or `limit`. */
@@ -58,4 +71,38 @@ export function scalarConstant(b: Builder, value: number, bits: number, mostScal
       `mul: expected a factor of magnitude 2^-${scale} or more, got ${value}; try scaling in two steps`,
     );
   return constant(b, value, [], scale);
+}
+
+/** The product of two public values of shape []. */
+export function timesNumber(b: Builder, x: Ref, y: Ref): Ref {
+  const [p, q] = [split(b, x), split(b, y)];
+  if (!p.scalar && p.number === 1) return y;
+  if (!q.scalar && q.number === 1) return x;
+  if (p.scalar && q.scalar) return b.node("mul", [x, y]);
+  const scalar = p.scalar ?? q.scalar;
+  const number = p.number * q.number;
+  return scalar ? scaled(b, scalar, number) : scalarConstant(b, number, significantBits);
+}
+
+/** A public value of shape [] as a number that is known times one that is not. */
+function split(b: Builder, ref: Ref): { number: number; scalar?: Ref } {
+  const number = numberOf(b, ref);
+  if (number !== undefined) return { number };
+  const { op, inputs } = b.made(ref);
+  const known = op === "mul" ? numberOf(b, inputs[1]!) : undefined;
+  return known === undefined ? { number: 1, scalar: ref } : { number: known, scalar: inputs[0]! };
+}
+
+/** Beside a run-time scalar of 10 bits: a share of f + 15 bits has room for both. */
+const factorBits = 16;
+
+/** A run-time scalar times a number. Powers of two change only the scalar's exponent, so they take no bits of the result. */
+function scaled(b: Builder, scalar: Ref, number: number): Ref {
+  const { op, attrs } = b.made(scalar);
+  const { scale } = scalar.type;
+  const wanted = op === "scalar" && number !== 0 ? scale - Math.floor(Math.log2(Math.abs(number))) : scale;
+  const exponent = Math.min(Math.max(0, wanted), 61);
+  const shifted = exponent === scale ? scalar : b.node("scalar", [], { ...attrs, exponent });
+  const rest = number * 2 ** (exponent - scale);
+  return rest === 1 ? shifted : b.node("mul", [shifted, scalarConstant(b, rest, factorBits)]);
 }

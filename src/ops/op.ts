@@ -62,11 +62,20 @@ export interface PlanEnv {
   readonly fraction: number;
 }
 
+/** How a value was recorded. */
+export interface Made {
+  readonly op: string;
+  readonly inputs: readonly Ref[];
+  readonly attrs: Readonly<Record<string, unknown>>;
+}
+
 /** Appends nodes: what gradient rules and the composed operators of `build.ts` record with. */
 export interface Builder {
   readonly env: PlanEnv;
   /** Infers the type, throws ShapeError/ScaleError/BoundError, merges equal nodes. */
   node(op: string, inputs: readonly Ref[], attrs?: Record<string, unknown>): Ref;
+  /** Throws StaleValueError for values of another plan. */
+  made(ref: Ref): Made;
 }
 
 /** A value while a plan is evaluated at one party. */
@@ -119,6 +128,12 @@ export interface StoredRows {
   readonly stored: StoredShare;
 }
 
+/** A look at an input: as a factor of a product, at its low `width` bits, or to select it. */
+export interface Look {
+  readonly input: number;
+  readonly as: "factor" | "selected" | { readonly width: number };
+}
+
 export interface Operator<A = Record<string, never>> {
   /** Validates attributes that come from outside; every field is listed, nothing else is accepted. */
   readonly attrs: GenericSchema<unknown, A> & { readonly entries: object };
@@ -137,6 +152,14 @@ export interface Operator<A = Record<string, never>> {
     gradient: Ref,
     wanted: readonly boolean[],
   ): readonly (Ref | undefined)[];
+  /**
+   * Linear in its one share, all other inputs being public. With as many elements in the result it is the same value in another
+   * form: protocols that open masks open both at once.
+   */
+  readonly linear?: true;
+  /** What it looks at of its inputs, for protocols that open masks. */
+  looks?(inputs: readonly ValueType[], attrs: A): readonly Look[];
+  /** For values whose masks are open, if the protocol has any. */
   cost(costs: Costs, inputs: readonly ValueType[], attrs: A, output: ValueType, pivot: number): Cost;
   evaluate(context: EvalContext, inputs: readonly Value[], attrs: A, types: NodeTypes): Rounds<Value> | Value;
 }

@@ -6,6 +6,7 @@ import { ShapeError } from "../errors.js";
 import { size } from "../ring/index.js";
 import { freeValue, mapLinear } from "./evaluate.js";
 import { summed } from "./flow.js";
+import { repeated } from "./numbers.js";
 import type { EvalContext, Operator, Value } from "./op.js";
 import { axisSchema, mostAxes, noCost } from "./source.js";
 import { capBound, refuseBits, sumBits } from "./type.js";
@@ -33,10 +34,13 @@ export const sum: Operator<v.InferOutput<typeof attrs>> = {
     };
   },
   gradient(builder, [a], { axes }, _output, gradient) {
+    const number = repeated(builder, gradient);
+    if (number) return [builder.node("broadcast", [number], { shape: a!.type.shape })];
     const withOnes = a!.type.shape.map((d, i) => (axes.includes(i) ? 1 : d));
     const column = builder.node("reshape", [gradient], { shape: withOnes });
     return [builder.node("broadcast", [column], { shape: a!.type.shape })];
   },
+  linear: true,
   cost: noCost,
   evaluate(context, [a], { axes }, types) {
     const shape = [...types.inputs[0]!.shape];

@@ -8,6 +8,7 @@ import { inSequence, parallel, type Rounds, type Share, sideBySide } from "../pr
 import { formatShape } from "../ring/index.js";
 import { bitsOf, shareOf } from "./evaluate.js";
 import { isDataset, sorted } from "./flow.js";
+import { withMask } from "./looks.js";
 import type { EvalContext, Flow, Operator, PlanEnv, Value, ValueType } from "./op.js";
 import { nameSchema, noCost } from "./source.js";
 import { elements, expectKind, sumBits } from "./type.js";
@@ -128,12 +129,13 @@ export const reveal: Operator<RevealAttrs> = {
       alike: [],
     };
   },
+  looks: (_, { release }) => (release === "meanLoss" ? [{ input: 0, as: { width: 64 } }] : []),
   cost(costs, [a], { release }, output, pivot) {
     const n = elements(a!);
     if (release === "open") return noCost(costs, [a!], {}, output, pivot);
     if (release === "count") return costs.fromBits(n, pivot);
     return inSequence(
-      sideBySide(costs.msb(n, 64, pivot), costs.msb(n, 64, pivot)),
+      sideBySide(costs.msb(n, 64, pivot), withMask(costs, n, costs.msb(n, 64, pivot))),
       costs.and(n, 1, pivot),
       sideBySide(costs.select(n, pivot), costs.fromBits(n, pivot)),
     );

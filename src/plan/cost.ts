@@ -1,38 +1,81 @@
 /**
  * What a plan will cost, from the declared costs of its primitives. Not a measurement; `engine/` runs nodes as early as
- * their inputs allow, so the rounds counted here are the rounds that are run.
+ * their inputs allow, in the order that is followed here, so the rounds counted here are the rounds that are run.
  */
-import { operator } from "../ops/index.js";
-import type { ProtocolDefinition } from "../protocol/index.js";
+import { type Look, operator } from "../ops/index.js";
+import type { Cost, ProtocolDefinition } from "../protocol/index.js";
+import { sideBySide } from "../protocol/index.js";
 import { size } from "../ring/index.js";
+import { Masks } from "./masks.js";
 import type { Plan, PlanCost } from "./plan.js";
 import { unprovedBounds } from "./unproved.js";
 
 export function planCost(plan: Plan, definition: ProtocolDefinition): PlanCost {
   const { nodes } = plan;
-  /** The round before which node i is done. */
-  const finish: number[] = [];
+  const { costs } = definition;
   const bytes = new Array<number>(definition.parties).fill(0);
   const perOperator: Record<string, { nodes: number; bytes: number }> = {};
-  let rounds = 0;
-  nodes.forEach((node, id) => {
+  const masks = costs.masks && new Masks(nodes, costs.masks);
+  const costOf = (id: number): Cost => {
+    const node = nodes[id]!;
     const types = node.inputs.map((input) => nodes[input]!.type);
-    const cost = operator(node.op)!.cost(definition.costs, types, node.attrs as never, node.type, id);
-    let start = 0;
-    for (const input of node.inputs) start = Math.max(start, finish[input]!);
-    finish.push(start + cost.rounds);
-    rounds = Math.max(rounds, start + cost.rounds);
+    const rule = operator(node.op)!;
+    const attrs = node.attrs as never;
+    const own = rule.cost(costs, types, attrs, node.type, id);
+    const looks: readonly Look[] = masks && rule.looks ? rule.looks(types, attrs) : [];
+    const cost = looks.length > 0 ? sideBySide(...masks!.look(id, looks, own)) : own;
+    perOperator[node.op] ??= { nodes: 0, bytes: 0 };
+    const row = perOperator[node.op]!;
     let most = 0;
     cost.bytes.forEach((count, party) => {
       bytes[party]! += count;
       most = Math.max(most, count);
     });
-    perOperator[node.op] ??= { nodes: 0, bytes: 0 };
-    const row = perOperator[node.op]!;
     row.nodes++;
     row.bytes += most;
-  });
+    return cost;
+  };
+  /** The round before which node i is done. */
+  const finish = schedule(plan, (id) => costOf(id).rounds);
+  const rounds = finish.reduce((most, round) => Math.max(most, round), 0);
   return { rounds, bytes, perOperator, unproved: unprovedBounds(nodes), elements: peak(plan, finish, rounds) };
+}
+
+/**
+ * The round before which each node is done, where `roundsOf` is asked in the order in which the engine starts nodes: what
+ * became ready together by number, round by round.
+ */
+function schedule({ nodes }: Plan, roundsOf: (id: number) => number): number[] {
+  const finish = new Array<number>(nodes.length).fill(0);
+  const consumers: number[][] = nodes.map(() => []);
+  const waits = nodes.map(({ inputs }, id) => {
+    const needs = new Set(inputs);
+    for (const input of needs) consumers[input]!.push(id);
+    return needs.size;
+  });
+  /** Nodes that are done before a round. */
+  const done: number[][] = [];
+  let ready = nodes.map((_, id) => id).filter((id) => waits[id] === 0);
+  const complete = (id: number, next: number[]) => {
+    for (const consumer of consumers[id]!) if (--waits[consumer]! === 0) next.push(consumer);
+  };
+  for (let round = 0; round === 0 || round < done.length; round++) {
+    for (const id of done[round]?.sort((a, b) => a - b) ?? []) complete(id, ready);
+    while (ready.length > 0) {
+      const next: number[] = [];
+      for (const id of ready.sort((a, b) => a - b)) {
+        const end = round + roundsOf(id);
+        finish[id] = end;
+        if (end === round) complete(id, next);
+        else {
+          while (done.length <= end) done.push([]);
+          done[end]!.push(id);
+        }
+      }
+      ready = next;
+    }
+  }
+  return finish;
 }
 
 /** Elements of the values that are alive together, at the worst round. */

@@ -3,23 +3,29 @@
  * is the rule of the mathematical operation, not of the protocol that evaluates it.
  */
 import { PlanError } from "../errors.js";
-import { add, constant } from "../ops/build.js";
+import { add, broadcastTo, constant } from "../ops/build.js";
 import { operator, type Ref } from "../ops/index.js";
 import { formatShape, size } from "../ring/index.js";
 import type { Recorder } from "./record.js";
 
 /**
- * d output / d target for each target; `output` has one element. A target that output does not depend on gets undefined.
- * Gradients may be products (not yet truncated), so that an optimizer can truncate its whole update once.
+ * d output / d target for each target, times `seed`, a public value of shape []; `output` has one element. A target that output
+ * does not depend on gets undefined. Gradients may be products (not yet truncated), so that an optimizer can truncate its whole
+ * update once.
  */
-export function differentiate(recorder: Recorder, output: Ref, targets: readonly Ref[]): (Ref | undefined)[] {
+export function differentiate(
+  recorder: Recorder,
+  output: Ref,
+  targets: readonly Ref[],
+  seed: Ref = constant(recorder, 1, [], 0),
+): (Ref | undefined)[] {
   if (size(output.type.shape) !== 1)
     throw new PlanError(
       `backward: expected a loss of one element, got shape ${formatShape(output.type.shape)}; try mean() or sum()`,
     );
   const wanted = onPath(recorder, output.id, targets);
   const gradients = new Map<number, Ref>();
-  gradients.set(output.id, constant(recorder, 1, output.type.shape, 0));
+  gradients.set(output.id, broadcastTo(recorder, seed, output.type.shape));
   for (let id = output.id; id >= 0; id--) {
     const gradient = gradients.get(id);
     const node = recorder.nodes[id]!;

@@ -3,7 +3,7 @@
  * merged, moves that cancel are left out (`simplify.ts`) and nodes that reach no assign or reveal are dropped. Computes nothing.
  */
 import { PlanError, ScaleError, StaleValueError } from "../errors.js";
-import { type Builder, type PlanEnv, type Ref, sinks } from "../ops/index.js";
+import { type Builder, type Made, type PlanEnv, type Ref, sinks } from "../ops/index.js";
 import { checkPlan } from "./check.js";
 import { encodePlan, mostFraction } from "./encode.js";
 import { typeNode } from "./infer.js";
@@ -38,7 +38,7 @@ export class Recorder implements Builder {
     if (this.#closed) throw stale(op, "a plan that is being recorded, got one that has closed");
     const ids: number[] = [];
     const types = inputs.map((input) => {
-      if (this.#refs[input.id] !== input) throw stale(op, "values of this plan, got one of an earlier plan");
+      this.#checkOwn(op, input);
       ids.push(input.id);
       return input.type;
     });
@@ -64,6 +64,15 @@ export class Recorder implements Builder {
     if (typeof to === "number") return this.#refs[to]!;
     const inputs = to.inputs.map((input) => this.#rewrite(input));
     return this.node(to.op, inputs, to.attrs);
+  }
+
+  made(ref: Ref): Made {
+    this.#checkOwn("plan", ref);
+    const { op, inputs, attrs } = this.#nodes[ref.id]!;
+    return { op, inputs: inputs.map((input) => this.#refs[input]!), attrs };
+  }
+  #checkOwn(op: string, ref: Ref): void {
+    if (this.#refs[ref.id] !== ref) throw stale(op, "values of this plan, got one of an earlier plan");
   }
 
   ref(id: number): Ref {

@@ -32,7 +32,10 @@ export interface Bits {
   readonly width: number;
 }
 
-/** A map that is linear over Z_2^64, applied to each component: writes dst from the sources' words. */
+/**
+ * A map that is linear over Z_2^64, applied to each component: writes dst from the sources' words. A protocol may keep it and
+ * apply it again as long as the site's scope is open.
+ */
 export type Linear = (dst: Block, sources: readonly Block[]) => void;
 /** A bilinear map: dst = f(x, y), or dst += f(x, y) if `accumulate`. */
 export type Bilinear = (dst: Block, x: Block, y: Block, accumulate: boolean) => void;
@@ -58,13 +61,14 @@ export interface Protocol {
   /** The sharing of words that everyone knows. */
   fromPublic(site: Site, words: Block): Share;
   linear(site: Site, inputs: readonly Share[], n: number, map: Linear): Share;
-  product(site: Site, x: Share, y: Share, n: number, map: Bilinear): Product;
   lift(site: Site, x: Share): Product;
   linearProduct(site: Site, inputs: readonly Product[], n: number, map: Linear): Product;
   /** Uniform words that nobody knows. */
   random(site: Site, n: number): Share;
 
   // -- arithmetic, with rounds --
+  /** map(x, y). One share given twice is a square. `map` may be called any number of times until the rounds are over. */
+  product(site: Site, x: Share, y: Share, n: number, map: Bilinear): Rounds<Product>;
   reshare(site: Site, x: Product): Rounds<Share>;
   /** floor(x / 2^shift) + Bernoulli(fraction): unbiased, no huge error. Needs |x| < 2^62 and 1 <= shift <= 61. */
   truncate(site: Site, x: Product, shift: number): Rounds<Share>;
@@ -131,6 +135,12 @@ export interface Seeds {
 
 /** Closed formulas for what each primitive costs; n elements, `pivot` as in Site. */
 export interface Costs {
+  /**
+   * Of protocols that open a mask of a value, once, whatever looks at it first. Then the costs of product, msb, isZero, toBits and
+   * select are those for values whose masks are open.
+   */
+  readonly masks?: MaskCosts;
+  product(n: number, pivot: number): Cost;
   reshare(n: number, pivot: number): Cost;
   truncate(n: number, shift: number, pivot: number): Cost;
   and(n: number, width: number, pivot: number): Cost;
@@ -144,10 +154,30 @@ export interface Costs {
   revealTo(n: number, to: number): Cost;
 }
 
+export interface MaskCosts {
+  /** On top of what looks first at a value of n elements, in its first round. */
+  open(n: number): Cost;
+  /** Whether msb, isZero and toBits of this width find what they need where a truncation by `shift` has been. */
+  readonly rounded: (shift: number, width: number) => boolean;
+  /** msb there, where it differs; undefined: as elsewhere. */
+  readonly msbRounded?: (n: number, width: number) => Cost | undefined;
+  /** Whether n values are selected by their own signs, or the opposite, without a message. */
+  readonly selectsSigns?: (n: number) => boolean;
+  /** select where a truncation by `shift` has been and no mask was opened since. */
+  selectRounded(n: number, shift: number, pivot: number): Cost;
+}
+
 /** A protocol as a constant: what is known of it without running it. */
 export interface ProtocolDefinition {
   readonly name: string;
   readonly parties: number;
+  /** The index of a party that holds no shares and learns no value: it helps with randomness only. */
+  readonly dealer?: number;
+  /**
+   * Of a protocol whose dealer deals ahead and is no member: the same one with the dealer as a member. A run that needs what was
+   * dealt takes an end of that, made for this run alone.
+   */
+  readonly live?: ProtocolDefinition;
   /** Who may collude without learning anything, in one sentence. */
   readonly protects: string;
   readonly costs: Costs;

@@ -24,6 +24,12 @@ export interface Exchange {
 /** A computation that takes rounds. The number of yields depends on public structure only, and is equal at all parties. */
 export type Rounds<T> = Generator<Exchange, T, void>;
 
+/** A result that needed no round. */
+// biome-ignore lint/correctness/useYield: that is what it is for
+export function* atOnce<T>(value: T): Rounds<T> {
+  return value;
+}
+
 /**
  * Runs siblings side by side: round r of the result is the union of their r-th rounds, in the order of the array.
  * Rounds: the maximum of the siblings'.

@@ -114,11 +114,13 @@ export class Graph {
     this.#assigned.add(variable.name);
   }
 
-  gradients(loss: Ref, variables: readonly Variable[]): (Ref | undefined)[] {
+  /** Times `seed`, a public value of shape []. */
+  gradients(loss: Ref, variables: readonly Variable[], seed?: Ref): (Ref | undefined)[] {
     return differentiate(
       this.#recorder,
       loss,
       variables.map((variable) => this.read(variable)),
+      seed,
     );
   }
 

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { compile } from "../../src/engine/index.js";
+import type { Incoming, Mesh } from "../../src/net/index.js";
 import * as build from "../../src/ops/build.js";
 import type { Ref } from "../../src/ops/index.js";
 import { decodePlan, Recorder } from "../../src/plan/index.js";
@@ -11,6 +12,14 @@ import { everything, trainStep } from "../plan/sample.js";
 import { Wire } from "../plan/wire.js";
 import { everythingGiven, numbers, stepGiven } from "./given.js";
 import { Cluster, type Given, runOnce } from "./run.js";
+
+/** Pieces of 1 to `most` bytes. */
+function inPieces(deliver: Incoming["deliver"], most: number): Incoming["deliver"] {
+  return (payload) => {
+    for (let at = 0, bytes = 1; at < payload.length; at += bytes, bytes = (bytes % most) + 1)
+      deliver(payload.slice(at, at + bytes), at);
+  };
+}
 
 const cases: Record<string, [() => Recorder, Given]> = {
   "a training step": [trainStep, stepGiven],
@@ -30,11 +39,39 @@ for (const [name, [record, given]] of Object.entries(cases)) {
     }
   });
 
+  test(`${name}: payloads may arrive in pieces, wherever they are cut`, async () => {
+    const expected = await runOnce(plain, record(), given);
+    for (const most of [5, 1000]) {
+      const mesh = (inner: Mesh): Mesh =>
+        Object.create(inner, {
+          self: { value: inner.self },
+          parties: { value: inner.parties },
+          exchange: {
+            value: (...[run, round, send, receive, done]: Parameters<Mesh["exchange"]>) => {
+              const cut = receive.map(({ peer, bytes, deliver }) => ({
+                peer,
+                bytes,
+                deliver: inPieces(deliver, most),
+              }));
+              inner.exchange(run, round, send, cut, done);
+            },
+          },
+        });
+      const got = await runOnce(rep3, record(), given, { mesh });
+      for (const [label, values] of Object.entries(expected.revealed))
+        assertNear(got.revealed[label]!, values, 2e-3, label);
+      for (const [label, values] of Object.entries(expected.assigned))
+        assertNear(got.assigned[label]!, values, 2e-3, label);
+    }
+  });
+
   test(`${name}: rounds and bytes are the declared ones, at every party`, async () => {
-    const cluster = new Cluster(rep3);
-    try {
-      const program = compile(record().close(), rep3);
-      for (let i = 0; i < 2; i++) {
+    for (const definition of protocols) {
+      const cluster = new Cluster(definition);
+      const program = compile(record().close(), definition);
+      // Twice where nothing is kept; an open mask of a variable makes the second run cheaper.
+      const runs = definition.costs.masks ? 1 : 2;
+      for (let i = 0; i < runs; i++) {
         const { stats } = await cluster.runProgram(program, given);
         assert.deepEqual(
           stats.map(({ rounds }) => rounds),
@@ -45,12 +82,11 @@ for (const [name, [record, given]] of Object.entries(cases)) {
           program.cost.bytes,
         );
       }
-      assert.ok(program.cost.rounds > 10);
+      assert.ok(definition === plain || program.cost.rounds > 5);
       cluster.ends.forEach(({ mesh }, self) => {
         const sent = mesh.stats().peers.reduce((sum, peer) => sum + peer.sentPayloadBytes, 0);
-        assert.equal(sent, 2 * program.cost.bytes[self]!);
+        assert.equal(sent, runs * program.cost.bytes[self]!);
       });
-    } finally {
       cluster.close();
     }
   });
@@ -61,12 +97,14 @@ for (const [name, [record, given]] of Object.entries(cases)) {
       try {
         const program = compile(record().close(), definition);
         const { live } = await cluster.runProgram(program, given);
-        // All that is left in a run's scope are the variables that the host has been given: one block each, or two.
+        // All that is left in a run's scope are the variables that the host has been given: one block each, or two; a dealer holds none.
         const assigned = program.plan.nodes.filter((node) => node.op === "assign").length;
-        assert.deepEqual(
-          live,
-          cluster.ends.map(() => assigned * (definition === plain ? 1 : 2)),
-        );
+        // With masks: what a truncation left open stays with its result until somebody takes that over.
+        if (!definition.costs.masks)
+          assert.deepEqual(
+            live,
+            cluster.ends.map(() => assigned * (definition === plain ? 1 : 2)),
+          );
         const used = cluster.ends.map(({ ring }) => ring.usedBytes);
         for (let i = 0; i < 20; i++) await cluster.runProgram(program, given);
         const memory = cluster.ends.map(({ ring }) => ring.memoryBytes);

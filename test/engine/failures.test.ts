@@ -76,7 +76,7 @@ test("after a failure nothing is sent or written any more", async () => {
             exchanges++;
             if (round < 1 || receive.length === 0) return inner.exchange(...args);
             late.push(() => {
-              for (const { bytes, deliver } of receive) deliver(new Uint8Array(bytes).fill(255));
+              for (const { bytes, deliver } of receive) deliver(new Uint8Array(bytes).fill(255), 0);
               done();
             });
             const error = new PeerLostError("test: expected p1, got silence", "p1");

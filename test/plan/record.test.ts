@@ -34,6 +34,7 @@ test("values of an earlier or closed plan are refused", () => {
   const x = input(a, [2]);
   input(b, [2]);
   assert.throws(() => build.neg(b, x), StaleValueError);
+  assert.throws(() => b.made(x), StaleValueError);
   a.close();
   assert.throws(() => build.neg(a, x), StaleValueError);
 });
@@ -76,6 +77,77 @@ test("numbers that are known already are computed while recording", () => {
   assert.throws(() => build.mean(b, input(b, [2, 0], "empty"), [1]), ShapeError);
   assert.throws(() => build.constant(b, [1, 2], [3], 0), ShapeError);
   assert.throws(() => build.constant(b, Number.NaN, [], 0), ScaleError);
+});
+
+test("a run-time scalar times numbers: powers of two go into its exponent", () => {
+  const b = new Recorder({ fraction: 20 });
+  const rate = b.node("scalar", [], { slot: "lr", exponent: 9 });
+  const number = (value: number) => build.constant(b, value, [], build.exactScale(value, 30));
+  const exponentOf = (ref: Ref) => b.made(ref).attrs.exponent;
+  assert.equal(exponentOf(build.mul(b, rate, number(1 / 64))), 15);
+  assert.equal(exponentOf(build.mul(b, number(4), build.mul(b, rate, number(1 / 64)))), 13);
+  assert.equal(build.mul(b, number(1), rate), rate);
+  // What is left of other numbers is a factor from 1 to 2; several become one.
+  const third = build.mul(b, build.mul(b, rate, number(3)), number(0.25));
+  const [scalar, rest] = b.made(third).inputs;
+  assert.deepEqual([exponentOf(scalar!), b.made(third).op, rest], [10, "mul", number(1.5)]);
+  // Beyond what an exponent can be.
+  const large = build.mul(b, rate, number(2 ** 12));
+  assert.deepEqual([exponentOf(b.made(large).inputs[0]!), b.made(large).inputs[1]], [0, number(8)]);
+  assert.equal(b.made(build.mul(b, rate, rate)).op, "mul");
+});
+
+test("one number at every place is multiplied as one number", () => {
+  const b = new Recorder({ fraction: 20 });
+  const x = input(b, [2, 3]);
+  const rate = b.node("scalar", [], { slot: "lr", exponent: 9 });
+  const everywhere = build.transpose(b, build.reshape(b, build.broadcastTo(b, rate, [6]), [3, 2]));
+  assert.equal(build.mul(b, everywhere, x), build.mul(b, x, rate));
+  assert.deepEqual(build.mul(b, everywhere, everywhere).type.shape, [2, 3]);
+  assert.equal(build.mul(b, build.broadcastTo(b, build.constant(b, 1, [], 0), [2, 3]), x), x);
+  // Repeated along more axes than the other has.
+  assert.deepEqual(build.mul(b, everywhere, input(b, [3], "y")).type.shape, [2, 3]);
+});
+
+test("a public gradient is taken of the product that a value was truncated from, where that has room", () => {
+  for (const [divisor, from] of [
+    [64, "mul"],
+    [60, "lift"],
+  ] as const) {
+    const b = new Recorder({ fraction: 20 });
+    const [x, y] = [input(b, [4, 3]), input(b, [3, 5], "w")];
+    const output = build.matmul(b, x, y);
+    const loss = build.divPublic(b, build.sum(b, build.square(b, output)), divisor);
+    const [gradient] = differentiate(b, loss, [output]);
+    // 2 output / divisor.
+    const { op, inputs } = b.made(build.share(b, gradient!));
+    assert.deepEqual([op, b.made(inputs[0]!).op], ["truncate", from]);
+    if (from === "mul") assert.equal(b.made(inputs[0]!).inputs[0], output);
+  }
+});
+
+test("gradients of selections: few elements by the bit's number, many by another selection", () => {
+  for (const [n, op] of [
+    [8192, "mul"],
+    [8193, "select"],
+  ] as const) {
+    const b = new Recorder({ fraction: 20 });
+    const [x, y] = [input(b, [n]), input(b, [n], "y")];
+    const [gradient] = differentiate(b, build.sum(b, build.mul(b, build.relu(b, x), y)), [x]);
+    assert.equal(b.made(gradient!).op, op);
+  }
+});
+
+test("what a loss was divided by", () => {
+  const b = new Recorder({ fraction: 20 });
+  const total = build.sum(b, build.square(b, input(b, [4])));
+  assert.deepEqual(build.splitFactor(b, build.divPublic(b, total, -8)), { value: total, factor: -0.125 });
+  for (const x of [
+    total,
+    build.mul(b, total, b.node("scalar", [], { slot: "lr", exponent: 9 })),
+    build.scaleBy(b, total, 0),
+  ])
+    assert.deepEqual(build.splitFactor(b, x), { value: x, factor: 1 });
 });
 
 test("scales and bounds of what is recorded", () => {

@@ -2,7 +2,7 @@
  * Plans as a hostile driver would write them: values are typed, so that composing works, but no rule refuses where they go.
  * The bytes are what decodePlan must refuse.
  */
-import type { Builder, PlanEnv, Ref } from "../../src/ops/index.js";
+import type { Builder, Made, PlanEnv, Ref } from "../../src/ops/index.js";
 import { encodePlan, type PlanNode } from "../../src/plan/index.js";
 import { typeNode } from "../../src/plan/infer.js";
 
@@ -11,6 +11,7 @@ const sinks = new Set(["assign", "reveal"]);
 export class Wire implements Builder {
   readonly nodes: PlanNode[] = [];
   readonly #merged = new Map<string, Ref>();
+  readonly #refs: Ref[] = [];
   constructor(readonly env: PlanEnv = { fraction: 20 }) {}
 
   node(op: string, inputs: readonly Ref[], attrs: Record<string, unknown> = {}): Ref {
@@ -29,7 +30,12 @@ export class Wire implements Builder {
     this.nodes.push({ op, inputs: ids, ...typed });
     const ref = { id: this.nodes.length - 1, type: typed.type };
     this.#merged.set(key, ref);
+    this.#refs.push(ref);
     return ref;
+  }
+  made({ id }: Ref): Made {
+    const { op, inputs, attrs } = this.nodes[id]!;
+    return { op, inputs: inputs.map((input) => this.#refs[input]!), attrs };
   }
 
   /** Without the nodes that nothing uses, as a careful attacker would send it. */

@@ -3,20 +3,21 @@
  * Not the checks themselves, see conformance.ts.
  */
 
-import type {
-  Bilinear,
-  Bits,
-  Cost,
-  Costs,
-  Product,
-  ProtocolDefinition,
-  Rounds,
-  Share,
-  Site,
+import {
+  type Bilinear,
+  type Bits,
+  type Cost,
+  type Costs,
+  type Product,
+  type ProtocolDefinition,
+  type Rounds,
+  type Share,
+  type Site,
+  sideBySide,
 } from "../../src/protocol/index.js";
 import { expander } from "../../src/random/index.js";
 import type { Block, Ring } from "../../src/ring/index.js";
-import { bytesFrom, type End, free, type Lab, share } from "./harness.js";
+import { bytesFrom, computing, type End, free, type Lab, share } from "./harness.js";
 
 /** One primitive with its parameters. */
 export interface Case {
@@ -29,6 +30,11 @@ export interface Case {
   readonly onPlanes?: boolean;
   /** The pivot's result is computed from what it receives and must change with it. */
   readonly pivotComputes?: boolean;
+}
+
+/** With the mask of an input that nobody has looked at before. */
+function opened({ masks }: Costs, n: number, cost: Cost): Cost {
+  return masks ? sideBySide(cost, masks.open(n)) : cost;
 }
 
 /** Inputs of n elements for every case, by party. */
@@ -44,9 +50,14 @@ export interface Inputs {
 }
 export const PLANES = 3;
 
-export function casesOf({ parties }: ProtocolDefinition): Case[] {
-  const everyone = Array.from({ length: parties }, (_, party) => party);
+export function casesOf(definition: ProtocolDefinition): Case[] {
+  const everyone = computing(definition);
   return [
+    {
+      name: "product",
+      start: (end, site, { x, n }) => end.protocol.product(site, x[end.self]!, x[end.self]!, n, times(end.ring, n)),
+      cost: (costs, n, pivot) => opened(costs, n, costs.product(n, pivot)),
+    },
     {
       name: "reshare",
       start: (end, site, { product }) => end.protocol.reshare(site, product[end.self]!),
@@ -73,7 +84,7 @@ export function casesOf({ parties }: ProtocolDefinition): Case[] {
         name: `msb at width ${width}`,
         onPlanes: true,
         start: (end, site, { x }) => end.protocol.msb(site, x[end.self]!, width),
-        cost: (costs, n, pivot) => costs.msb(n, width, pivot),
+        cost: (costs, n, pivot) => opened(costs, n, costs.msb(n, width, pivot)),
         pivotComputes: true,
       }),
     ),
@@ -82,7 +93,7 @@ export function casesOf({ parties }: ProtocolDefinition): Case[] {
         name: `isZero at width ${width}`,
         onPlanes: true,
         start: (end, site, { x }) => end.protocol.isZero(site, x[end.self]!, width),
-        cost: (costs, n, pivot) => costs.isZero(n, width, pivot),
+        cost: (costs, n, pivot) => opened(costs, n, costs.isZero(n, width, pivot)),
         pivotComputes: true,
       }),
     ),
@@ -91,7 +102,7 @@ export function casesOf({ parties }: ProtocolDefinition): Case[] {
         name: `toBits at width ${width}`,
         onPlanes: true,
         start: (end, site, { x }) => end.protocol.toBits(site, x[end.self]!, width),
-        cost: (costs, n, pivot) => costs.toBits(n, width, pivot),
+        cost: (costs, n, pivot) => opened(costs, n, costs.toBits(n, width, pivot)),
       }),
     ),
     {
@@ -103,7 +114,7 @@ export function casesOf({ parties }: ProtocolDefinition): Case[] {
     {
       name: "select",
       start: (end, site, { bit, x }) => end.protocol.select(site, bit[end.self]!, x[end.self]!),
-      cost: (costs, n, pivot) => costs.select(n, pivot),
+      cost: (costs, n, pivot) => opened(costs, n, costs.select(n, pivot)),
       pivotComputes: true,
     },
     ...everyone.map(
@@ -160,6 +171,12 @@ export function makeInputs(lab: Lab, words: BigUint64Array, owner?: number): Inp
     bit: each((end, site) => end.protocol.toBits(site, x[end.self]!, 1)),
     planes: each((end, site) => end.protocol.toBits(site, x[end.self]!, PLANES)),
   };
+}
+
+/** The same inputs with no memory of what was done with x before: a protocol may have opened a mask of it. */
+export function unused(lab: Lab, inputs: Inputs): Inputs {
+  const x = lab.ends.map(({ protocol, scope, self }) => protocol.load(scope, protocol.save(inputs.x[self]!)));
+  return { ...inputs, x };
 }
 
 export function freeInputs(lab: Lab, { x, lifted, product, bit, planes, words }: Inputs): void {

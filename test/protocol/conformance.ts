@@ -18,6 +18,8 @@ export interface ConformanceOptions {
   /** False for a protocol that hides nothing: parties' keys are then not varied. */
   readonly secret?: boolean;
   /** The words of a share or of bits that a party holds, by component. */
+  /** Pivots to try; protocols without roles need one. */
+  readonly pivots?: readonly number[];
   readonly peek?: (end: End, value: unknown) => Uint8Array[];
 }
 

@@ -6,7 +6,7 @@
  * `plain` and deals the result. Messages are masked, but the helper sees everything, and random words are public.
  */
 import type * as P from "../../src/protocol/index.js";
-import { inSequence, parallel, plain, sideBySide } from "../../src/protocol/index.js";
+import { atOnce, inSequence, parallel, plain, sideBySide } from "../../src/protocol/index.js";
 import { asBits, asShare, open, openBits, planeWords } from "../../src/protocol/plain/share.js";
 import { expander, Prg, type Stream, secureRandom } from "../../src/random/index.js";
 import type { Scope } from "../../src/ring/index.js";
@@ -112,7 +112,7 @@ function create(host: P.ProtocolHost): P.Protocol {
       for (const a of ALL)
         for (const b of ALL)
           if (holder(a, b) === self) map(blockOf(sum), blockOf(part(x, a)), blockOf(part(y, b)), true);
-      return product(sum);
+      return atOnce(product(sum));
     },
     lift: (site, x) => product(summand(once(site), x) as unknown as P.Product),
     linearProduct: (site, xs, n, map) => product(clear.linearProduct(once(site), column(xs, self), n, map)),
@@ -170,6 +170,7 @@ export const four: P.ProtocolDefinition = {
   protects: "Nothing: it is a test.",
   create,
   costs: {
+    product: () => ({ rounds: 0, bytes: ALL.map(() => 0) }),
     reshare: (n, pivot) => helped(n, n, pivot),
     truncate: (n, _shift, pivot) => helped(n, n, pivot),
     and: (n, width, pivot) => helped(2 * width * planeWords(n), width * planeWords(n), pivot),

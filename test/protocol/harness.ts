@@ -201,9 +201,15 @@ export function share(lab: Lab, words: BigUint64Array, text = "share"): Share[] 
 /** The words of a sharing, which all parties must see alike. */
 export function reveal(lab: Lab, shares: readonly Share[]): BigUint64Array {
   const { values } = lab.call((end, site) => end.protocol.reveal(site, shares[end.self]!));
-  const words = values.map((block, party) => take(lab, party, block));
+  const all = values.map((block, party) => take(lab, party, block));
+  const words = computing(lab.definition).map((party) => all[party]!);
   for (const other of words.slice(1)) assert.deepEqual(other, words[0], "revealed words differ between parties");
   return words[0]!;
+}
+
+/** The parties that hold shares: all but a dealer. */
+export function computing({ parties, dealer }: ProtocolDefinition): number[] {
+  return Array.from({ length: parties }, (_, party) => party).filter((party) => party !== dealer);
 }
 
 /** Copies a block of a party out and frees it. */

@@ -4,9 +4,9 @@
  */
 import assert from "node:assert/strict";
 import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
-import { type Case, casesOf, freeInputs, type Inputs, makeInputs, someWords } from "./cases.js";
+import { type Case, casesOf, freeInputs, type Inputs, makeInputs, someWords, unused } from "./cases.js";
 import type { Check, ConformanceOptions } from "./conformance.js";
-import { Lab, type Outcome, take } from "./harness.js";
+import { computing, Lab, type Outcome, take } from "./harness.js";
 import { assertBalanced, assertUniform, chiSquare, combinations, LIMIT, xorBytes } from "./statistics.js";
 
 /** One piece, so that parties have one role each; planes get more elements, because what they leak are biased bits. */
@@ -20,7 +20,7 @@ export function privacyChecks(
   definition: ProtocolDefinition,
   options: ConformanceOptions = {},
   cases: readonly Case[] = casesOf(definition),
-  pivots: readonly number[] = [0, 1, 2],
+  pivots: readonly number[] = options.pivots ?? [0, 1, 2],
 ): Check[] {
   const all = (check: (one: Case) => void) => () => {
     for (const one of cases) check(one);
@@ -51,8 +51,7 @@ function withInputs(definition: ProtocolDefinition, one: Case, use: (inputs: Inp
   ];
   // A fresh sharing is what makes an opened value's message uniform, so these are for the others.
   if (!one.opens)
-    for (let owner = 0; owner < definition.parties; owner++)
-      sharings.push([`zeros of party ${owner}`, new BigUint64Array(n), owner]);
+    for (const owner of computing(definition)) sharings.push([`zeros of party ${owner}`, new BigUint64Array(n), owner]);
   for (const [what, words, owner] of sharings) {
     const lab = new Lab(definition, { run: PREPARING });
     const inputs = makeInputs(lab, words, owner);
@@ -73,7 +72,8 @@ function runCase(
 ): { outcome: Outcome<unknown>; held: Uint8Array[][] }[] {
   const lab = new Lab(definition, options);
   const results = Array.from({ length: options?.times ?? 1 }, () => {
-    const outcome = lab.call((end, site) => one.start(end, site, inputs), pivot);
+    const fresh = unused(lab, inputs);
+    const outcome = lab.call((end, site) => one.start(end, site, fresh), pivot);
     const held = outcome.values.map((value, party) => (peek ? peek(lab.ends[party]!, value) : []));
     return { outcome, held };
   });
@@ -85,9 +85,11 @@ function receivedIsUniform(definition: ProtocolDefinition, one: Case, pivots: re
   withInputs(definition, one, (inputs, what) => {
     for (const pivot of pivots) {
       const { outcome } = runCase(definition, one, inputs, pivot, {})[0]!;
-      for (const [party, messages] of outcome.received.entries())
+      for (const [party, messages] of outcome.received.entries()) {
+        if (party === definition.dealer) assert.equal(messages.length, 0, `${what}: the dealer must be sent nothing`);
         for (const { from, round, bytes } of messages)
           assertUniform(bytes, `${what}: round ${round} from party ${from} to ${party}`);
+      }
     }
   });
 }
@@ -208,8 +210,8 @@ function outgoingIsUniform(definition: ProtocolDefinition): void {
     return end.protocol.fromPublic(site, block);
   }).values;
   const parts = lab.call((end, site) => end.protocol.outgoing(site, zeros[end.self]!)).values;
-  for (const [party, block] of parts.entries())
-    assertUniform(new Uint8Array(take(lab, party, block).buffer), `part of party ${party}`);
+  for (const party of computing(definition))
+    assertUniform(new Uint8Array(take(lab, party, parts[party]!).buffer), `part of party ${party}`);
   lab.close();
 }
 

@@ -1,7 +1,7 @@
 /** Checks of what a primitive costs: rounds, bytes, nonces and memory. Part of the conformance suite. */
 import assert from "node:assert/strict";
 import type { ProtocolDefinition } from "../../src/protocol/index.js";
-import { casesOf, freeInputs, makeInputs, someWords } from "./cases.js";
+import { casesOf, freeInputs, makeInputs, someWords, unused } from "./cases.js";
 import type { Check } from "./conformance.js";
 import { Lab, take } from "./harness.js";
 
@@ -17,12 +17,14 @@ export function trafficChecks(definition: ProtocolDefinition): Check[] {
           const inputs = makeInputs(lab, someWords(n));
           for (const pivot of n < 16384 ? [0, 1, 2, 3, 7] : [1])
             for (const one of casesOf(definition)) {
-              const outcome = lab.call((end, site) => one.start(end, site, inputs), pivot);
+              const fresh = unused(lab, inputs);
+              const outcome = lab.call((end, site) => one.start(end, site, fresh), pivot);
               const what = `${one.name}, ${n} elements, pivot ${pivot}`;
               const cost = one.cost(definition.costs, n, pivot);
               assert.equal(outcome.rounds, cost.rounds, `rounds of ${what}`);
               assert.deepEqual(outcome.sent, cost.bytes, `bytes of ${what}`);
               release(lab, outcome.values);
+              release(lab, fresh.x);
             }
           freeInputs(lab, inputs);
           lab.close();
@@ -36,8 +38,10 @@ export function trafficChecks(definition: ProtocolDefinition): Check[] {
         const inputs = makeInputs(lab, someWords(20000));
         const kept = lab.ends.map((end) => end.scope.live);
         for (const one of casesOf(definition)) {
-          const { values } = lab.call((end, site) => one.start(end, site, inputs));
+          const fresh = unused(lab, inputs);
+          const { values } = lab.call((end, site) => one.start(end, site, fresh));
           release(lab, values);
+          release(lab, fresh.x);
           for (const end of lab.ends)
             assert.equal(end.scope.live, kept[end.self], `blocks left by ${one.name} at party ${end.self}`);
         }

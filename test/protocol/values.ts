@@ -6,7 +6,7 @@ import type { Linear } from "../../src/protocol/protocol.js";
 import { agrees, inLab, SIZES, same, signed } from "./agreement.js";
 import { edgesAndRandom, someWords } from "./cases.js";
 import type { Check } from "./conformance.js";
-import { type End, free, Lab, reveal, share, take } from "./harness.js";
+import { computing, type End, free, Lab, reveal, share, take } from "./harness.js";
 import { bitsValues, booleanValues, msbValues, selectValues, zeroValues } from "./values-bits.js";
 
 export function valueChecks(definition: ProtocolDefinition): Check[] {
@@ -158,7 +158,7 @@ function truncateMean(definition: ProtocolDefinition): void {
 function inputValues(definition: ProtocolDefinition): void {
   for (const n of SIZES)
     inLab(definition, (lab) => {
-      for (let party = 0; party < definition.parties; party++) {
+      for (const party of computing(definition)) {
         const words = edgesAndRandom(n, 64, `input ${party}`);
         const { scope, ring } = lab.ends[party]!;
         const block = scope.alloc(n);
@@ -168,7 +168,7 @@ function inputValues(definition: ProtocolDefinition): void {
         ).values;
         scope.free(block);
         same(reveal(lab, x), words, `input of party ${party}`);
-        const to = (party + 1) % definition.parties;
+        const to = (party + 1) % computing(definition).length;
         const { values } = lab.call((end, site) => end.protocol.revealTo(site, x[end.self]!, to));
         for (const [index, seen] of values.entries())
           if (index === to) same(take(lab, index, seen!), words, `reveal to party ${to}`);

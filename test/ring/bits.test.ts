@@ -1,4 +1,4 @@
-/** Bit planes and packing: wasm against the twin, inverses, and the zero bits beyond the last element. */
+/** Bit planes and arithmetic on them: wasm against the twin, and the twin against words. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -27,33 +27,86 @@ test("slice and unslice", () => {
   );
 });
 
-test("pack and unpack", () => {
+test("funnel shifts the field above a word into it, also in place", () => {
   fc.assert(
-    fc.property(length, width, seed, (n, w, s) => {
-      const operands = [{ words: n }, { words: Math.ceil((n * w) / 64) }, { words: n }];
-      const [source, , back] = compareTwins(s, operands, (k, a, p, b) => {
-        k.pack(p!, a!, n, w);
-        k.unpack(b!, p!, n, w);
+    fc.property(length, fc.integer({ min: 1, max: 63 }), seed, fc.boolean(), (n, shift, s, inPlace) => {
+      const operands = [{ words: n }, { words: n }, { words: Math.ceil(n / 64) * shift }, { words: n }];
+      const [field, source, , result] = compareTwins(s, operands, (k, f, a, p, d) => {
+        k.slice(p!, f!, n, shift);
+        k.copy(d!, a!, n);
+        k.funnel(d!, inPlace ? d! : a!, p!, n, shift);
       });
-      assert.deepEqual([...back!], low(source!, w));
+      const wanted = [...source!].map((word, i) => BigInt.asUintN(64, ((field![i]! << 64n) | word) >> BigInt(shift)));
+      assert.deepEqual([...result!], wanted);
     }),
-    { numRuns: 300 },
+    { numRuns: 200 },
   );
 });
 
-test("every width of planes and of packing, at lengths around a block", () => {
-  for (let w = 1; w <= 64; w++) {
-    for (const n of [1, 64, 65, 130]) {
-      compareTwins(
-        w,
-        [{ words: n }, { words: Math.ceil(n / 64) * w }, { words: Math.ceil((n * w) / 64) }],
-        (k, a, p, q) => {
-          k.slice(p!, a!, n, w);
-          k.unslice(a!, p!, n, w);
-          k.pack(q!, a!, n, w);
-          k.unpack(a!, q!, n, w);
-        },
+test("nonNegative is the plane of words without a sign", () => {
+  fc.assert(
+    fc.property(length, seed, (n, s) => {
+      const operands = [{ words: n }, { words: Math.ceil(n / 64) }, { words: n }];
+      const [source, , bits] = compareTwins(s, operands, (k, a, p, b) => {
+        k.nonNegative(p!, a!, n);
+        k.unslice(b!, p!, n, 1);
+      });
+      assert.deepEqual(
+        [...bits!],
+        [...source!].map((word) => (BigInt.asIntN(64, word) >= 0n ? 1n : 0n)),
       );
+    }),
+  );
+});
+
+test("addFields adds modulo 2^width, with a mask and a carry or without, also in place", () => {
+  fc.assert(
+    fc.property(length, width, seed, fc.boolean(), fc.boolean(), fc.nat(2), (n, w, s, masked, carried, alias) => {
+      const perPlane = Math.ceil(n / 64);
+      const planes = { words: perPlane * w };
+      const plane = { words: perPlane };
+      const words = { words: n };
+      const operands = [words, words, words, words, planes, planes, planes, plane, plane, words];
+      const [x, y, m, c, , , , , , sum] = compareTwins(s, operands, (k, ...p) => {
+        const [xw, yw, mw, cw, xp, yp, dp, mp, cp, out] = p as [
+          number,
+          number,
+          number,
+          number,
+          number,
+          number,
+          number,
+          number,
+          number,
+          number,
+        ];
+        k.slice(xp, xw, n, w);
+        k.slice(yp, yw, n, w);
+        k.slice(mp, mw, n, 1);
+        k.slice(cp, cw, n, 1);
+        const dst = [dp, xp, yp][alias]!;
+        k.addFields(dst, xp, masked ? mp : 0, yp, carried ? cp : 0, perPlane, w);
+        k.unslice(out, dst, n, w);
+      });
+      const wanted = [...x!].map((word, i) => {
+        const kept = masked ? word * (m![i]! & 1n) : word;
+        return BigInt.asUintN(w, kept + y![i]! + (carried ? c![i]! & 1n : 0n));
+      });
+      assert.deepEqual([...sum!], wanted);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("every width of planes, at lengths around a block", () => {
+  for (let w = 1; w <= 64; w++) {
+    for (const n of [1, 64, 65, 130, 513]) {
+      const planes = { words: Math.ceil(n / 64) * w };
+      compareTwins(w, [{ words: n }, planes], (k, a, p) => {
+        k.slice(p!, a!, n, w);
+        k.unslice(a!, p!, n, w);
+        if (w < 64) k.funnel(a!, a!, p!, n, w);
+      });
     }
   }
 });

@@ -9,7 +9,7 @@ const length = fc.oneof(fc.constantFrom(0, 1, 2, 3, 4, 5, 63, 64, 65), fc.nat(20
 const seed = fc.nat();
 const word = fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n });
 
-const binary = ["add", "sub", "mul", "mulAdd", "xor", "and", "or"] as const;
+const binary = ["add", "sub", "mul", "mulAdd", "xor", "and", "andXor", "or"] as const;
 const unary = ["neg", "not", "copy"] as const;
 const scalar = ["addScalar", "mulScalar", "mulScalarAdd", "andScalar"] as const;
 const shifts = ["shl", "shr", "sar"] as const;

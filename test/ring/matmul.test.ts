@@ -16,7 +16,8 @@ test("matmul: small shapes of every kind", () => {
   );
 });
 
-// Crossing the blocks of K (256), of rows (64) and of columns (512), each with overhang, with every method.
+// Crossing the blocks of K (256), of rows (64) and of columns (512), each with overhang, with every method: the last ones
+// are large and even enough for Strassen's, whose blocks are those of the quarters.
 for (const [m, k, n] of [
   [1, 513, 12],
   [1, 300, 13],
@@ -29,6 +30,10 @@ for (const [m, k, n] of [
   [65, 17, 515],
   [67, 259, 26],
   [64, 128, 24],
+  [64, 256, 64],
+  [70, 516, 74],
+  [130, 258, 66],
+  [64, 256, 1030],
 ] as const) {
   test(`matmul: ${m} x ${k} x ${n}`, () => {
     check(m, k, n, 0, 1);

@@ -5,6 +5,7 @@ import type { Costs } from "../protocol.js";
 const free = () => freeOfCharge(1);
 
 export const costs: Costs = {
+  product: free,
   reshare: free,
   truncate: free,
   and: free,

@@ -148,34 +148,32 @@ function meet(job: Job, piece: Piece, c: Block, shared: Block, half: Block, own:
   const { kernels } = party;
   const words = planeWords(piece.n);
   const moved = site.scope.alloc(Math.min(piece.n, STEP * 64));
-  const zero = site.scope.alloc(STEP);
-  kernels.fill(zero.ptr, 0n, STEP);
   const prefix = site.scope.alloc(STEP);
+  const [sharedPtr, halfPtr] = [shared.ptr, half.ptr];
   forSteps(job, piece, (at, count, planes) => {
     const elements = Math.min(count * 64, piece.n - at * 64);
     kernels.addScalar(moved.ptr, c.ptr + (piece.from + at * 64) * 8, adder.offset, elements);
     kernels.slice(planes, moved.ptr, elements, adder.width);
     for (const [index, { position }] of adder.singles.entries())
       kernels.copy(own.ptr + ((adder.gates + index) * words + at) * 8, planes + position * count * 8, count);
-    const addAnd = (target: number, x: number, y: number) =>
-      kernels.andLocal(target, x, zero.ptr, y, zero.ptr, target, count);
     for (const { base, from, bits, gates } of adder.blocks) {
       const cAt = (position: number) => planes + (from + position) * count * 8;
-      const sharedAt = (set: number) => shared.ptr + ((base + set - 1) * words + at) * 8;
+      const sharedAt = (set: number) => sharedPtr + ((base + set - 1) * words + at) * 8;
       // In place, from short runs m..j to long ones: each s_S meets c of its gaps exactly once.
       if (gates.length > 0)
         for (let j = 1; j < bits; j++)
           for (let m = 0; m < j; m++)
-            for (let above = 0; above < 2 ** bits; above += 2 ** (j + 1))
-              addAnd(sharedAt(run(m, j) + above), sharedAt(run(m, j - 1) + above), cAt(j));
+            for (let above = 0; above < 1 << bits; above += 2 << j)
+              kernels.andXor(sharedAt(run(m, j) + above), sharedAt(run(m, j - 1) + above), cAt(j), count);
       for (const { kind, top, plane } of gates) {
-        const target = half.ptr + (plane * words + at) * 8;
-        if (kind === "generate") for (let m = 0; m <= top; m++) addAnd(target, sharedAt(run(m, top)), cAt(m));
+        const target = halfPtr + (plane * words + at) * 8;
+        if (kind === "generate")
+          for (let m = 0; m <= top; m++) kernels.andXor(target, sharedAt(run(m, top)), cAt(m), count);
         else {
           kernels.xor(target, target, sharedAt(run(0, top)), count);
           let product = cAt(0);
           for (let m = 1; m <= top; m++) {
-            addAnd(target, sharedAt(run(m, top)), product);
+            kernels.andXor(target, sharedAt(run(m, top)), product, count);
             kernels.and(prefix.ptr, product, cAt(m), count);
             product = prefix.ptr;
           }
@@ -184,10 +182,10 @@ function meet(job: Job, piece: Piece, c: Block, shared: Block, half: Block, own:
       }
     }
   });
-  for (const block of [moved, zero, prefix]) site.scope.free(block);
+  for (const block of [moved, prefix]) site.scope.free(block);
 }
 /** The set of positions from..to, as a bit mask. */
-const run = (from: number, to: number): number => 2 ** (to + 1) - 2 ** from;
+const run = (from: number, to: number): number => (2 << to) - (1 << from);
 
 /** shared ^= s_S for every set S of every block. */
 function addProducts(job: Job, piece: Piece, shared: Block): void {
@@ -196,22 +194,23 @@ function addProducts(job: Job, piece: Piece, shared: Block): void {
   const words = planeWords(piece.n);
   const most = Math.min(words, STEP);
   const sum = site.scope.alloc(most * 64);
-  const products = site.scope.alloc(most * 2 ** Math.max(...adder.blocks.map(({ bits }) => bits)));
+  const products = site.scope.alloc(most * (1 << Math.max(...adder.blocks.map(({ bits }) => bits))));
   const sets: number[] = [];
+  const sharedPtr = shared.ptr;
   forSteps(job, piece, (at, count, planes) => {
     const first = (piece.from + at * 64) * 8;
     const elements = Math.min(count * 64, piece.n - at * 64);
     kernels.add(sum.ptr, x.a.ptr + first, x.b.ptr + first, elements);
     kernels.slice(planes, sum.ptr, elements, adder.width);
     for (const { base, from, bits } of adder.blocks)
-      for (let set = 1; set < 2 ** bits; set++) {
+      for (let set = 1; set < 1 << bits; set++) {
         const lowest = set & -set;
-        if (set === lowest) sets[set] = planes + (from + Math.log2(set)) * count * 8;
+        if (set === lowest) sets[set] = planes + (from + 31 - Math.clz32(set)) * count * 8;
         else {
           sets[set] = products.ptr + set * count * 8;
-          kernels.and(products.ptr + set * count * 8, sets[set ^ lowest]!, sets[lowest]!, count);
+          kernels.and(sets[set]!, sets[set ^ lowest]!, sets[lowest]!, count);
         }
-        const target = shared.ptr + ((base + set - 1) * words + at) * 8;
+        const target = sharedPtr + ((base + set - 1) * words + at) * 8;
         kernels.xor(target, target, sets[set]!, count);
       }
   });

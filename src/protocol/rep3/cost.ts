@@ -65,6 +65,7 @@ function halving(count: number, planes: (pairs: number) => number): number[] {
 }
 
 export const costs: Costs = {
+  product: () => each(0, 0),
   reshare: (n) => each(1, n),
   truncate: (n, shift, pivot) =>
     byRole(n, pivot, 2, (size) => {

@@ -13,6 +13,7 @@ import type {
   Site,
   StoredShare,
 } from "../protocol.js";
+import { atOnce } from "../rounds.js";
 import { and, not, planes, xor } from "./bits.js";
 import { isZero, msb } from "./compare.js";
 import { toBits } from "./convert.js";
@@ -66,7 +67,7 @@ export class Rep3 implements Protocol {
     return linear(site, inputs, n, map);
   }
   product(site: Site, x: Share, y: Share, n: number, map: Bilinear) {
-    return product(this.#party, site, x, y, n, map);
+    return atOnce(product(this.#party, site, x, y, n, map));
   }
   lift(site: Site, x: Share) {
     return lift(this.#party, site, x);

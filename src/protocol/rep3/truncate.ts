@@ -4,9 +4,10 @@
  * MP-SPDZ and SPU.
  *
  * Z = Z_0 + Z_1 + Z_2 are the summands. Write X = Z + 2^62 - 1 = u + v - w 2^64 with u uniform and known to roles 0 and
- * 2, v to role 1. As 0 <= X < 2^63, the wrap is w = msb(u) or msb(v) = mu + mv - mu mv, and only w mod 2^shift matters,
- * because it is multiplied by 2^(64-shift). So fields of `shift` bits carry it, bit-sliced into `shift` planes of each
- * chunk (slicing is twice as fast as packing one field after the other, and as tight but for the last 63 elements).
+ * 2, v to role 1. As 0 <= X < 2^63, the wrap is w = msb(u) or msb(v), that is -w = nu nv - 1 with nu = 1 - msb(u) and
+ * nv = 1 - msb(v). It is shared as g + h = -w, and g and h stand above u and v when these are shifted. Only w mod 2^shift
+ * matters, so g and h are fields of `shift` bits, bit-sliced into `shift` planes of each chunk: on planes an addition takes
+ * a few instructions a bit for 128 elements, and slicing is as tight as packing but for the last 63 elements.
  *
  * The shifted halves give floor(X / 2^shift) + 1 if the low bits of u are at most those of X, which has the probability
  * (X mod 2^shift + 1) / 2^shift: that is why X is one less than Z + 2^62. A multiple of 2^shift comes out exactly.
@@ -34,6 +35,9 @@ import {
   roleOf,
   type Streams,
 } from "./share.js";
+
+/** X - Z. */
+const OFFSET = (1n << 62n) - 1n;
 
 /** Words that n fields of `bits` bits take. */
 export const fieldWords = (n: number, bits: number): number => bits * planeWords(n);
@@ -65,8 +69,8 @@ interface Job {
 }
 
 /**
- * Roles 0 and 2, which know u. Role 0 sends a = Z_0 + m, p = mu s1 - ra; role 2 sends b = Z_2 + 2^62 - 1 - u - m,
- * q = mu s2 - rb. Both end with y_0 = (u >> shift) - ((mu (1 - d) + ra + rb) << (64 - shift)).
+ * Roles 0 and 2, which know u. Role 0 sends a = Z_0 + m, p = nu s1 + ra; role 2 sends b = Z_2 + 2^62 - 1 - u - m,
+ * q = nu s2 + rb. Both end with g = nu d + ra + rb and y_0 = (g 2^64 + u) >> shift.
  */
 function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
   const { party, site, streams, shift, z } = job;
@@ -77,42 +81,35 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
   // k_0 is role 0's lower key and role 2's upper one; the other key gives s1 or s2 and, at role 2, rho = y_2.
   const [common, own] = role === 0 ? [streams.lower, streams.upper] : [streams.upper, streams.lower];
   const [y0, other] = role === 0 ? [job.a, job.b] : [job.b, job.a];
-  const [u, words, sliced] = [scope.alloc(n), scope.alloc(n), scope.alloc(fields)];
-  const most = Math.min(n, CHUNK);
-  const [t, r, s] = [scope.alloc(most), scope.alloc(most), scope.alloc(most)];
-  const [ra, rb, own1] = [0, 1, 2].map(() => scope.alloc(fieldWords(most, shift))) as [Block, Block, Block];
-
+  const [words, sliced, masks, nu] = [
+    scope.alloc(n),
+    scope.alloc(fields),
+    scope.alloc(fields),
+    scope.alloc(planeWords(n)),
+  ];
+  const [r, s] = [0, 1].map(() => scope.alloc(fieldWords(Math.min(n, CHUNK), shift))) as [Block, Block];
   for (let at = 0; at < n; at += CHUNK) {
     const count = Math.min(CHUNK, n - at);
-    const small = fieldWords(count, shift);
-    const [uAt, wordsAt, zAt] = [u.ptr + at * 8, words.ptr + at * 8, z.ptr + (from + at) * 8];
-    const y0At = y0.ptr + (from + at) * 8;
-    draw(party, common, u, count, at);
+    const [planes, field] = [planeWords(count), (at * shift) / 64];
+    const [wordsAt, zAt, uAt] = [words.ptr + at * 8, z.ptr + (from + at) * 8, y0.ptr + (from + at) * 8];
+    const [slicedAt, masksAt, nuAt] = [sliced.ptr + field * 8, masks.ptr + field * 8, nu.ptr + at / 8];
+    // u waits where y_0 will be; of ra and rb, r is the own one.
+    draw(party, common, y0, count, from + at);
     draw(party, common, words, count, at);
-    draw(party, common, ra, small);
-    draw(party, common, rb, small);
-    draw(party, own, own1, small);
+    if (role === 0) draw(party, common, r, planes * shift);
+    draw(party, common, masks, planes * shift, field);
+    if (role === 2) draw(party, common, r, planes * shift);
+    draw(party, own, s, planes * shift);
     if (role === 0) kernels.add(wordsAt, wordsAt, zAt, count);
     else {
       draw(party, own, other, count, from + at);
       kernels.add(wordsAt, wordsAt, uAt, count);
       kernels.sub(wordsAt, zAt, wordsAt, count);
-      kernels.addScalar(wordsAt, wordsAt, (1n << 62n) - 1n, count);
+      kernels.addScalar(wordsAt, wordsAt, OFFSET, count);
     }
-    // r = the own one of ra and rb; s = mu * s1 or s2, by the mask -mu.
-    kernels.unslice(r.ptr, role === 0 ? ra.ptr : rb.ptr, count, shift);
-    kernels.unslice(s.ptr, own1.ptr, count, shift);
-    kernels.sar(t.ptr, uAt, 63, count);
-    kernels.and(s.ptr, s.ptr, t.ptr, count);
-    kernels.sub(s.ptr, s.ptr, r.ptr, count);
-    kernels.slice(sliced.ptr + ((at * shift) / 64) * 8, s.ptr, count, shift);
-    // y0 without the term mu d, which waits for d.
-    kernels.unslice(s.ptr, role === 0 ? rb.ptr : ra.ptr, count, shift);
-    kernels.add(r.ptr, r.ptr, s.ptr, count);
-    kernels.sub(r.ptr, r.ptr, t.ptr, count);
-    kernels.shl(r.ptr, r.ptr, 64 - shift, count);
-    kernels.shr(y0At, uAt, shift, count);
-    kernels.sub(y0At, y0At, r.ptr, count);
+    kernels.nonNegative(nuAt, uAt, count);
+    kernels.addFields(slicedAt, s.ptr, nuAt, r.ptr, 0, planes, shift);
+    kernels.addFields(masksAt, masksAt, 0, r.ptr, 0, planes, shift);
   }
   const pivot = piece.pivot;
   yield {
@@ -129,19 +126,17 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
   };
   for (let at = 0; at < n; at += CHUNK) {
     const count = Math.min(CHUNK, n - at);
-    const y0At = y0.ptr + (from + at) * 8;
-    kernels.unslice(s.ptr, sliced.ptr + ((at * shift) / 64) * 8, count, shift);
-    kernels.shl(s.ptr, s.ptr, 64 - shift, count);
-    kernels.sar(t.ptr, u.ptr + at * 8, 63, count);
-    kernels.and(s.ptr, s.ptr, t.ptr, count);
-    kernels.add(y0At, y0At, s.ptr, count);
+    const field = (at * shift) / 8;
+    const [uAt, gAt] = [y0.ptr + (from + at) * 8, sliced.ptr + field];
+    kernels.addFields(gAt, gAt, nu.ptr + at / 8, masks.ptr + field, 0, planeWords(count), shift);
+    kernels.funnel(uAt, uAt, gAt, count, shift);
   }
-  for (const block of [u, words, sliced, t, r, s, ra, rb, own1]) scope.free(block);
+  for (const block of [words, sliced, masks, nu, r, s]) scope.free(block);
 }
 
 /**
- * Role 1: v = a + Z_1 + b, d = mv + s1 + s2, y_2 = rho and
- * y_1 = (v >> shift) - rho - ((mv + p + q) << (64 - shift)) - 2^(62-shift) + 1.
+ * Role 1: v = a + Z_1 + b, d = nv + s1 + s2, y_2 = rho, h = -(p + q) - 1 and
+ * y_1 = ((h 2^64 + v) >> shift) - rho - 2^(62-shift) + 1.
  */
 function* joinWrap(job: Job, piece: Piece): Rounds<void> {
   const { party, site, streams, shift, z, a: y1, b: rho } = job;
@@ -150,56 +145,47 @@ function* joinWrap(job: Job, piece: Piece): Rounds<void> {
   const { from, n } = piece;
   const fields = fieldWords(n, shift);
   const [s1, s2, p, q] = [0, 1, 2, 3].map(() => scope.alloc(fields)) as [Block, Block, Block, Block];
-  const [v, b] = [scope.alloc(n), scope.alloc(n)];
+  const b = scope.alloc(n);
   for (let at = 0; at < n; at += CHUNK) {
     const count = Math.min(CHUNK, n - at);
-    const small = fieldWords(count, shift);
-    draw(party, streams.lower, s1, small, (at * shift) / 64);
-    draw(party, streams.upper, s2, small, (at * shift) / 64);
+    const [small, field] = [fieldWords(count, shift), (at * shift) / 64];
+    draw(party, streams.lower, s1, small, field);
+    draw(party, streams.upper, s2, small, field);
     draw(party, streams.upper, rho, count, from + at);
   }
   const [role0, role2] = [party.previous, party.next];
   yield {
     send: [],
     receive: [
-      { peer: role0, block: v, bytes: n * 8 },
+      { peer: role0, block: y1, bytes: n * 8, offset: from * 8 },
       { peer: role0, block: p, bytes: fields * 8 },
       { peer: role2, block: b, bytes: n * 8 },
       { peer: role2, block: q, bytes: fields * 8 },
     ],
   };
-  const most = Math.min(n, CHUNK);
-  const [mv, t, e] = [scope.alloc(most), scope.alloc(most), scope.alloc(most)];
+  const nv = scope.alloc(planeWords(Math.min(n, CHUNK)));
+  const correction = 1n - (OFFSET + 1n) / (1n << BigInt(shift));
   for (let at = 0; at < n; at += CHUNK) {
     const count = Math.min(CHUNK, n - at);
-    const [vAt, y1At, rhoAt] = [v.ptr + at * 8, y1.ptr + (from + at) * 8, rho.ptr + (from + at) * 8];
-    const slicedAt = ((at * shift) / 64) * 8;
+    const [planes, field] = [planeWords(count), (at * shift) / 8];
+    const [vAt, dAt, hAt] = [y1.ptr + (from + at) * 8, s1.ptr + field, p.ptr + field];
     kernels.add(vAt, vAt, b.ptr + at * 8, count);
     kernels.add(vAt, vAt, z.ptr + (from + at) * 8, count);
-    kernels.shr(mv.ptr, vAt, 63, count);
-    // e = mv + p + q, before d overwrites the fields of p
-    kernels.unslice(e.ptr, p.ptr + slicedAt, count, shift);
-    kernels.unslice(t.ptr, q.ptr + slicedAt, count, shift);
-    kernels.add(e.ptr, e.ptr, t.ptr, count);
-    kernels.add(e.ptr, e.ptr, mv.ptr, count);
-    kernels.shl(e.ptr, e.ptr, 64 - shift, count);
-    kernels.add(e.ptr, e.ptr, rhoAt, count);
-    kernels.unslice(t.ptr, s1.ptr + slicedAt, count, shift);
-    kernels.add(mv.ptr, mv.ptr, t.ptr, count);
-    kernels.unslice(t.ptr, s2.ptr + slicedAt, count, shift);
-    kernels.add(mv.ptr, mv.ptr, t.ptr, count);
-    kernels.slice(p.ptr + slicedAt, mv.ptr, count, shift);
-    kernels.shr(y1At, vAt, shift, count);
-    kernels.sub(y1At, y1At, e.ptr, count);
-    kernels.addScalar(y1At, y1At, 1n - (1n << BigInt(62 - shift)), count);
+    kernels.nonNegative(nv.ptr, vAt, count);
+    kernels.addFields(dAt, dAt, 0, s2.ptr + field, nv.ptr, planes, shift);
+    kernels.addFields(hAt, hAt, 0, q.ptr + field, 0, planes, shift);
+    kernels.not(hAt, hAt, planes * shift);
+    kernels.funnel(vAt, vAt, hAt, count, shift);
+    kernels.sub(vAt, vAt, rho.ptr + (from + at) * 8, count);
+    kernels.addScalar(vAt, vAt, correction, count);
   }
   yield {
     send: [
       { peer: role0, block: y1, bytes: n * 8, offset: from * 8 },
-      { peer: role0, block: p, bytes: fields * 8 },
-      { peer: role2, block: p, bytes: fields * 8 },
+      { peer: role0, block: s1, bytes: fields * 8 },
+      { peer: role2, block: s1, bytes: fields * 8 },
     ],
     receive: [],
   };
-  for (const block of [s1, s2, p, q, v, b, mv, t, e]) scope.free(block);
+  for (const block of [s1, s2, p, q, b, nv]) scope.free(block);
 }

@@ -92,9 +92,17 @@ export interface Kernels {
   slice(dst: number, src: number, n: number, width: number): void;
   /** The inverse: n words whose high 64-width bits are zero. */
   unslice(dst: number, planes: number, n: number, width: number): void;
-  /** n words of `width` bits each (higher bits ignored) packed tightly into ceil(n*width/64) words, little-endian. */
-  pack(dst: number, src: number, n: number, width: number): void;
-  unpack(dst: number, src: number, n: number, width: number): void;
+  /** dst = field * 2^64 + src, shifted right by `shift` (1..63), modulo 2^64: the `shift` planes of field come in at the top. */
+  funnel(dst: number, src: number, planes: number, n: number, shift: number): void;
+  /** The plane of n words that is 1 where the word, read as signed, is not negative. */
+  nonNegative(dst: number, src: number, n: number): void;
+  /**
+   * Fields of `width` bits as planes of `words` words each: dst = x + y + carry modulo 2^width, with x only where the plane
+   * `mask` is 1. `mask` 0: x everywhere; `carry` 0: none.
+   */
+  addFields(dst: number, x: number, mask: number, y: number, carry: number, words: number, width: number): void;
+  /** dst ^= a & b, n words. */
+  andXor(dst: number, a: number, b: number, n: number): void;
   /** Replicated-sharing AND on planes: dst = (x0 & (y0 ^ y1)) ^ (x1 & y0) ^ mask, n words. */
   andLocal(dst: number, x0: number, x1: number, y0: number, y1: number, mask: number, n: number): void;
 }

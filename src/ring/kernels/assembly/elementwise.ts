@@ -1,6 +1,6 @@
 // Element-wise kernels, two words per v128. Memory-bound in most uses, so unrolled only as far as that takes.
 
-const enum Op { Add, Sub, Mul, MulAdd, Xor, And, Or, Neg, Not, Shl, Shr, Sar, Copy }
+const enum Op { Add, Sub, Mul, MulAdd, Xor, And, AndXor, Or, Neg, Not, Shl, Shr, Sar, Copy }
 
 /** One operation on two words; `op` is a constant at every call, so only one arm is left after inlining. */
 // @ts-ignore: decorator
@@ -13,6 +13,7 @@ function apply(op: Op, x: v128, y: v128, old: v128, bits: i32): v128 {
     case Op.MulAdd: return i64x2.add(old, i64x2.mul(x, y));
     case Op.Xor: return v128.xor(x, y);
     case Op.And: return v128.and(x, y);
+    case Op.AndXor: return v128.xor(old, v128.and(x, y));
     case Op.Or: return v128.or(x, y);
     case Op.Neg: return i64x2.neg(x);
     case Op.Not: return v128.not(x);
@@ -29,8 +30,8 @@ function apply(op: Op, x: v128, y: v128, old: v128, bits: i32): v128 {
 function binary(op: Op, dst: usize, a: usize, b: usize, n: usize): void {
   const end = dst + ((n & ~3) << 3);
   while (dst < end) {
-    const old0 = op == Op.MulAdd ? v128.load(dst) : i64x2.splat(0);
-    const old1 = op == Op.MulAdd ? v128.load(dst, 16) : i64x2.splat(0);
+    const old0 = op == Op.MulAdd || op == Op.AndXor ? v128.load(dst) : i64x2.splat(0);
+    const old1 = op == Op.MulAdd || op == Op.AndXor ? v128.load(dst, 16) : i64x2.splat(0);
     const r0 = apply(op, v128.load(a), v128.load(b), old0, 0);
     const r1 = apply(op, v128.load(a, 16), v128.load(b, 16), old1, 0);
     v128.store(dst, r0);
@@ -40,7 +41,7 @@ function binary(op: Op, dst: usize, a: usize, b: usize, n: usize): void {
     b += 32;
   }
   for (let left = n & 3; left > 0; left--) {
-    const old = op == Op.MulAdd ? v128.load64_zero(dst) : i64x2.splat(0);
+    const old = op == Op.MulAdd || op == Op.AndXor ? v128.load64_zero(dst) : i64x2.splat(0);
     v128.store64_lane(dst, apply(op, v128.load64_zero(a), v128.load64_zero(b), old, 0), 0);
     dst += 8;
     a += 8;
@@ -108,6 +109,8 @@ export function fill(dst: usize, c: i64, n: usize): void {
   }
   if (n & 1) store<i64>(dst, c);
 }
+
+export function andXor(dst: usize, a: usize, b: usize, n: usize): void { binary(Op.AndXor, dst, a, b, n); }
 
 export function andLocal(dst: usize, x0: usize, x1: usize, y0: usize, y1: usize, mask: usize, n: usize): void {
   let at: usize = 0;

@@ -1,7 +1,7 @@
 // What the wasm module exports: the kernels of ../kernels.ts under the same names. No logic.
 export {
   add, sub, neg, mul, mulAdd, addScalar, mulScalar, mulScalarAdd, fill, copy,
-  shl, shr, sar, xor, and, or, not, andScalar, andLocal,
+  shl, shr, sar, xor, and, or, not, andScalar, andXor, andLocal,
 } from "./elementwise";
 export { matmul } from "./matmul";
 // Exported only to keep binaryen from inlining it into its driver, which makes V8 spill registers (5% slower).
@@ -9,6 +9,6 @@ export { microWinograd } from "./micro";
 export { transpose, gatherRows, sumAxis } from "./layout";
 export { gatherStrided, scatterAddStrided } from "./strided";
 export { im2col, col2im } from "./windows";
-export { slice, unslice } from "./planes";
-export { pack, unpack } from "./packing";
+export { slice, unslice, funnel } from "./planes";
+export { addFields, nonNegative } from "./fields";
 export { heapBase } from "./scratch";

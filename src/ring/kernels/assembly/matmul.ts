@@ -1,13 +1,19 @@
 // C = A B modulo 2^64: chooses a method by the shape, cuts into blocks that fit the caches, and handles tiles that
-// overhang C. The arithmetic is in micro.ts. Which branch is taken depends on sizes only, never on words.
+// overhang C. The arithmetic is in micro.ts, one level of Strassen's method in strassen.ts. Which branch is taken depends
+// on sizes only, never on words.
 import { dot, dotColumn, microPair, microRow, microWinograd } from "./micro";
 import { packPairsA, packPairsB } from "./pack-panels";
 import { KC, MC, NC, panelA, panelB, sumsA, sumsB, tile } from "./scratch";
+import { strassen } from "./strassen";
 
 /** With fewer rows, columns or steps of K than these, packing for Winograd's method costs more than it saves. */
 const FEW_ROWS: usize = 4;
 const FEW_COLUMNS: usize = 8;
 const FEW_STEPS: usize = 12;
+/** With fewer than these, the additions of Strassen's method cost more than its saved eighth of the products. */
+const MANY_ROWS: usize = 64;
+const MANY_COLUMNS: usize = 64;
+const MANY_STEPS: usize = 256;
 
 /** For a single row, K at a time: so many rows of B are streamed side by side, as many as prefetching follows. */
 const STREAMS: usize = 8;
@@ -24,6 +30,9 @@ export function matmul(c: usize, a: usize, b: usize, m: usize, k: usize, n: usiz
     const last = m & 1;
     if (m > last) rowPairs(c, a, b, m - last, k, n, accumulate);
     if (last) singleRow(c + (((m - 1) * n) << 3), a + (((m - 1) * k) << 3), b, k, n, accumulate);
+  } else if (((m | k | n) & 1) == 0 && m >= MANY_ROWS && n >= MANY_COLUMNS && k >= MANY_STEPS) {
+    if (!accumulate) memory.fill(c, 0, (m * n) << 3);
+    strassen(c, a, b, m, k, n);
   } else {
     winograd(c, a, b, m, k, n, accumulate);
   }

@@ -1,27 +1,20 @@
-// Words to bit planes and back. Only the planes asked for are computed. Not packing for the wire (packing.ts).
+// Words to bit planes and back, and words into which planes are shifted from above. Only the planes asked for are
+// computed. Not arithmetic on planes (fields.ts).
 //
-// A 64 x 64 bit matrix is transposed by swapping ever smaller squares (Warren, Hacker's Delight, 7-3), here with two
-// matrices at a time, one per lane of a v128. Of the steps that only serve planes above `width` nothing is done: a
-// "fold" is such a swap of which only one half is kept. Eight blocks of 64 words make a whole cache line of every
-// plane, which is gathered in scratch memory first: planes lie at strides that often are powers of two, so that
-// writing them word by word would evict one with the other.
+// 128 elements at a time, 32 of their bits at a time. "Rows" stand between words and planes: row 8g + r has byte g of the
+// elements r, r + 8, r + 16, …, so that bits differ from planes only by transpositions of 8 x 8 bits across eight rows
+// (Warren, Hacker's Delight, 7-3). Bytes move by interleaving vectors. Four blocks of 128 elements make a whole cache
+// line of every plane, which is gathered in scratch memory first: planes lie at strides that often are powers of two,
+// so that writing them word by word would evict one with the other.
 import { edge, lines, rows } from "./scratch";
 
 /** Bits whose index has bit log2(j) clear: the left halves of the 2j x 2j squares. */
 // @ts-ignore: decorator
 @inline
 function leftHalf(j: i32): v128 {
-  if (j == 32) return i64x2.splat(0x00000000ffffffff);
-  if (j == 16) return i64x2.splat(0x0000ffff0000ffff);
-  if (j == 8) return i64x2.splat(0x00ff00ff00ff00ff);
   if (j == 4) return i64x2.splat(0x0f0f0f0f0f0f0f0f);
   return j == 2 ? i64x2.splat(0x3333333333333333) : i64x2.splat(0x5555555555555555);
 }
-
-/** Row i of the two matrices at hand. */
-// @ts-ignore: decorator
-@inline
-function row(i: i32): usize { return rows + (<usize>i << 4); }
 
 /** What row `low` and row `high`, j below it, must exchange; to be shifted by j for `low`. */
 // @ts-ignore: decorator
@@ -33,18 +26,18 @@ function exchange(low: v128, high: v128, j: i32): v128 {
 @inline
 function flip(low: v128, swap: v128, j: i32): v128 { return v128.xor(low, i64x2.shl(swap, j)); }
 
-/** Steps 4, 2 and 1 for the eight rows from `first` on. */
+/** Eight vectors, `fromStep` bytes apart, to eight others: byte B of them is transposed as 8 x 8 bits. Its own inverse. */
 // @ts-ignore: decorator
 @inline
-function swapEight(first: i32): void {
-  let r0 = v128.load(row(first));
-  let r1 = v128.load(row(first), 16);
-  let r2 = v128.load(row(first), 32);
-  let r3 = v128.load(row(first), 48);
-  let r4 = v128.load(row(first), 64);
-  let r5 = v128.load(row(first), 80);
-  let r6 = v128.load(row(first), 96);
-  let r7 = v128.load(row(first), 112);
+function transposeEight(to: usize, toStep: usize, from: usize, fromStep: usize): void {
+  let r0 = v128.load(from);
+  let r1 = v128.load(from + fromStep);
+  let r2 = v128.load(from + 2 * fromStep);
+  let r3 = v128.load(from + 3 * fromStep);
+  let r4 = v128.load(from + 4 * fromStep);
+  let r5 = v128.load(from + 5 * fromStep);
+  let r6 = v128.load(from + 6 * fromStep);
+  let r7 = v128.load(from + 7 * fromStep);
   let s = exchange(r0, r4, 4); r0 = flip(r0, s, 4); r4 = v128.xor(r4, s);
   s = exchange(r1, r5, 4); r1 = flip(r1, s, 4); r5 = v128.xor(r5, s);
   s = exchange(r2, r6, 4); r2 = flip(r2, s, 4); r6 = v128.xor(r6, s);
@@ -53,85 +46,98 @@ function swapEight(first: i32): void {
   s = exchange(r1, r3, 2); r1 = flip(r1, s, 2); r3 = v128.xor(r3, s);
   s = exchange(r4, r6, 2); r4 = flip(r4, s, 2); r6 = v128.xor(r6, s);
   s = exchange(r5, r7, 2); r5 = flip(r5, s, 2); r7 = v128.xor(r7, s);
-  s = exchange(r0, r1, 1); v128.store(row(first), flip(r0, s, 1)); v128.store(row(first), v128.xor(r1, s), 16);
-  s = exchange(r2, r3, 1); v128.store(row(first), flip(r2, s, 1), 32); v128.store(row(first), v128.xor(r3, s), 48);
-  s = exchange(r4, r5, 1); v128.store(row(first), flip(r4, s, 1), 64); v128.store(row(first), v128.xor(r5, s), 80);
-  s = exchange(r6, r7, 1); v128.store(row(first), flip(r6, s, 1), 96); v128.store(row(first), v128.xor(r7, s), 112);
+  s = exchange(r0, r1, 1); v128.store(to, flip(r0, s, 1)); v128.store(to + toStep, v128.xor(r1, s));
+  s = exchange(r2, r3, 1); v128.store(to + 2 * toStep, flip(r2, s, 1)); v128.store(to + 3 * toStep, v128.xor(r3, s));
+  s = exchange(r4, r5, 1); v128.store(to + 4 * toStep, flip(r4, s, 1)); v128.store(to + 5 * toStep, v128.xor(r5, s));
+  s = exchange(r6, r7, 1); v128.store(to + 6 * toStep, flip(r6, s, 1)); v128.store(to + 7 * toStep, v128.xor(r7, s));
 }
 
-/** Transposes the first `side` (8, 16 or 32) rows in squares of that side. */
-function transposeSquares(side: i32): void {
-  if (side == 32) {
-    for (let i = 0; i < 8; i++) {
-      let r0 = v128.load(row(i));
-      let r1 = v128.load(row(i), 128);
-      let r2 = v128.load(row(i), 256);
-      let r3 = v128.load(row(i), 384);
-      let s = exchange(r0, r2, 16); r0 = flip(r0, s, 16); r2 = v128.xor(r2, s);
-      s = exchange(r1, r3, 16); r1 = flip(r1, s, 16); r3 = v128.xor(r3, s);
-      s = exchange(r0, r1, 8); v128.store(row(i), flip(r0, s, 8)); v128.store(row(i), v128.xor(r1, s), 128);
-      s = exchange(r2, r3, 8); v128.store(row(i), flip(r2, s, 8), 256); v128.store(row(i), v128.xor(r3, s), 384);
-    }
-  } else if (side == 16) {
-    for (let i = 0; i < 8; i++) {
-      const low = v128.load(row(i));
-      const high = v128.load(row(i), 128);
-      const s = exchange(low, high, 8);
-      v128.store(row(i), flip(low, s, 8));
-      v128.store(row(i), v128.xor(high, s), 128);
-    }
-  }
-  for (let first = 0; first < side; first += 8) swapEight(first);
-}
-
-/** The side of the squares in which `count` (1 … 32) planes fit. */
 // @ts-ignore: decorator
 @inline
-function sideFor(count: i32): i32 { return count > 16 ? 32 : count > 8 ? 16 : 8; }
-
-/** Keeps the half of step j that serves the lower rows: j rows are left of 2j. */
+function mixLow8(x: v128, y: v128): v128 {
+  return i8x16.shuffle(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
 // @ts-ignore: decorator
 @inline
-function fold(j: i32): void {
-  for (let i = 0; i < j; i++) {
-    const low = v128.and(v128.load(row(i)), leftHalf(j));
-    v128.store(row(i), v128.or(low, i64x2.shl(v128.and(v128.load(row(i + j)), leftHalf(j)), j)));
-  }
+function mixHigh8(x: v128, y: v128): v128 {
+  return i8x16.shuffle(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+// @ts-ignore: decorator
+@inline
+function mixLow16(x: v128, y: v128): v128 { return v128.shuffle<i16>(x, y, 0, 8, 1, 9, 2, 10, 3, 11); }
+// @ts-ignore: decorator
+@inline
+function mixHigh16(x: v128, y: v128): v128 { return v128.shuffle<i16>(x, y, 4, 12, 5, 13, 6, 14, 7, 15); }
+// @ts-ignore: decorator
+@inline
+function mixLow32(x: v128, y: v128): v128 { return v128.shuffle<i32>(x, y, 0, 4, 1, 5); }
+// @ts-ignore: decorator
+@inline
+function mixHigh32(x: v128, y: v128): v128 { return v128.shuffle<i32>(x, y, 2, 6, 3, 7); }
+
+/** The lower or upper halves of elements 8B + r, 8B + r + 1, 8B + r + 8, 8B + r + 9; `at` points to the first. */
+// @ts-ignore: decorator
+@inline
+function halves(at: usize, high: bool): v128 {
+  const x = v128.load(at);
+  const y = v128.load(at, 64);
+  return high ? v128.shuffle<i32>(x, y, 1, 3, 5, 7) : v128.shuffle<i32>(x, y, 0, 2, 4, 6);
 }
 
-/** Step 32, read from 64 words at src and 64 behind them; keeps bits 0 … 31 or, if `high`, 32 … 63 in 32 rows. */
-function foldWords(src: usize, high: bool): void {
-  for (let i = 0; i < 32; i += 2) {
-    const a = v128.load(src);
-    const b = v128.load(src, 512);
-    const c = v128.load(src, 256);
-    const d = v128.load(src, 768);
-    const x0 = v128.shuffle<i64>(a, b, 0, 2);
-    const x1 = v128.shuffle<i64>(a, b, 1, 3);
-    const y0 = v128.shuffle<i64>(c, d, 0, 2);
-    const y1 = v128.shuffle<i64>(c, d, 1, 3);
-    if (high) {
-      v128.store(row(i), v128.or(i64x2.shr_u(x0, 32), v128.andnot(y0, leftHalf(32))));
-      v128.store(row(i), v128.or(i64x2.shr_u(x1, 32), v128.andnot(y1, leftHalf(32))), 16);
-    } else {
-      v128.store(row(i), v128.or(v128.and(x0, leftHalf(32)), i64x2.shl(y0, 32)));
-      v128.store(row(i), v128.or(v128.and(x1, leftHalf(32)), i64x2.shl(y1, 32)), 16);
-    }
+/** Half of each of 128 words to rows. Each round of mixing brings one bit of B to the bottom of the byte's index and takes its top out. */
+// @ts-ignore: decorator
+@inline
+function wordsToRows(src: usize, high: bool): void {
+  for (let r: usize = 0; r < 8; r += 2) {
+    const a0 = halves(src, high);
+    const a1 = halves(src + 128, high);
+    const a2 = halves(src + 256, high);
+    const a3 = halves(src + 384, high);
+    const a4 = halves(src + 512, high);
+    const a5 = halves(src + 640, high);
+    const a6 = halves(src + 768, high);
+    const a7 = halves(src + 896, high);
+    const b0 = mixLow8(a0, a4);
+    const b1 = mixLow8(a1, a5);
+    const b2 = mixLow8(a2, a6);
+    const b3 = mixLow8(a3, a7);
+    const b4 = mixHigh8(a0, a4);
+    const b5 = mixHigh8(a1, a5);
+    const b6 = mixHigh8(a2, a6);
+    const b7 = mixHigh8(a3, a7);
+    const c0 = mixLow8(b0, b2);
+    const c1 = mixLow8(b1, b3);
+    const c2 = mixHigh8(b0, b2);
+    const c3 = mixHigh8(b1, b3);
+    const c4 = mixLow8(b4, b6);
+    const c5 = mixLow8(b5, b7);
+    const c6 = mixHigh8(b4, b6);
+    const c7 = mixHigh8(b5, b7);
+    const d0 = mixLow8(c0, c1);
+    const d1 = mixHigh8(c0, c1);
+    const d2 = mixLow8(c2, c3);
+    const d3 = mixHigh8(c2, c3);
+    const d4 = mixLow8(c4, c5);
+    const d5 = mixHigh8(c4, c5);
+    const d6 = mixLow8(c6, c7);
+    const d7 = mixHigh8(c6, c7);
+    const to = rows + (r << 4);
+    v128.store(to, mixLow8(d0, d4));
+    v128.store(to, mixHigh8(d0, d4), 128);
+    v128.store(to, mixLow8(d1, d5), 256);
+    v128.store(to, mixHigh8(d1, d5), 384);
+    v128.store(to, mixLow8(d2, d6), 16);
+    v128.store(to, mixHigh8(d2, d6), 144);
+    v128.store(to, mixLow8(d3, d7), 272);
+    v128.store(to, mixHigh8(d3, d7), 400);
     src += 16;
   }
 }
+function lowToRows(src: usize): void { wordsToRows(src, false); }
+function highToRows(src: usize): void { wordsToRows(src, true); }
 
-/** `count` planes of 128 words at src, to every fourth v128 from dst on. */
-function sliceBlocks(dst: usize, src: usize, high: bool, count: i32): void {
-  const side = sideFor(count);
-  foldWords(src, high);
-  if (side < 32) fold(16);
-  if (side < 16) fold(8);
-  transposeSquares(side);
-  for (let p = 0; p < count; p++) {
-    v128.store(dst, v128.load(row(p)));
-    dst += 64;
-  }
+function rowsToLines(to: usize, count: i32): void {
+  for (let p = 0; p < count; p += 8) transposeEight(to + (<usize>p << 6), 64, rows + (<usize>p << 4), 16);
 }
 
 export function slice(dst: usize, src: usize, n: usize, width: i32): void {
@@ -146,8 +152,12 @@ export function slice(dst: usize, src: usize, n: usize, width: i32): void {
         memory.copy(edge, from, (words - at) << 3);
         from = edge;
       }
-      sliceBlocks(to, from, false, min(width, 32));
-      if (width > 32) sliceBlocks(to + 2048, from, true, width - 32);
+      lowToRows(from);
+      rowsToLines(to, min(width, 32));
+      if (width > 32) {
+        highToRows(from);
+        rowsToLines(to + 2048, width - 32);
+      }
     }
     const bytes = ((words + 63) >> 6) << 3;
     for (let p = 0; p < width; p++) copyLine(dst + <usize>p * planeBytes, lines + (<usize>p << 6), bytes);
@@ -171,67 +181,139 @@ function copyLine(dst: usize, src: usize, bytes: usize): void {
   }
 }
 
-/** The inverse of fold, whose missing half is zero. */
+/** What becomes of the 32 bits that rows hold of an element. */
+const enum Use {
+  /** The word. */
+  Low,
+  /** The upper half of a word, of which the source's, shifted to the right, is the rest. */
+  Top,
+  /** The lower or upper half of a word that is there already. */
+  OrLow, OrHigh,
+}
+
+/** Two elements at `at` and two that are 8 elements further. */
 // @ts-ignore: decorator
 @inline
-function unfold(j: i32): void {
-  for (let i = 0; i < j; i++) {
-    const value = v128.load(row(i));
-    v128.store(row(i), v128.and(value, leftHalf(j)));
-    v128.store(row(i + j), v128.and(i64x2.shr_u(value, j), leftHalf(j)));
+function put(use: Use, dst: usize, src: usize, at: usize, value: v128, shift: i32): void {
+  const zero = i64x2.splat(0);
+  let x = use == Use.Low || use == Use.OrLow ? mixLow32(value, zero) : mixLow32(zero, value);
+  let y = use == Use.Low || use == Use.OrLow ? mixHigh32(value, zero) : mixHigh32(zero, value);
+  if (use == Use.Top) {
+    x = v128.or(x, i64x2.shr_u(v128.load(src + at), shift));
+    y = v128.or(y, i64x2.shr_u(v128.load(src + at, 64), shift));
+  } else if (use != Use.Low) {
+    x = v128.or(x, v128.load(dst + at));
+    y = v128.or(y, v128.load(dst + at, 64));
+  }
+  v128.store(dst + at, x);
+  v128.store(dst + at, y, 64);
+}
+
+/** Half of what rows r and r + 1 hold: bytes 0 and 1 of element 8B + r in x0, bytes 2 and 3 in y0; r + 1 in x1 and y1. */
+// @ts-ignore: decorator
+@inline
+function putEight(use: Use, dst: usize, src: usize, at: usize, x0: v128, y0: v128, x1: v128, y1: v128, shift: i32): void {
+  let v0 = mixLow16(x0, y0);
+  let v1 = mixLow16(x1, y1);
+  put(use, dst, src, at, mixLow32(v0, v1), shift);
+  put(use, dst, src, at + 128, mixHigh32(v0, v1), shift);
+  v0 = mixHigh16(x0, y0);
+  v1 = mixHigh16(x1, y1);
+  put(use, dst, src, at + 256, mixLow32(v0, v1), shift);
+  put(use, dst, src, at + 384, mixHigh32(v0, v1), shift);
+}
+
+/** Rows to 128 words. */
+// @ts-ignore: decorator
+@inline
+function rowsToWords(use: Use, dst: usize, src: usize, shift: i32): void {
+  for (let r: usize = 0; r < 8; r += 2) {
+    const from = rows + (r << 4);
+    const a0 = v128.load(from);
+    const a1 = v128.load(from, 16);
+    const b0 = v128.load(from, 128);
+    const b1 = v128.load(from, 144);
+    const c0 = v128.load(from, 256);
+    const c1 = v128.load(from, 272);
+    const d0 = v128.load(from, 384);
+    const d1 = v128.load(from, 400);
+    const at = r << 3;
+    putEight(use, dst, src, at, mixLow8(a0, b0), mixLow8(c0, d0), mixLow8(a1, b1), mixLow8(c1, d1), shift);
+    putEight(use, dst, src, at + 512, mixHigh8(a0, b0), mixHigh8(c0, d0), mixHigh8(a1, b1), mixHigh8(c1, d1), shift);
+  }
+}
+function rowsToLow(dst: usize): void { rowsToWords(Use.Low, dst, dst, 0); }
+function rowsToTop(dst: usize, src: usize, shift: i32): void { rowsToWords(Use.Top, dst, src, shift); }
+function orLow(dst: usize): void { rowsToWords(Use.OrLow, dst, dst, 0); }
+function orHigh(dst: usize): void { rowsToWords(Use.OrHigh, dst, dst, 0); }
+
+/** Planes first … end - 1 of the 32 whose lines begin at `from`; the others' rows become zero, by groups of eight. */
+function linesToRows(from: usize, first: i32, end: i32): void {
+  for (let p = 0; p < 32; p += 8) {
+    const to = rows + (<usize>p << 4);
+    if (p + 8 > first && p < end) transposeEight(to, 16, from + (<usize>p << 6), 64);
+    else for (let at: usize = 0; at < 128; at += 16) v128.store(to + at, i64x2.splat(0));
   }
 }
 
-/** The inverse of foldWords: writes the low halves of 128 words (and zero above), or ors the high halves. */
-function unfoldWords(dst: usize, high: bool): void {
-  for (let i = 0; i < 32; i += 2) {
-    const r0 = v128.load(row(i));
-    const r1 = v128.load(row(i), 16);
-    const a = v128.shuffle<i64>(r0, r1, 0, 2);
-    const b = v128.shuffle<i64>(r0, r1, 1, 3);
-    if (high) {
-      v128.store(dst, v128.or(v128.load(dst), i64x2.shl(a, 32)));
-      v128.store(dst, v128.or(v128.load(dst, 512), i64x2.shl(b, 32)), 512);
-      v128.store(dst, v128.or(v128.load(dst, 256), v128.andnot(a, leftHalf(32))), 256);
-      v128.store(dst, v128.or(v128.load(dst, 768), v128.andnot(b, leftHalf(32))), 768);
-    } else {
-      v128.store(dst, v128.and(a, leftHalf(32)));
-      v128.store(dst, v128.and(b, leftHalf(32)), 512);
-      v128.store(dst, i64x2.shr_u(a, 32), 256);
-      v128.store(dst, i64x2.shr_u(b, 32), 768);
-    }
-    dst += 16;
-  }
-}
-
-/** 128 words from `count` planes, in every fourth v128 from src on. */
-function unsliceBlocks(dst: usize, src: usize, high: bool, count: i32): void {
-  const side = sideFor(count);
-  for (let p = 0; p < count; p++) {
-    v128.store(row(p), v128.load(src));
-    src += 64;
-  }
-  for (let p = count; p < side; p++) v128.store(row(p), i64x2.splat(0));
-  transposeSquares(side);
-  if (side < 16) unfold(8);
-  if (side < 32) unfold(16);
-  unfoldWords(dst, high);
+/** Copies a line of `count` planes to `lines`, from line `first` on. */
+// @ts-ignore: decorator
+@inline
+function readLines(first: i32, planes: usize, planeBytes: usize, count: i32, bytes: usize): void {
+  for (let p = 0; p < count; p++) copyLine(lines + (<usize>(first + p) << 6), planes + <usize>p * planeBytes, bytes);
 }
 
 export function unslice(dst: usize, planes: usize, n: usize, width: i32): void {
   const planeBytes = ((n + 63) >> 6) << 3;
+  // The lines that fill up the last group of eight.
+  memory.fill(lines + (<usize>width << 6), 0, <usize>(-width & 7) << 6);
   for (; n > 0; ) {
     const words = min(<usize>512, n);
-    const bytes = ((words + 63) >> 6) << 3;
-    for (let p = 0; p < width; p++) copyLine(lines + (<usize>p << 6), planes + <usize>p * planeBytes, bytes);
+    readLines(0, planes, planeBytes, width, ((words + 63) >> 6) << 3);
     for (let at: usize = 0; at < words; at += 128) {
       const from = lines + (at >> 3);
       const to = words - at < 128 ? edge : dst + (at << 3);
-      unsliceBlocks(to, from, false, min(width, 32));
-      if (width > 32) unsliceBlocks(to, from + 2048, true, width - 32);
+      linesToRows(from, 0, width);
+      rowsToLow(to);
+      if (width > 32) {
+        linesToRows(from + 2048, 0, width - 32);
+        orHigh(to);
+      }
       if (words - at < 128) memory.copy(dst + (at << 3), edge, (words - at) << 3);
     }
     planes += 64;
+    dst += 4096;
+    n -= words;
+  }
+}
+
+export function funnel(dst: usize, src: usize, planes: usize, n: usize, shift: i32): void {
+  const planeBytes = ((n + 63) >> 6) << 3;
+  // Plane p becomes bit `first` + p.
+  const first = 64 - shift;
+  memory.fill(lines, 0, <usize>first << 6);
+  for (; n > 0; ) {
+    const words = min(<usize>512, n);
+    readLines(first, planes, planeBytes, shift, ((words + 63) >> 6) << 3);
+    for (let at: usize = 0; at < words; at += 128) {
+      const line = lines + (at >> 3);
+      let from = src + (at << 3);
+      let to = dst + (at << 3);
+      if (words - at < 128) {
+        memory.copy(edge, from, (words - at) << 3);
+        from = edge;
+        to = edge;
+      }
+      linesToRows(line + 2048, first - 32, 32);
+      rowsToTop(to, from, shift);
+      if (first < 32) {
+        linesToRows(line, first, 32);
+        orLow(to);
+      }
+      if (words - at < 128) memory.copy(dst + (at << 3), edge, (words - at) << 3);
+    }
+    planes += 64;
+    src += 4096;
     dst += 4096;
     n -= words;
   }

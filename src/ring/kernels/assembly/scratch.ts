@@ -9,7 +9,7 @@ export const NC: usize = 512;
 /** Page 0 begins unused, so that pointer 0 never is a valid block. */
 export const odometer: usize = 1024; // 32 axes of 4 i32, see strided.ts
 export const tile: usize = odometer + 512; // 2 x 4 words: a product tile that overhangs C
-export const rows: usize = tile + 512; // 32 v128: two interleaved bit matrices
+export const rows: usize = tile + 512; // 32 v128: half of the bits of 128 elements, see planes.ts
 export const lines: usize = rows + 512; // 64 x 64 bytes: a cache line of every bit plane
 export const edge: usize = lines + 4096; // 128 words: the last, incomplete pair of bit blocks
 export const sumsA: usize = edge + 1024; // MC words

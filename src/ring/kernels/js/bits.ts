@@ -1,8 +1,10 @@
-/** Bit planes and bit packing of the readable twin, one bit or one word at a time. Not the fast kernels. */
+/** Bit planes of the readable twin, one bit or one word at a time. Not the fast kernels. */
 import type { Kernels, LinearMemory } from "../kernels.js";
 import { words } from "./views.js";
 
-export function bits(memory: LinearMemory): Pick<Kernels, "slice" | "unslice" | "pack" | "unpack"> {
+export function bits(
+  memory: LinearMemory,
+): Pick<Kernels, "slice" | "unslice" | "funnel" | "nonNegative" | "addFields"> {
   return {
     slice(dst, src, n, width) {
       const perPlane = Math.ceil(n / 64);
@@ -24,23 +26,33 @@ export function bits(memory: LinearMemory): Pick<Kernels, "slice" | "unslice" | 
           values[i]! |= bit << BigInt(p);
         }
     },
-    pack(dst, src, n, width) {
-      const [packed, values] = [words(memory, dst, Math.ceil((n * width) / 64)), words(memory, src, n)];
-      packed.fill(0n);
+    funnel(dst, src, planes, n, shift) {
+      const perPlane = Math.ceil(n / 64);
+      const [to, from, field] = [words(memory, dst, n), words(memory, src, n), words(memory, planes, perPlane * shift)];
       for (let i = 0; i < n; i++) {
-        const value = BigInt.asUintN(width, values[i]!);
-        const [at, shift] = [Math.floor((i * width) / 64), (i * width) % 64];
-        packed[at]! |= value << BigInt(shift);
-        if (shift + width > 64) packed[at + 1]! |= value >> BigInt(64 - shift);
+        let value = from[i]!;
+        for (let p = 0; p < shift; p++) {
+          const bit = (field[p * perPlane + Math.floor(i / 64)]! >> BigInt(i % 64)) & 1n;
+          value |= bit << BigInt(64 + p);
+        }
+        to[i] = value >> BigInt(shift);
       }
     },
-    unpack(dst, src, n, width) {
-      const [values, packed] = [words(memory, dst, n), words(memory, src, Math.ceil((n * width) / 64))];
-      for (let i = 0; i < n; i++) {
-        const [at, shift] = [Math.floor((i * width) / 64), (i * width) % 64];
-        let value = packed[at]! >> BigInt(shift);
-        if (shift + width > 64) value |= packed[at + 1]! << BigInt(64 - shift);
-        values[i] = BigInt.asUintN(width, value);
+    nonNegative(dst, src, n) {
+      const [plane, values] = [words(memory, dst, Math.ceil(n / 64)), words(memory, src, n)];
+      plane.fill(0n);
+      for (let i = 0; i < n; i++) plane[Math.floor(i / 64)]! |= (1n - (values[i]! >> 63n)) << BigInt(i % 64);
+    },
+    addFields(dst, x, mask, y, carry, perPlane, width) {
+      const [to, left, right] = [dst, x, y].map((ptr) => words(memory, ptr, perPlane * width)) as BigUint64Array[];
+      const [chosen, first] = [mask, carry].map((ptr) => (ptr === 0 ? undefined : words(memory, ptr, perPlane)));
+      for (let at = 0; at < perPlane; at++) {
+        let c = first ? first[at]! : 0n;
+        for (let i = at; i < perPlane * width; i += perPlane) {
+          const [a, b] = [chosen ? left![i]! & chosen[at]! : left![i]!, right![i]!];
+          to![i] = a ^ b ^ c;
+          c = (a & b) | (c & (a ^ b));
+        }
       }
     },
   };

@@ -22,6 +22,7 @@ type Elementwise = Pick<
   | "or"
   | "not"
   | "andScalar"
+  | "andXor"
   | "andLocal"
 >;
 
@@ -53,6 +54,7 @@ export function elementwise(memory: LinearMemory): Elementwise {
     or: (dst, a, b, n) => binary(dst, a, b, n, (x, y) => x | y),
     not: (dst, a, n) => unary(dst, a, n, (x) => ~x),
     andScalar: (dst, a, mask, n) => unary(dst, a, n, (x) => x & mask),
+    andXor: (dst, a, b, n) => binary(dst, a, b, n, (x, y, old) => old ^ (x & y)),
     andLocal(dst, x0, x1, y0, y1, mask, n) {
       const d = words(memory, dst, n);
       const [p, q, r, s, z] = [x0, x1, y0, y1, mask].map((ptr) => words(memory, ptr, n)) as BigUint64Array[];

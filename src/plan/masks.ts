@@ -1,0 +1,74 @@
+/**
+ * Which masks are open while a plan runs, for the cost of protocols that open one a value (MaskCosts). Not the masks: those
+ * belong to the protocol, and a test holds this account against them.
+ */
+import { type Look, operator } from "../ops/index.js";
+import { type Cost, freeOfCharge, type MaskCosts } from "../protocol/index.js";
+import { size } from "../ring/index.js";
+import type { PlanNode } from "./plan.js";
+
+export class Masks {
+  /** By node: the value of which it is another form. */
+  readonly #origins: number[];
+  readonly #open = new Set<number>();
+
+  constructor(
+    private readonly nodes: readonly PlanNode[],
+    private readonly masks: MaskCosts,
+  ) {
+    this.#origins = nodes.map((_, id) => id);
+    nodes.forEach(({ op, inputs, type }, id) => {
+      const shares = inputs.filter((input) => nodes[input]!.type.kind === "share");
+      const [only] = shares;
+      const linear = operator(op)!.linear && type.kind === "share" && shares.length === 1;
+      if (linear && size(nodes[only!]!.type.shape) === size(type.shape)) this.#origins[id] = this.#origins[only!]!;
+    });
+  }
+
+  /** What node `id` costs besides, or instead of, its own cost, when it starts now. */
+  look(id: number, looks: readonly Look[], own: Cost): Cost[] {
+    const node = this.nodes[id]!;
+    const all = [own];
+    for (const { input, as } of looks) {
+      const value = node.inputs[input]!;
+      const origin = this.#origins[value]!;
+      const n = size(this.nodes[value]!.type.shape);
+      if (
+        as === "selected" &&
+        this.masks.selectsSigns?.(n) &&
+        this.#comparedBy(node.inputs[0]!) === this.#same(value)
+      ) {
+        all[0] = freeOfCharge(own.bytes.length);
+        continue;
+      }
+      if (this.#open.has(origin)) continue;
+      const shift = this.#truncatedBy(value);
+      if (shift !== undefined && as === "selected") all[0] = this.masks.selectRounded(n, shift, id);
+      else if (shift !== undefined && typeof as === "object" && this.masks.rounded(shift, as.width)) {
+        if (node.op === "isNegative") all[0] = this.masks.msbRounded?.(n, as.width) ?? own;
+      } else {
+        this.#open.add(origin);
+        all.push(this.masks.open(n));
+      }
+    }
+    return all;
+  }
+
+  /** The node whose value it is, whatever the shape. */
+  #same(id: number): number {
+    const { op, inputs } = this.nodes[id]!;
+    return op === "reshape" ? this.#same(inputs[0]!) : id;
+  }
+  /** The value of which bits are the sign or the opposite. */
+  #comparedBy(id: number): number | undefined {
+    const { op, inputs } = this.nodes[id]!;
+    if (op === "not" || op === "reshape") return this.#comparedBy(inputs[0]!);
+    return op === "isNegative" ? this.#same(inputs[0]!) : undefined;
+  }
+
+  /** By how much a value was truncated to come about, under whatever shape. */
+  #truncatedBy(id: number): number | undefined {
+    const { op, attrs } = this.nodes[this.#same(id)]!;
+    return op === "truncate" ? (attrs.shift as number) : undefined;
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Sign and equality with zero: x opened as e = x - a, the carries of e + a in blocks (adder.ts), then a tree over the blocks,
+ * whose form is that of ../rep3/compare.ts. Bit conversions are in convert.ts.
+ */
+import type { Block } from "../../ring/index.js";
+import type { Bits, Share, Site } from "../protocol.js";
+import { signAdder, zeroAdder } from "../rep3/compare.js";
+import type { Rounds } from "../rounds.js";
+import { PublicSum } from "./adder.js";
+import { Gate } from "./bits.js";
+import { Deal } from "./deal.js";
+import { asBits, checkWidth, openShare, type Party, Planes, planeWords } from "./share.js";
+import { MOST_KEYS, signByKeys } from "./sign-by-keys.js";
+
+/** Plane x < 0. 1 + log2 L rounds for L blocks; n words unless x's mask is open, then 3h - 1 planes a level of h pairs. */
+export function* msb(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
+  checkWidth("msb", width, 2);
+  const open = openShare(x);
+  const { n } = open;
+  if (party.keys && n <= MOST_KEYS) return yield* signByKeys(party, site, open, width);
+  const words = planeWords(n);
+  const adder = signAdder(n, width);
+  const deal = new Deal(party, site);
+  const sum = new PublicSum(party, site, deal, adder, open);
+  const levels: { h: number; carry: Gate; both: Gate }[] = [];
+  for (let h = (adder.gates + 1) / 4; h >= 1; h /= 2) {
+    const carry = new Gate(party, deal, h * words);
+    levels.push({ h, carry, both: new Gate(party, deal, (h - 1) * words, carry, words) });
+  }
+  yield* deal.exchange();
+  const first = sum.planes();
+  let level = first;
+  for (const { h, carry, both } of levels) {
+    if (!level) {
+      yield* deal.exchange();
+    } else {
+      // g of all blocks, then p of all but the lowest: the high halves are p_hi and g_hi.
+      const g = level.ptr;
+      const p = g + (2 * h - 1) * words * 8;
+      const half = h * words * 8;
+      carry.open(p + half, g);
+      both.open(p + half + words * 8, p + words * 8);
+      yield* deal.exchange();
+      const [carries, products] = [carry.result()!, both.result()!];
+      const next = site.scope.alloc((2 * h - 1) * words);
+      party.kernels.xor(next.ptr, carries.ptr, g + half, h * words);
+      party.kernels.copy(next.ptr + half, products.ptr, (h - 1) * words);
+      deal.free(carries, products);
+      if (level !== first) deal.free(level);
+      level = next;
+    }
+    both.free();
+    carry.free();
+  }
+  if (!first) return asBits(new Planes(n, 1, undefined));
+  const sign = site.scope.alloc(words);
+  party.kernels.xor(sign.ptr, level!.ptr, first.ptr + adder.gates * words * 8, words);
+  if (level !== first) deal.free(level);
+  deal.free(first);
+  return asBits(new Planes(n, 1, sign));
+}
+
+/** Plane x = 0 of the low `width` bits. 1 + log2 L rounds; n words unless x's mask is open, then 2h planes a level. */
+export function* isZero(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
+  checkWidth("isZero", width, 1);
+  const open = openShare(x);
+  const { n } = open;
+  const words = planeWords(n);
+  const adder = zeroAdder(n, width);
+  const deal = new Deal(party, site);
+  const sum = new PublicSum(party, site, deal, adder, open);
+  const gates: Gate[] = [];
+  for (let h = adder.gates / 2; h >= 1; h /= 2) gates.push(new Gate(party, deal, h * words));
+  yield* deal.exchange();
+  let level: Block | undefined = sum.planes();
+  for (const gate of gates) {
+    if (level) gate.open(level.ptr, level.ptr + gate.words * 8);
+    yield* deal.exchange();
+    deal.free(level);
+    level = gate.result();
+    gate.free();
+  }
+  return asBits(new Planes(n, 1, level));
+}

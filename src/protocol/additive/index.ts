@@ -1,0 +1,3 @@
+/** The public surface of additive sharing. */
+export { dealtAhead } from "./dealt.js";
+export { additive } from "./definition.js";

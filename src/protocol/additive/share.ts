@@ -1,0 +1,120 @@
+/**
+ * Additive sharing among n parties with a dealer: how a share lies in memory, and which keys there are. No arithmetic.
+ *
+ * x = x_0 + … + x_{n-1} mod 2^64; party i holds x_i. Bits are the same with XOR. The dealer is party n: it holds nothing of
+ * any value, knows every mask, and is sent nothing. The last of the n, party n-1, gets from the dealer what cannot be
+ * drawn from keys (Boyle et al. 2019, https://eprint.iacr.org/2019/1159, section 1: correlations compressed by a PRG).
+ */
+import { BoundError, ShapeError } from "../../errors.js";
+import type { Prg } from "../../random/index.js";
+import type { Block, Kernels, Ring, Scope } from "../../ring/index.js";
+import type { Bits, Linear, Product, Share } from "../protocol.js";
+import type { Masked } from "./masks.js";
+import type { Rounding } from "./rounding.js";
+
+/** One member of a session: a compute party or the dealer. */
+export interface Party {
+  readonly self: number;
+  /** How many parties compute. The dealer's index is this number. */
+  readonly count: number;
+  readonly deals: boolean;
+  /** Signs are found by comparison keys instead of an adder. */
+  readonly keys: boolean;
+  readonly ring: Ring;
+  readonly kernels: Kernels;
+  /** Keys between compute parties and the dealer: a party has its own one only, the dealer all, by party. */
+  readonly dealt: readonly Prg[];
+  /** At a compute party, by peer: keys that the two have in common, which the dealer lacks. */
+  readonly pairs: readonly (Prg | undefined)[];
+  /** At a compute party: a key that nobody else has. */
+  readonly own: Prg | undefined;
+}
+
+/** A Share. At party i the words x_i; at the dealer no words. `masked` comes when a primitive first opens x - a. */
+export class Additive {
+  masked: Masked | undefined;
+  /** What its truncation has opened already: enough to compare and to select by. */
+  rounding: Rounding | undefined;
+  /** Nobody else needs it; its words and its mask stay until the last view has gone. */
+  freed = false;
+  views = 0;
+  constructor(
+    readonly n: number,
+    readonly words: Block | undefined,
+    /** Whose memory it lies in: its mask belongs there, too. */
+    readonly scope: Scope,
+    /** This value is map(of), element for element: opening one opens both. */
+    readonly view?: { readonly of: Additive; readonly map: Linear },
+  ) {
+    if (view) view.of.views++;
+  }
+}
+/** A Product: already a sharing, since products are made with fresh words of the dealer. */
+export class Summand {
+  constructor(
+    readonly n: number,
+    readonly words: Block | undefined,
+  ) {}
+}
+/** Bits: `width` planes of ceil(n/64) words; what lies beyond bit n of a plane is arbitrary. */
+export class Planes {
+  /** Of a sign that was found by keys (sign-by-keys.ts). */
+  sign: Sign | undefined;
+  constructor(
+    readonly n: number,
+    readonly width: number,
+    readonly words: Block | undefined,
+  ) {}
+}
+
+/** What keys tell of a sign besides the bit: this party's part of it as a number, and of the bit times the value. */
+export class Sign {
+  constructor(
+    /** The value, kept until the sign goes. */
+    readonly of: Additive,
+    readonly number: Block | undefined,
+    readonly times: Block | undefined,
+  ) {
+    of.views++;
+  }
+}
+
+export const asShare = (value: Additive): Share => value as unknown as Share;
+export const asProduct = (value: Summand): Product => value as unknown as Product;
+export const asBits = (value: Planes): Bits => value as unknown as Bits;
+
+export function openShare(value: Share): Additive {
+  if (!((value as unknown) instanceof Additive)) throw foreign("share");
+  return value as unknown as Additive;
+}
+export function openProduct(value: Product): Summand {
+  if (!((value as unknown) instanceof Summand)) throw foreign("product");
+  return value as unknown as Summand;
+}
+export function openBits(value: Bits): Planes {
+  if (!((value as unknown) instanceof Planes)) throw foreign("bits");
+  return value as unknown as Planes;
+}
+const foreign = (kind: string) =>
+  new ShapeError(`additive: expected a ${kind} of additive sharing, got one of another protocol; try converting it`);
+
+/** Words in one plane of n bits. */
+export const planeWords = (n: number): number => Math.ceil(n / 64);
+
+/** Memory for words at a compute party, none at the dealer. */
+export const place = (party: Party, scope: Scope, words: number): Block | undefined =>
+  party.deals ? undefined : scope.alloc(words);
+
+export function checkWidth(what: string, width: number, smallest: number): void {
+  if (!Number.isInteger(width) || width < smallest || width > 64)
+    throw new BoundError(
+      `${what}: expected a width of ${smallest} to 64 bits, got ${width}; try the bound of the value`,
+    );
+}
+export function checkSame(what: string, a: number, b: number): void {
+  if (a !== b) throw new ShapeError(`${what}: expected inputs of one size, got ${a} and ${b}; try a linear map first`);
+}
+export function checkRange(what: string, from: number, count: number, width: number): void {
+  if (!Number.isInteger(from) || !Number.isInteger(count) || from < 0 || count < 1 || from + count > width)
+    throw new ShapeError(`${what}: expected planes within ${width}, got ${count} from ${from}; try a wider value`);
+}

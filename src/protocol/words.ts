@@ -1,0 +1,20 @@
+/** Sums of little-endian 64-bit words held as bytes, outside of wasm memory: what an outsider's sharing needs. Not kernels. */
+
+/** result = the sum of `plus` minus the sum of `minus`, word by word, in halves of 32 bits so that no BigInt is made. */
+export function addWords(result: Uint8Array, plus: readonly Uint8Array[], minus: readonly Uint8Array[]): void {
+  const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const [out, ups, downs] = [view(result), plus.map(view), minus.map(view)];
+  for (let at = 0; at < result.length; at += 8) {
+    let [low, high] = [0, 0];
+    for (const part of ups) {
+      low += part.getUint32(at, true);
+      high += part.getUint32(at + 4, true);
+    }
+    for (const part of downs) {
+      low -= part.getUint32(at, true);
+      high -= part.getUint32(at + 4, true);
+    }
+    out.setUint32(at, low >>> 0, true);
+    out.setUint32(at + 4, (high + Math.floor(low / 2 ** 32)) >>> 0, true);
+  }
+}
