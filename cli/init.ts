@@ -28,7 +28,7 @@ export async function createCluster(directory: string, wanted: NewCluster): Prom
   const definition = protocolNamed(wanted.protocol);
   if (wanted.parties.length !== definition.parties)
     throw new InputError(
-      `init: expected ${definition.parties} parties for ${definition.name}, got ${wanted.parties.length}`,
+      `init: expected ${definition.parties} names for ${definition.name}${definition.dealer === undefined ? "" : ", the last being the dealer"}, got ${wanted.parties.length}; try --parties`,
     );
   // Names and ports are checked before any key is made; the pins are not known yet.
   const names = [...wanted.parties, ...wanted.users].map(({ name }) => name);

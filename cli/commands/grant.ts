@@ -23,8 +23,8 @@ export default command({
     },
     "min-rows": {
       type: "string",
-      description: "Fewest rows that a pooled number must cover",
-      default: "1",
+      description:
+        "Fewest rows that a count or meanLoss must cover, 1 without it; a value as it is (open) has no such limit",
       valueHint: "rows",
     },
     to: { type: "string", description: "Who may learn it; without it: whoever the plan names", valueHint: "names" },
@@ -52,15 +52,18 @@ export default command({
     const out = output(args.json);
     if (args.watch ? args.digest !== undefined : args.digest === undefined)
       throw new UsageError("grant: expected a digest, or --watch without one");
+    const minRows = args["min-rows"];
     const limits = {
       release: list(args.release),
-      minRows: integer("min-rows", args["min-rows"], 0, 2 ** 40),
+      minRows: integer("min-rows", minRows ?? "1", 0, 2 ** 40),
       times: integer("times", args.times, 1, 2 ** 31),
       expires: expiry(args.expires),
       ...(args.to === undefined ? {} : { to: list(args.to) }),
     };
     const unknown = limits.release.find((release) => !["open", "count", "meanLoss"].includes(release));
     if (unknown !== undefined) throw new UsageError(`--release: expected open, count or meanLoss, got ${unknown}`);
+    if (minRows !== undefined && limits.release.every((release) => release === "open"))
+      throw new UsageError("--min-rows: expected a pooled release (count, meanLoss), got open only; try without it");
     const { whoAmI } = await import("../reach.js");
     const { connectOwner } = await import("../../src/client/index.js");
     const owner = await connectOwner(args.cluster, await whoAmI(args, "owner"));

@@ -10,11 +10,14 @@ export default command({
     "delete it here) and DIR/storage-keys/NAME.key (what a party's disk is encrypted with; keep it off that disk).",
   args: {
     dir: { type: "positional", description: "Where to write", default: "." },
-    parties: { type: "string", description: "Names, in order", default: "p0,p1,p2", valueHint: "names" },
+    parties: {
+      type: "string",
+      description: "Names, in order, the dealer's last if the protocol has one; default p0,p1, as many as it needs",
+      valueHint: "names",
+    },
     users: {
       type: "string",
-      description: "NAME:ROLE, the role being owner (of data) or driver",
-      default: "alice:owner,bob:owner,driver:driver",
+      description: "NAME:ROLE, the role being owner (of data) or driver; default two owners and a driver",
       valueHint: "list",
     },
     host: {
@@ -28,7 +31,11 @@ export default command({
       description: "The first party's port; the next ones follow, if they share a host. 0: free ports of this machine",
       default: "4000",
     },
-    protocol: { type: "string", description: "How secrets are shared", default: "rep3" },
+    protocol: {
+      type: "string",
+      description: "How secrets are shared: rep3, additive-N among N parties and a dealer, additive-N-dealt without",
+      default: "rep3",
+    },
     json: jsonOption,
   },
   examples: [
@@ -38,14 +45,19 @@ export default command({
       "three parties on machines of their own",
     ],
     ["secretgrad init my --users clinic:owner,lab:owner,ann:driver", "other people"],
+    ["secretgrad init my --protocol additive-2 --parties alice,bob,james", "two parties, and james deals to them"],
   ],
   async run(args) {
-    const parties = list(args.parties);
+    const { protocolNamed } = await import("../../src/protocol/index.js");
+    const definition = protocolNamed(args.protocol);
+    const parties =
+      args.parties === undefined ? Array.from({ length: definition.parties }, (_, i) => `p${i}`) : list(args.parties);
+    const dealer = definition.dealer === undefined ? undefined : parties[definition.dealer];
     const hosts = list(args.host);
     if (hosts.length !== 1 && hosts.length !== parties.length)
       throw new UsageError(`--host: expected one host, or ${parties.length}, got ${hosts.length}`);
     const first = integer("port", args.port, 0, 65535);
-    const users = list(args.users).map((text) => {
+    const users = list(args.users ?? usualUsers(parties)).map((text) => {
       const [name, role, ...rest] = text.split(":");
       if (!name || (role !== "owner" && role !== "driver") || rest.length > 0)
         throw new UsageError(`--users: expected NAME:owner or NAME:driver, got ${text}`);
@@ -63,11 +75,12 @@ export default command({
       users,
     });
     const out = output(args.json);
-    out.object({ cluster: made.clusterFile, keys: made.keys, storageKeys: made.storageKeys });
+    const dealing = dealer === undefined ? {} : { dealer };
+    out.object({ cluster: made.clusterFile, ...dealing, keys: made.keys, storageKeys: made.storageKeys });
     const rows = [
       ...made.cluster.parties.map(({ name, host, port }) => [
         name,
-        `party at ${host}:${port}`,
+        `${name === dealer ? "dealer" : "party"} at ${host}:${port}`,
         made.keys[name]!,
         made.storageKeys[name]!,
       ]),
@@ -75,8 +88,24 @@ export default command({
     ];
     out.line(table(["NAME", "ROLE", "PRIVATE KEY", "STORAGE KEY"], rows));
     out.line();
+    if (dealer !== undefined)
+      out.line(
+        `${dealer} deals: it holds no shares and learns no value, but with any one party it could learn everything.`,
+      );
     out.line(`${made.clusterFile} is public. Each private key belongs to its name alone.`);
     out.line(`Next, all on this machine: secretgrad up ${args.dir}`);
     out.line(`     or on each machine:   secretgrad party ${parties[0]} --cluster ${made.clusterFile}`);
+    if (definition.live)
+      out.line(`No dealer is there while they compute: \`secretgrad deal --help\` says how to deal ahead.`);
+    if (dealer !== undefined)
+      out.line(`     and on the dealer's:  secretgrad dealer ${dealer} --cluster ${made.clusterFile}`);
   },
 });
+
+/** Two owners and a driver whose names no party has. */
+function usualUsers(parties: readonly string[]): string {
+  const free = (names: readonly string[]) => names.filter((name) => !parties.includes(name));
+  const owners = free(["alice", "bob", "carol", "dave", ...Array.from({ length: 16 }, (_, i) => `owner${i}`)]);
+  const [driver] = free(["driver", ...Array.from({ length: 16 }, (_, i) => `driver${i}`)]);
+  return `${owners[0]}:owner,${owners[1]}:owner,${driver}:driver`;
+}

@@ -1,6 +1,7 @@
 /** `secretgrad plan`: what drivers want to compute, and what that would reveal. Changes nothing. */
 import type { PlanDescription } from "../../src/client/index.js";
 import { clusterOption, command, decimal, jsonOption, keyOption, userOption } from "../command.js";
+import { CommandError, UsageError } from "../errors.js";
 import { bytesText, output, secondsText, table } from "../output.js";
 
 export default command({
@@ -21,6 +22,7 @@ export default command({
       default: "1000",
       valueHint: "mbit",
     },
+    save: { type: "string", description: "Write the plan itself to a new file", valueHint: "file" },
     cluster: clusterOption,
     key: keyOption,
     user: userOption,
@@ -28,10 +30,13 @@ export default command({
   },
   examples: [
     ["secretgrad plan", "the plans that parties know"],
+    ["secretgrad plan 3f9a12 --save step.plan", "one plan as a file, for `secretgrad deal`"],
     ["secretgrad plan 3f9a12 --rtt 60 --bandwidth 100", "one plan, with an estimate for a slow link"],
   ],
   async run(args) {
     const out = output(args.json);
+    if (args.save !== undefined && args.digest === undefined)
+      throw new UsageError("plan: expected a digest with --save, got none; try one that `secretgrad plan` lists");
     const link = { roundTripMs: decimal("rtt", args.rtt), megabitsPerSecond: decimal("bandwidth", args.bandwidth) };
     const { whoAmI } = await import("../reach.js");
     const { reach, Owner } = await import("../../src/client/index.js");
@@ -40,7 +45,9 @@ export default command({
     const owner = new Owner({ definition, parties, name: who.as, close });
     try {
       if (args.digest !== undefined) {
-        const description = await owner.describe(await owner.plan(args.digest), link);
+        const plan = await owner.plan(args.digest);
+        if (args.save !== undefined) await saveNew(args.save, plan.bytes);
+        const description = await owner.describe(plan, link);
         out.object(description);
         if (!args.json) for (const line of describe(description)) out.line(line);
         return;
@@ -63,7 +70,7 @@ export default command({
               plan.datasets.map(({ name }) => name).join(", "),
               `${plan.assigns.length} variables`,
               String(plan.rounds),
-              (Math.max(...plan.bytesPerParty) / 1e6).toFixed(2),
+              (mostOfParty(plan) / 1e6).toFixed(2),
             ]),
           ),
         );
@@ -72,6 +79,20 @@ export default command({
     }
   },
 });
+
+/** Never over a file that exists. */
+async function saveNew(file: string, bytes: Uint8Array): Promise<void> {
+  const { writeFile } = await import("node:fs/promises");
+  try {
+    await writeFile(file, bytes, { flag: "wx" });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new CommandError(`--save: expected to make ${file}, got ${code}; try another file`);
+  }
+}
+
+const mostOfParty = ({ bytesPerParty, dealerBytes }: PlanDescription): number =>
+  Math.max(...bytesPerParty.slice(0, dealerBytes === undefined ? undefined : -1));
 
 export function describe(plan: PlanDescription): string[] {
   const { reveals, datasets, inputs, scalars, assigns, operators, link } = plan;
@@ -99,9 +120,9 @@ export function describe(plan: PlanDescription): string[] {
   if (scalars.length > 0) lines.push(`Takes numbers that the driver chooses for each run: ${scalars.join(", ")}`);
   if (assigns.length > 0) lines.push(`Changes ${assigns.join(", ")}`);
   lines.push("");
-  const most = Math.max(...plan.bytesPerParty);
+  const dealt = plan.dealerBytes === undefined ? "" : ` and ${bytesText(plan.dealerBytes)} by the dealer`;
   lines.push(
-    `Costs ${plan.rounds} rounds and ${bytesText(most)} sent per party; ${secondsText(plan.secondsOnLink)} of communication at ${link.roundTripMs} ms and ${link.megabitsPerSecond} Mbit/s`,
+    `Costs ${plan.rounds} rounds and ${bytesText(mostOfParty(plan))} sent per party${dealt}; ${secondsText(plan.secondsOnLink)} of communication at ${link.roundTripMs} ms and ${link.megabitsPerSecond} Mbit/s`,
   );
   lines.push(
     `Is ${plan.nodes} operators at ${plan.fraction} fraction bits: ${Object.entries(operators)

@@ -78,9 +78,12 @@ export default command({
       const seconds = (performance.now() - started) / 1000;
       const { rows, rowShape } = meta;
       const bytes = rowShape.reduce((size, length) => size * length, rows) * 8;
-      out.object({ dataset: meta.name, rows, rowShape, scale: meta.scale, parties: meta.parties, seconds });
+      const { dealer } = client.options.definition;
+      const dealing = dealer === undefined ? {} : { dealer: meta.parties[dealer]! };
+      const holders = meta.parties.filter((_, i) => i !== dealer);
+      out.object({ dataset: meta.name, rows, rowShape, scale: meta.scale, parties: holders, ...dealing, seconds });
       bar.stop(
-        `Shared ${meta.name}: ${rows} rows of [${rowShape}], ${bytesText(bytes)} of shares, ${secondsText(seconds)}`,
+        `Shared ${meta.name}: ${rows} rows of [${rowShape}], ${bytesText(bytes)} of shares, ${secondsText(seconds)}${dealer === undefined ? "" : `; ${dealing.dealer}, who deals, has none of it`}`,
       );
     } finally {
       await client.close();

@@ -19,29 +19,42 @@ export default command({
       runs: v.object({ next: v.number(), unfinished: v.number() }),
       traffic: v.nullable(v.object({ wireBytes: v.number() })),
       memory: v.object({ rssBytes: v.number() }),
+      dealt: v.array(
+        v.object({
+          plan: v.string(),
+          scalars: v.record(v.string(), v.number()),
+          steps: v.number(),
+          left: v.number(),
+        }),
+      ),
     });
     const { whoAmI } = await import("../reach.js");
     const { prepare } = await import("../../src/client/index.js");
-    const { callers, cluster, close } = await prepare(args.cluster, undefined, await whoAmI(args, "any"));
+    const { callers, cluster, definition, close } = await prepare(args.cluster, undefined, await whoAmI(args, "any"));
     const rows: string[][] = [];
+    const dealtRows: string[][] = [];
     let down = 0;
     try {
       const calls = callers.map((caller) => caller.call("status", {}, undefined, { timeoutMs: 5000 }));
       for (const [i, called] of (await Promise.allSettled(calls)).entries()) {
         const { name, host, port } = cluster.parties[i]!;
+        const deals = i === definition.dealer;
+        const dealing = deals ? { deals } : {};
+        const shown = deals ? `${name} (dealer)` : name;
         const read = called.status === "fulfilled" ? v.safeParse(answer, called.value.result) : undefined;
         if (!read?.success) {
           down++;
           const reason =
             called.status === "rejected" ? String((called.reason as Error).message) : "an answer of another version";
-          out.object({ party: name, address: `${host}:${port}`, up: false, reason });
-          rows.push([name, `${host}:${port}`, "down", "", "", "", printable(reason)]);
+          out.object({ party: name, ...dealing, address: `${host}:${port}`, up: false, reason });
+          rows.push([shown, `${host}:${port}`, "down", "", "", "", printable(reason)]);
           continue;
         }
-        const { uptimeMs, session, missingPeers, version, runs, traffic, memory } = read.output;
+        const { uptimeMs, session, missingPeers, version, runs, traffic, memory, dealt } = read.output;
         if (session !== "up") down++;
         out.object({
           party: name,
+          ...dealing,
           address: `${host}:${port}`,
           up: true,
           session,
@@ -51,9 +64,17 @@ export default command({
           runs,
           traffic,
           memory,
+          ...(dealt.length > 0 ? { dealt } : {}),
         });
+        for (const { plan, scalars, steps, left } of dealt)
+          dealtRows.push([
+            name,
+            printable(plan.slice(0, 12)),
+            printable(list(scalars)),
+            `${left} of ${steps} runs left`,
+          ]);
         rows.push([
-          name,
+          shown,
           `${host}:${port}`,
           session === "up" ? "in session" : "waiting",
           secondsText(uptimeMs / 1000),
@@ -66,9 +87,17 @@ export default command({
       await close();
     }
     out.line(table(["PARTY", "ADDRESS", "STATE", "UP", "NEXT RUN", "MEMORY", ""], rows));
+    if (dealtRows.length > 0) out.line(`\n${table(["PARTY", "PLAN", "NUMBERS", "DEALT AHEAD"], dealtRows)}`);
+    if (definition.dealer !== undefined)
+      out.line(`${cluster.parties[definition.dealer]!.name} deals: it holds no shares and learns no value.`);
     if (down > 0)
       throw new CommandError(
-        `expected ${callers.length} parties in session, got ${callers.length - down}; try \`secretgrad party NAME\` where one is down`,
+        `expected ${callers.length} parties in session, got ${callers.length - down}; try \`secretgrad party NAME\`${definition.dealer === undefined ? "" : " or `secretgrad dealer NAME`"} where one is down`,
       );
   },
 });
+
+const list = (scalars: Readonly<Record<string, number>>): string =>
+  Object.entries(scalars)
+    .map(([slot, value]) => `${slot}=${value}`)
+    .join(",");

@@ -23,22 +23,24 @@ export default command({
     const clusterFile = join(args.dir, "cluster.json");
     const { readCluster } = await import("../../src/client/cluster-file.js");
     const { startChild } = await import("../processes.js");
+    const { protocolNamed } = await import("../../src/protocol/index.js");
     const cluster = await readCluster(clusterFile);
+    const { dealer } = protocolNamed(cluster.protocol);
     const width = Math.max(...cluster.parties.map(({ name }) => name.length));
+    const all =
+      dealer === undefined ? "All parties" : `All parties and their dealer, ${cluster.parties[dealer]!.name},`;
     const inSession = new Set<string>();
     const children = cluster.parties.map(({ name }, i) =>
       startChild({
         name,
-        args: ["party", name, "--cluster", clusterFile, "--json"],
+        args: [i === dealer ? "dealer" : "party", name, "--cluster", clusterFile, "--json"],
         onLine(line, stream) {
           const entry = stream === "stdout" ? parse(line) : undefined;
           if (args.json) out.object(entry ? { party: name, ...entry } : { party: name, message: line });
           else console.log(`${paints[i % paints.length]!(name.padEnd(width))} ${entry ? text(entry) : line}`);
           if (entry?.event === "session is up" && inSession.add(name).size === cluster.parties.length) {
             out.object({ event: "ready", cluster: clusterFile });
-            out.line(
-              colors.green(`All parties are in session. Use them with --cluster ${clusterFile}; Ctrl-C stops them.`),
-            );
+            out.line(colors.green(`${all} are in session. Use them with --cluster ${clusterFile}; Ctrl-C stops them.`));
           }
           if (entry?.event === "session has ended") inSession.delete(name);
         },

@@ -48,7 +48,10 @@ export interface PlanDescription {
   /** Nodes by operator. */
   readonly operators: Readonly<Record<string, number>>;
   readonly rounds: number;
+  /** What each member sends; a dealer's is the last. */
   readonly bytesPerParty: readonly number[];
+  /** Of protocols with a dealer: what of that the dealer sends. */
+  readonly dealerBytes?: number;
   readonly link: Link;
   /** What communication alone takes on that link. */
   readonly secondsOnLink: number;
@@ -92,6 +95,7 @@ export function describePlan(
     operators: Object.fromEntries(Object.entries(cost.perOperator).map(([op, { nodes }]) => [op, nodes])),
     rounds: cost.rounds,
     bytesPerParty: cost.bytes,
+    ...(definition.dealer === undefined ? {} : { dealerBytes: cost.bytes[definition.dealer]! }),
     link,
     secondsOnLink: secondsOnLink(cost, link),
     unproved: cost.unproved.length,

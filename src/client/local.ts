@@ -16,8 +16,13 @@ import { Session } from "./session.js";
 import type { SessionOptions } from "./session-options.js";
 
 export interface LocalOptions extends Pick<SessionOptions, "fraction" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
-  /** "rep3" (default): three parties. "plain": one, which computes on the numbers themselves; for finding mistakes. */
-  readonly protocol?: "rep3" | "plain";
+  /**
+   * "rep3" (default): three parties. "additive-2", …: as many parties, and a dealer behind them. "plain": one, which computes on the numbers
+   * themselves; for finding mistakes.
+   */
+  readonly protocol?: "rep3" | "plain" | `additive-${number}` | "additive-2-fss";
+  /** Needed for protocols with a dealer, which is in this process, too: with any party's share it knows everything. */
+  readonly insecure?: boolean;
   /** Names of the parties. */
   readonly names?: readonly string[];
   /** "auto" (default): owners agree to everything. "explicit": call grant() for them. */
@@ -64,9 +69,13 @@ export class LocalSession extends Session {
   }
 }
 
-/** A session with parties that live in this process. */
+/** A session with parties that live in this process. Throws InputError for a protocol with a dealer without `insecure`. */
 export async function local(options: LocalOptions = {}): Promise<LocalSession> {
   const definition = protocolNamed(options.protocol ?? "rep3");
+  if (definition.dealer !== undefined && !options.insecure)
+    throw new InputError(
+      `local: expected insecure: true for ${definition.name}, whose dealer would share this process with the parties and could undo every share, got none; try adding it to try things out, or a cluster with a dealer of its own (secretgrad init --protocol ${definition.name})`,
+    );
   const names = options.names ?? Array.from({ length: definition.parties }, (_, i) => `p${i}`);
   if (names.length !== definition.parties)
     throw new InputError(`local: expected ${definition.parties} names for ${definition.name}, got ${names.length}`);
@@ -121,7 +130,7 @@ export async function local(options: LocalOptions = {}): Promise<LocalSession> {
       );
     }
   };
-  const { protocol: _, names: __, grants = "auto", quiet: ___, ...rest } = options;
+  const { protocol: _, insecure: __, names: ___, grants = "auto", quiet: ____, ...rest } = options;
   const session: SessionOptions = {
     ...rest,
     definition,

@@ -91,8 +91,10 @@ export class Session implements GraphHost {
   }
 
   /**
-   * Goes on with a model that the parties hold from an earlier session instead of initialising it again. Returns how
-   * many of the variables they hold; the others start afresh.
+   * Goes on with a model that the parties hold from an earlier session instead of initialising it again; to go on with its
+   * training, name the optimizer's state, too. Returns how many of the variables they hold; the others start afresh.
+   *
+   * @example await session.resume([...model.parameters(), ...sgd.state()])
    */
   async resume(variables: readonly Variable[]): Promise<number> {
     const held = commonVariables(this.options.parties, await this.#all("variable.list", () => ({ params: {} })));

@@ -2,14 +2,22 @@
  * Whether this party agrees with a run, given all runs before it: the state that policy.ts judges. Runs are judged in
  * order and before the ones before them have finished, so this knows the variables as they will be then.
  */
-import { InputError, PolicyError } from "../errors.js";
+import { InputError, MemoryError, PolicyError } from "../errors.js";
+import type { Flow } from "../ops/index.js";
+import { size } from "../ring/index.js";
 import type { Core } from "./core.js";
+import type { Segment } from "./dealt/files.js";
+import { bytesOfVariables } from "./memory.js";
+import type { KnownPlan } from "./plans.js";
 import { checkWriter, type Requirement, requirementsOf } from "./policy.js";
 import type { Request } from "./requests.js";
 import { assignedMeta, type VariableMeta } from "./variable-meta.js";
 
 /** Variables as a run leaves them: what it assigns; undefined: what it removes. */
 export type Changes = ReadonlyMap<string, VariableMeta | undefined>;
+
+/** Values of a plan times sources of each times what those came from: about half a second. */
+const mostLookups = 2_000_000;
 
 export class Admission {
   readonly #core: Core;
@@ -38,27 +46,85 @@ export class Admission {
         throw new InputError(`variable ${name}: expected one that exists, got none; try variable.list`);
       checkWriter(name, caller, this.#catalogue);
     }
-    const assigned = plan?.assigned.filter(({ name }) => !this.#catalogue.has(name)).length ?? 0;
-    const { variables } = this.#core.limits;
-    if (assigned + this.#catalogue.size > variables)
-      throw new PolicyError(`run: expected at most ${variables} variables, got more; try removing some`);
+    if (plan?.assigned.length) this.#checkVariables(this.#changes(0, request));
+  }
+
+  /** What the run takes of what was dealt ahead. Throws where there is nothing left. */
+  segment({ plan, scalars }: Request): Segment | undefined {
+    return plan && this.#core.dealt.next({ plan, scalars });
+  }
+
+  /** Throws unless the run may take that here. */
+  checkSegment({ plan, scalars }: Request, segment: Segment | undefined): void {
+    if (plan) this.#core.dealt.check({ plan, scalars }, segment);
+    else if (segment)
+      throw new InputError("run: expected no correlations for a removal, got some; try the same release");
   }
 
   /** All parties agree: later runs see what this one leaves. */
-  accept(run: number, { plan, caller, names }: Request): Changes {
-    const changes = new Map<string, VariableMeta | undefined>(names.map((name) => [name, undefined]));
-    for (const { name, type } of plan?.assigned ?? [])
-      changes.set(name, assignedMeta(name, type, caller, run, this.#catalogue));
+  accept(run: number, request: Request): Changes {
+    const changes = this.#changes(run, request);
     for (const [name, meta] of changes)
       if (meta) this.#catalogue.set(name, meta);
       else this.#catalogue.delete(name);
     return changes;
   }
 
+  #changes(run: number, { plan, caller, names }: Request): Changes {
+    const changes = new Map<string, VariableMeta | undefined>(names.map((name) => [name, undefined]));
+    for (const { name, type } of plan?.assigned ?? [])
+      changes.set(name, assignedMeta(name, type, caller, run, this.#catalogue));
+    return changes;
+  }
+
   #requirements({ caller, plan, scalars }: Request): Requirement[] {
+    this.#checkMemory(plan!);
+    this.#checkLookups(plan!);
     const { datasets, identities } = this.#core;
     const dataset = (name: string) => datasets.get(name).meta;
     return requirementsOf({ caller, plan: plan!, scalars, catalogue: this.#catalogue, dataset, identities });
+  }
+
+  /** Before the sources behind all values are looked up. */
+  #checkLookups({ reveals, assigned }: KnownPlan): void {
+    const sourcesOf = ({ source }: Flow) =>
+      source.startsWith("variable:") ? this.#catalogue.get(source.slice("variable:".length))?.sources.length : 0;
+    let lookups = 0;
+    for (const { flows } of [...reveals, ...assigned.map(({ type }) => type)])
+      for (const flow of flows) {
+        lookups += 1 + (sourcesOf(flow) ?? 0);
+        if (lookups > mostLookups)
+          throw new PolicyError(
+            `run: expected at most ${mostLookups} sources behind the values of a plan, got more; try several plans or fewer owners`,
+          );
+      }
+  }
+
+  /** A run that has begun and finds no memory would end the session for everybody. */
+  #checkMemory({ runBytes, cost }: KnownPlan): void {
+    const { memoryBytes } = this.#core.limits;
+    const stored = bytesOfVariables(this.#catalogue);
+    if (runBytes + stored > memoryBytes)
+      throw new MemoryError(
+        `run: expected a plan that fits into ${mib(memoryBytes)}, got one of about ${mib(runBytes)} (${cost.elements} elements) beside ${mib(stored)} of variables; try smaller batches or fewer variables`,
+      );
+  }
+
+  /** The catalogue after the changes: every party keeps it in memory and lists it to everybody. */
+  #checkVariables(changes: Changes): void {
+    const { limits } = this.#core;
+    let [variables, sources] = [0, 0];
+    const count = (meta: VariableMeta | undefined) => {
+      if (meta) variables++;
+      sources += meta?.sources.length ?? 0;
+    };
+    for (const [name, meta] of this.#catalogue) if (!changes.has(name)) count(meta);
+    for (const meta of changes.values()) count(meta);
+    for (const [what, got, most] of [
+      ["variables", variables, limits.variables],
+      ["sources of variables", sources, limits.sources],
+    ] as const)
+      if (got > most) throw new PolicyError(`run: expected at most ${most} ${what}, got ${got}; try removing some`);
   }
 
   /** Results for others than the caller must find room. */
@@ -68,9 +134,11 @@ export class Admission {
       for (const recipient of recipients) {
         const sum = needed.get(recipient) ?? { entries: 0, bytes: 0 };
         sum.entries++;
-        sum.bytes += 8 * type.shape.reduce((product, length) => product * length, 1);
+        sum.bytes += 8 * size(type.shape);
         if (recipient !== caller) needed.set(recipient, sum);
       }
     for (const [recipient, { entries, bytes }] of needed) this.#core.inbox.checkSpace(recipient, entries, bytes);
   }
 }
+
+const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;

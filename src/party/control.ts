@@ -8,6 +8,17 @@ import { datasetName, digestHex, faultSchema, idHex, issueText, natural, positiv
 
 const runKind = v.picklist(["plan", "remove", "checkpoint"]);
 
+/** The longest lists. What fills them is bounded where it comes in, far below. */
+const listed = 100_000;
+const mostRanges = 1_000_000;
+/** Messages of one frame. */
+export const mostMessages = 1000;
+/** Grants that pay for one run. */
+export const mostGrantsOfRun = 1000;
+
+const runs = v.pipe(v.array(runNumber), v.maxLength(listed));
+const ranges = v.pipe(v.array(v.tuple([runNumber, runNumber])), v.maxLength(mostRanges));
+
 /** One dataset as a party has it; `digest` is that of its meta, which covers the upload. */
 const uploadState = v.strictObject({ state: v.picklist(["uploading", "prepared", "published"]), digest: digestHex });
 
@@ -18,23 +29,23 @@ const messages = v.variant("type", [
     /** The next run number that this party has surely never used. */
     nextRun: runNumber,
     /** Runs whose results this party holds in memory. */
-    versions: v.array(runNumber),
+    versions: runs,
     /** Runs whose results it holds on disk. */
-    checkpoints: v.array(runNumber),
+    checkpoints: runs,
     /** A hash of the coin that orders rows, if it has one. */
     coin: v.optional(digestHex),
-    datasets: v.record(datasetName, uploadState),
+    datasets: v.pipe(v.record(datasetName, uploadState), v.maxEntries(listed)),
     grants: v.pipe(
       v.array(
         v.strictObject({
           id: idHex,
           revoked: v.boolean(),
           /** Runs it was spent for and runs whose spending was taken back, as ascending [first, last] pairs. */
-          spent: v.array(v.tuple([runNumber, runNumber])),
-          refunded: v.array(v.tuple([runNumber, runNumber])),
+          spent: ranges,
+          refunded: ranges,
         }),
       ),
-      v.maxLength(100_000),
+      v.maxLength(listed),
     ),
   }),
   /** Second message: what this party concludes from all first ones. Must be equal at all. */
@@ -57,12 +68,20 @@ const messages = v.variant("type", [
     request: idHex,
     kind: runKind,
     args: digestHex,
-    grants: v.pipe(v.array(idHex), v.maxLength(1000)),
+    grants: v.pipe(v.array(idHex), v.maxLength(mostGrantsOfRun)),
+    /** What the run takes of what was dealt ahead. */
+    segment: v.optional(v.strictObject({ file: idHex, number: natural })),
   }),
   /** The run is allowed here and its grants are spent. */
   v.strictObject({ type: v.literal("ready"), run: runNumber, request: idHex, args: digestHex }),
   /** The run is not allowed here; it ends before it began. */
-  v.strictObject({ type: v.literal("refuse"), run: runNumber, fault: faultSchema }),
+  v.strictObject({
+    type: v.literal("refuse"),
+    run: runNumber,
+    fault: faultSchema,
+    /** The first segment that was never used here, if it is above the one that was proposed. */
+    next: v.optional(natural),
+  }),
   /** The run is complete here. */
   v.strictObject({ type: v.literal("done"), run: runNumber }),
   /** The variables after this run are on disk here. */
@@ -86,7 +105,7 @@ export function encodeMessages(batch: readonly Message[]): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(batch));
 }
 
-const batches = v.pipe(v.array(messages), v.minLength(1));
+const batches = v.pipe(v.array(messages), v.minLength(1), v.maxLength(mostMessages));
 
 /** Throws FrameError for anything that this version would not have written. */
 export function decodeMessages(bytes: Uint8Array, from: string): Message[] {

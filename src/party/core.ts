@@ -2,6 +2,7 @@
 import type { execute } from "../engine/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 import type { Ring } from "../ring/index.js";
+import type { DealtFiles } from "./dealt/files.js";
 import type { Grants } from "./grants.js";
 import type { Inbox } from "./inbox.js";
 import type { Ledger } from "./ledger.js";
@@ -20,6 +21,7 @@ export interface Core {
   readonly plans: Plans;
   readonly grants: Grants;
   readonly ledger: Ledger;
+  readonly dealt: DealtFiles;
   readonly datasets: DatasetStore;
   readonly variables: Variables;
   readonly inbox: Inbox;

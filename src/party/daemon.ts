@@ -37,6 +37,8 @@ export interface DaemonOptions {
   /** Where to listen, if not where the cluster file says (behind a forwarder). */
   readonly listen?: { readonly host: string; readonly port: number };
   readonly limits?: Partial<Limits>;
+  /** Files of a dealer who has dealt ahead, and directories of such. */
+  readonly dealt?: readonly string[];
   readonly log?: Logger;
 }
 
@@ -50,6 +52,8 @@ const LONGEST_PAUSE_MS = 2_000;
 const ATTEMPT_MS = 5_000;
 /** The first message of a session lists all grants and datasets. */
 const CONTROL_BYTES = 64 * 2 ** 20;
+/** Open connections of one user: a few programs at a time, and those that a network has not yet let go of. */
+const CONNECTIONS_OF_USER = 16;
 
 export class Daemon {
   readonly party: Party;
@@ -64,15 +68,19 @@ export class Daemon {
   #loop: Promise<void> | undefined;
 
   constructor(options: DaemonOptions) {
-    const { cluster, identity, definition, stores, version, limits } = options;
+    const { cluster, identity, definition, stores, version, limits, dealt = [] } = options;
     this.#options = options;
     this.#log = options.log ?? silent;
     this.self = indexOfParty(cluster, identity.name);
     const names = cluster.parties.map(({ name }) => name);
     this.party = new Party({
-      ...{ names, self: this.self, definition, stores, version, log: this.#log },
+      ...{ names, self: this.self, definition, stores, version, dealt, log: this.#log },
       ...(limits ? { limits } : {}),
-      identities: new Set([...names, ...cluster.users.map(({ name }) => name)]),
+      // A dealer learns no value, not even one that it is granted.
+      identities: new Set([
+        ...names.filter((_, party) => party !== definition.dealer),
+        ...cluster.users.map(({ name }) => name),
+      ]),
       timeoutMs: cluster.timeoutMs,
     });
   }
@@ -115,6 +123,14 @@ export class Daemon {
       // A peer that dials has no session, whatever we believe.
       this.#mesh?.end(new PeerLostError(`session: expected ${name} to stay connected, got a new connection`, name));
       this.#inbox.offer(connection);
+      return;
+    }
+    const open = [...this.#users].filter(({ peer }) => peer === name).length;
+    if (open >= CONNECTIONS_OF_USER) {
+      this.#log.warn("connection refused", {
+        message: `expected at most ${open} connections of ${name}, got one more`,
+      });
+      connection.close();
       return;
     }
     this.#users.add(connection);

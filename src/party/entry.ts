@@ -4,6 +4,8 @@ import { FrameError } from "../errors.js";
 import { secureRandom } from "../random/index.js";
 import type { Changes } from "./admission.js";
 import type { MessageOf, RunKind } from "./control.js";
+import type { Dealt } from "./dealt/file.js";
+import type { Segment } from "./dealt/files.js";
 import type { Part } from "./host.js";
 import type { Request } from "./requests.js";
 
@@ -21,6 +23,10 @@ export interface Entry {
   readonly kind: RunKind;
   readonly args: string;
   readonly grants: readonly string[];
+  /** What it takes of what was dealt ahead. */
+  readonly segment: Segment | undefined;
+  /** The same, once it is used. */
+  dealt?: Dealt;
   /** Absent: a checkpoint, or the caller's request never came here. */
   readonly request: Request | undefined;
   /** proposed → ready → accepted → executing → complete, or refused before accepted. */
@@ -36,9 +42,9 @@ export interface Entry {
 }
 
 export function entryOf(message: MessageOf<"propose">, request: Request | undefined): Entry {
-  const { run, request: id, kind, args, grants } = message;
+  const { run, request: id, kind, args, grants, segment } = message;
   return {
-    ...{ run, id, kind, args, grants, request, state: "proposed" },
+    ...{ run, id, kind, args, grants, segment, request, state: "proposed" },
     ...{ ready: new Set(), done: new Set(), changes: new Map(), version: 0 },
   };
 }

@@ -1,7 +1,9 @@
 /** The local work of one accepted run: evaluates its plan, or removes variables, and commits the new version. Not the agreement, see runs.ts. */
+import type { RunStats } from "../engine/index.js";
 import type { Mesh } from "../net/index.js";
 import type { Protocol } from "../protocol/index.js";
 import type { Core } from "./core.js";
+import { endOf, withDealer, withDealt } from "./dealing.js";
 import type { Entry, Outcome } from "./entry.js";
 import { RunHost } from "./host.js";
 import type { RowOrder } from "./rows.js";
@@ -17,7 +19,7 @@ export interface ExecutionContext {
 /** After a failure nothing of the run is left here. */
 export async function perform(entry: Entry, { core, mesh, protocol, order }: ExecutionContext): Promise<Outcome> {
   const { ring, variables, datasets } = core;
-  const { run, request, changes } = entry;
+  const { run, request, changes, dealt } = entry;
   const nothing: Outcome = { run, parts: [], stats: { rounds: 0, bytes: 0, seconds: 0 } };
   if (!request) return nothing;
   const draft = variables.draft();
@@ -29,7 +31,15 @@ export async function perform(entry: Entry, { core, mesh, protocol, order }: Exe
       const metas = new Map([...changes].filter((change): change is [string, VariableMeta] => change[1] !== undefined));
       const { scalars, inputs } = request;
       const host = new RunHost({ ring, scope, scalars, inputs, datasets, order, variables, draft, metas });
-      const stats = await core.execute(request.plan.program, { ring, protocol, mesh, run, host, scope });
+      const { program } = request.plan;
+      let stats: RunStats;
+      if (dealt) {
+        const end = { protocol: endOf(core, mesh, dealt), mesh: withDealt(mesh, run, dealt), run: dealt.number };
+        stats = await core.execute(program, { ring, ...end, host, scope });
+      } else {
+        const { network, close } = withDealer(core, mesh);
+        stats = await core.execute(program, { ring, protocol, mesh: network, run, host, scope }).finally(close);
+      }
       mesh.closeRun(run);
       outcome = { run, parts: host.parts, stats };
     }

@@ -4,7 +4,7 @@
  */
 import * as v from "valibot";
 import { GrantMissingError, NameError, PolicyError } from "../errors.js";
-import { identityName } from "./cluster.js";
+import { type Caller, identityName } from "./cluster.js";
 import type { Requirement } from "./policy.js";
 import { RunSet } from "./run-set.js";
 import { canonical, digestHex, idHex, natural, planName, positive, runNumber } from "./schemas.js";
@@ -58,7 +58,10 @@ export interface GrantInfo extends Grant {
   readonly revoked: boolean;
 }
 
-const LARGEST_PER_OWNER = 10_000;
+/** Grants at one time: of an owner, of an owner for one plan, of all. */
+const MOST_OF_OWNER = 10_000;
+const MOST_OF_PLAN = 1000;
+const MOST = 100_000;
 /** Grants in one answer. */
 const LISTED = 2000;
 /** Records that are worth a rewrite at the start. */
@@ -86,10 +89,12 @@ export class Grants {
     }
     if (expired(grant, this.#now()))
       throw new PolicyError(`grant: expected a time in the future, got ${grant.expires}; try --expires 30d`);
-    let owned = 0;
-    for (const each of this.#held.values()) if (each.owner === owner) owned++;
-    if (owned >= LARGEST_PER_OWNER)
-      throw new PolicyError(`grant: expected at most ${LARGEST_PER_OWNER} grants of ${owner}, got one more`);
+    const own = [...this.#held.values()].filter((each) => each.owner === owner);
+    const ofPlan = own.filter((each) => each.grant.digest === grant.digest);
+    if (own.length >= MOST_OF_OWNER || ofPlan.length >= MOST_OF_PLAN || this.#held.size >= MOST)
+      throw new PolicyError(
+        `grant: expected at most ${MOST_OF_OWNER} grants of ${owner}, ${MOST_OF_PLAN} for one plan and ${MOST} of all owners, got one more; try --times or one grant for all reveals`,
+      );
     this.#write({ type: "put", owner, grant });
   }
 
@@ -100,9 +105,11 @@ export class Grants {
     if (!known.revoked) this.#write({ type: "revoke", id });
   }
 
-  /** The newest grants, of one owner or of all. */
-  list(owner?: string): GrantInfo[] {
-    const held = [...this.#held.values()].filter((each) => owner === undefined || each.owner === owner);
+  /** The newest grants that concern somebody: an owner's own, or those that let one learn something. */
+  list({ name, role }: Caller): GrantInfo[] {
+    const held = [...this.#held.values()].filter(({ owner, grant }) =>
+      role === "owner" ? owner === name : grant.recipients.includes(name),
+    );
     return held.slice(-LISTED).map((held) => ({
       ...held.grant,
       owner: held.owner,
@@ -114,10 +121,9 @@ export class Grants {
   /** Grants that together allow the plan's reveals, one use of each. Throws PolicyError saying what is missing. */
   choose(digest: string, requirements: readonly Requirement[]): string[] {
     const chosen = new Set<string>();
+    const ofPlan = [...this.#held.values()].filter(({ grant }) => grant.digest === digest);
     for (const requirement of requirements) {
-      const candidates = [...this.#held.values()].filter(
-        (held) => this.#objection(held, digest, requirement) === undefined,
-      );
+      const candidates = ofPlan.filter((held) => this.#objection(held, digest, requirement) === undefined);
       if (candidates.length === 0) throw this.#missing(digest, requirement);
       if (candidates.some((held) => chosen.has(held.grant.id))) continue;
       // What would be lost first.

@@ -10,6 +10,7 @@ export {
   type Role,
 } from "./cluster.js";
 export { Daemon, type DaemonOptions } from "./daemon.js";
+export { type DealOptions, type DealtOutput, deal } from "./dealt/deal.js";
 export type { Grant, GrantInfo } from "./grants.js";
 export { type Limits, standardLimits } from "./limits.js";
 export { type Logger, silent } from "./logger.js";

@@ -3,12 +3,13 @@
  * its connections, see daemon.ts: calls come in by `handle`, a session by `attach`.
  */
 import { execute } from "../engine/index.js";
-import { InputError, NameError, PeerLostError, SessionEndedError } from "../errors.js";
+import { InputError, NameError, PeerLostError, SessionEndedError, StorageError } from "../errors.js";
 import type { Mesh } from "../net/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 import { Ring } from "../ring/index.js";
 import type { Caller } from "./cluster.js";
 import { type Core, RecentSet } from "./core.js";
+import { DealtFiles } from "./dealt/files.js";
 import type { Outcome } from "./entry.js";
 import { Grants } from "./grants.js";
 import { Inbox } from "./inbox.js";
@@ -24,7 +25,7 @@ import { Session } from "./session.js";
 import type { Stores } from "./stores.js";
 import { Uploads } from "./uploads.js";
 import { Variables } from "./variables.js";
-import { helloView, join, planListView, planView, runView, type SessionView, statusView } from "./views.js";
+import { helloView, join, planListView, runView, type SessionView, statusView } from "./views.js";
 
 export interface PartyOptions {
   /** Names of all parties, by index. */
@@ -41,6 +42,8 @@ export interface PartyOptions {
   readonly timeoutMs?: number;
   readonly limits?: Partial<Limits>;
   readonly log?: Logger;
+  /** Of protocols whose dealer deals ahead: its files for this party, and directories of such. */
+  readonly dealt?: readonly string[];
   /** Milliseconds since 1970. */
   readonly now?: () => number;
   /** The engine; tests put faults in. */
@@ -77,15 +80,18 @@ export class Party {
     const ring = options.ring ?? new Ring();
     const now = options.now ?? Date.now;
     const limits = { ...standardLimits, ...options.limits };
+    const ledger = new Ledger(stores.ledger);
+    const to = { definition, names, self, library: options.version };
     this.#stores = stores;
     this.#version = options.version;
     this.#started = now();
     this.#missing = names.filter((_, party) => party !== self);
     this.#core = {
       ...{ names, self, definition, ring, limits, now },
-      plans: new Plans(definition, limits.plan, limits.planCacheBytes),
+      plans: new Plans(definition, limits, now),
       grants: new Grants(stores.grants, now),
-      ledger: new Ledger(stores.ledger),
+      ledger,
+      dealt: new DealtFiles(options.dealt ?? [], to, ledger),
       datasets: stores.datasets,
       variables: new Variables(ring, stores.checkpoints),
       inbox: new Inbox(now, limits.inbox),
@@ -135,6 +141,7 @@ export class Party {
     try {
       if (this.#core.variables.current.run > 0) await this.#core.variables.checkpoint();
     } finally {
+      this.#core.dealt.close();
       this.#stores.close();
     }
   }
@@ -151,12 +158,21 @@ export class Party {
   /** Answers one call of an authenticated caller. Throws errors of our classes. */
   async handle(caller: Caller, name: string, params: unknown, body: Uint8Array = new Uint8Array()): Promise<Answer> {
     const method = checkMethod(name, caller);
-    return await this.#dispatch(method, caller, checkParams(method, params), body);
+    try {
+      return await this.#dispatch(method, caller, checkParams(method, params), body);
+    } catch (error) {
+      // The caller can do nothing about it, and does not learn where the file lies; the cause says that.
+      if (error instanceof StorageError) {
+        const { message, cause } = error;
+        this.#core.log.error("storage failed", { method, message, ...(cause ? { cause: String(cause) } : {}) });
+      }
+      throw error;
+    }
   }
 
   async #dispatch(method: Method, caller: Caller, params: unknown, body: Uint8Array): Promise<Answer> {
     const given = <M extends Method>(_: M) => params as Params<M>;
-    const { grants, inbox, variables, datasets } = this.#core;
+    const { grants, inbox, plans, variables, datasets } = this.#core;
     const done: Answer = { result: {} };
     switch (method) {
       case "hello":
@@ -184,12 +200,12 @@ export class Party {
       case "dataset.list":
         return { result: { datasets: datasets.list() } };
       case "plan.put":
-        return { result: planView(this.#core.plans.put(body), variables.catalogue) };
+        return { result: { digest: plans.put(caller.name, body).digest } };
       case "plan.list":
-        return { result: { plans: planListView(this.#core.plans.list()) } };
+        return { result: { plans: planListView(plans.list()) } };
       case "plan.get": {
         const plan = this.#findPlan(given(method).digest);
-        return { result: planView(plan, variables.catalogue), body: plan.plan.bytes };
+        return { result: { digest: plan.digest }, body: plan.plan.bytes };
       }
       case "grant.put":
         grants.put(caller.name, given(method));
@@ -198,7 +214,7 @@ export class Party {
         grants.revoke(caller.name, given(method).id);
         return done;
       case "grant.list":
-        return { result: { grants: grants.list(caller.role === "owner" ? caller.name : undefined) } };
+        return { result: { grants: grants.list(caller) } };
       case "run":
         return runView(await this.#run(caller, given(method), body));
       case "inbox.take": {

@@ -10,10 +10,10 @@ import {
   type PlanCost,
   type PlanDataset,
   type PlanInput,
-  type PlanLimits,
   type PlanReveal,
   type PlanScalar,
   type PlanVariable,
+  planCost,
   planDatasets,
   planInputs,
   planReveals,
@@ -21,6 +21,10 @@ import {
   planVariables,
 } from "../plan/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
+import { Budget } from "./budget.js";
+import type { Limits } from "./limits.js";
+import { bytesOfRun } from "./memory.js";
+import { sha256 } from "./schemas.js";
 
 export interface KnownPlan {
   readonly digest: string;
@@ -33,42 +37,65 @@ export interface KnownPlan {
   readonly read: readonly PlanVariable[];
   readonly assigned: readonly PlanVariable[];
   readonly scalars: readonly PlanScalar[];
-  /** Bytes of memory, roughly. */
+  /** Whether a run takes what a dealer has dealt ahead. */
+  readonly dealt: boolean;
+  /** Bytes of the ring that a run takes, estimated from above. */
+  readonly runBytes: number;
+  /** Bytes of memory that the plan itself takes, roughly. */
   readonly weight: number;
 }
 
-/** A decoded node with its type and schedule takes about so many times its wire form. */
+/** A decoded node with its type and schedule takes about so many times its wire form, without its flows. */
 const EXPANSION = 10;
+const FLOW_BYTES = 64;
+
+function weightOf({ bytes, nodes }: Plan): number {
+  let weight = bytes.length * EXPANSION;
+  for (const flows of new Set(nodes.map(({ type }) => type.flows))) weight += flows.length * FLOW_BYTES;
+  return weight;
+}
 
 export class Plans {
   readonly #definition: ProtocolDefinition;
-  readonly #limits: PlanLimits;
-  readonly #limitBytes: number;
+  readonly #limits: Limits;
+  readonly #work: Budget;
   readonly #known = new Map<string, KnownPlan>();
   #bytes = 0;
 
-  constructor(definition: ProtocolDefinition, limits: PlanLimits, limitBytes: number) {
+  constructor(definition: ProtocolDefinition, limits: Limits, now: () => number) {
     this.#definition = definition;
     this.#limits = limits;
-    this.#limitBytes = limitBytes;
+    this.#work = new Budget(limits.planWorkMs, now);
   }
 
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Decodes, checks and remembers. The digest is this party's own, never the sender's claim. */
-  put(bytes: Uint8Array): KnownPlan {
-    if (bytes.length * EXPANSION > this.#limitBytes)
-      throw new PlanError(
-        `plan: expected at most ${Math.floor(this.#limitBytes / EXPANSION)} bytes, got ${bytes.length}`,
-      );
+  /**
+   * Decodes, checks and remembers; a plan that is known costs a hash. The digest is this party's own, never the sender's
+   * claim. Throws PlanError, or PolicyError for a caller whose new plans have taken too much time.
+   */
+  put(caller: string, bytes: Uint8Array): KnownPlan {
+    // What is too long is not even hashed.
+    const known = bytes.length > this.#limits.plan.maxBytes ? undefined : this.#known.get(sha256(bytes));
+    return known ? this.#touch(known) : this.#work.spend(caller, "plan.put", () => this.#add(bytes));
+  }
+
+  #add(bytes: Uint8Array): KnownPlan {
     // A copy, because the sender's buffer may be used again.
-    const plan = decodePlan(new Uint8Array(bytes), this.#limits);
-    const known = this.#known.get(plan.digest);
-    if (known) return this.#touch(known);
+    const plan = decodePlan(new Uint8Array(bytes), this.#limits.plan);
+    const weight = weightOf(plan);
+    const { planCacheBytes } = this.#limits;
+    if (weight > planCacheBytes)
+      throw new PlanError(
+        `plan: expected to take at most ${planCacheBytes} bytes of memory, got ${weight}; try several plans`,
+      );
     const program = compile(plan, this.#definition);
     const { read, assigned } = planVariables(plan);
+    const { live } = this.#definition;
+    // With what the dealer would send.
+    const cost = live ? planCost(plan, live) : program.cost;
     const fresh: KnownPlan = {
       digest: plan.digest,
       plan,
@@ -80,12 +107,14 @@ export class Plans {
       scalars: planScalars(plan),
       read,
       assigned,
-      weight: bytes.length * EXPANSION,
+      dealt: live?.dealer !== undefined && cost.bytes[live.dealer]! > 0,
+      runBytes: bytesOfRun(cost),
+      weight,
     };
     this.#bytes += fresh.weight;
     this.#known.set(fresh.digest, fresh);
     for (const oldest of this.#known.values()) {
-      if (this.#bytes <= this.#limitBytes) break;
+      if (this.#bytes <= planCacheBytes) break;
       this.#known.delete(oldest.digest);
       this.#bytes -= oldest.weight;
     }

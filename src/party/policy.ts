@@ -9,6 +9,7 @@ import { NameError, PlanError, PolicyError } from "../errors.js";
 import type { RowRequest } from "../ops/index.js";
 import { type PlanReveal, scalarFits } from "../plan/index.js";
 import { sameShape } from "../ring/index.js";
+import { mostGrantsOfRun } from "./control.js";
 import type { KnownPlan } from "./plans.js";
 import { checkBatch } from "./rows.js";
 import { ownerOfSource, ultimateSources, type VariableMeta } from "./variable-meta.js";
@@ -60,14 +61,25 @@ export function requirementsOf(facts: RunFacts): Requirement[] {
   checkScalars(facts.plan, facts.scalars);
   checkDatasets(facts);
   checkVariables(facts);
-  return facts.plan.reveals.flatMap((reveal) => requirementsOfReveal(reveal, facts));
+  const requirements: Requirement[] = [];
+  for (const reveal of facts.plan.reveals) {
+    requirements.push(...requirementsOfReveal(reveal, facts));
+    // Each may take a grant of its own.
+    if (requirements.length > mostGrantsOfRun)
+      throw new PolicyError(
+        `run: expected at most ${mostGrantsOfRun} reveals times owners who must agree, got more; try several plans`,
+      );
+  }
+  return requirements;
 }
 
 function requirementsOfReveal(reveal: PlanReveal, { caller, catalogue, identities }: RunFacts): Requirement[] {
   const { label, release, recipients, rows = 0 } = reveal;
   const stranger = identities && recipients.find((recipient) => !identities.has(recipient));
   if (stranger !== undefined)
-    throw new PolicyError(`reveal "${label}": expected recipients of this cluster, got ${stranger}; try adding a user`);
+    throw new PolicyError(
+      `reveal "${label}": expected users and compute parties of this cluster as recipients, got ${stranger}; try adding a user`,
+    );
   const sources = ultimateSources(
     reveal.flows.map((flow) => flow.source),
     caller,

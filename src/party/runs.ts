@@ -97,7 +97,7 @@ export class Runs {
     this.#advance();
   }
 
-  onRefuse(peer: number, { run, fault }: MessageOf<"refuse">): void {
+  onRefuse(peer: number, { run, fault, next }: MessageOf<"refuse">): void {
     const name = this.#core.names[peer]!;
     const error = errorFromWire({ ...fault, message: `${name}: ${fault.message}` }, name);
     if (run > this.#lastRun) {
@@ -108,6 +108,7 @@ export class Runs {
     if (!entry) return;
     if (entry.ready.has(peer))
       throw new FrameError(`run ${run}: expected ${name} to stand by its word, got a refusal after it was ready`);
+    if (entry.segment && next !== undefined) this.#core.dealt.skipTo(entry.segment.file, next);
     this.#refuse(entry, error);
     this.#advance();
   }
@@ -172,7 +173,8 @@ export class Runs {
         this.requests.checkEqual(request);
         const grants = this.#admission.choose(request);
         this.#admission.check(request, grants);
-        return { request: id, kind, args, grants };
+        const segment = this.#admission.segment(request);
+        return { request: id, kind, args, grants, ...(segment ? { segment } : {}) };
       } catch (error) {
         // Nothing was spent and no number burnt.
         this.requests.reject(id, error);
@@ -191,7 +193,8 @@ export class Runs {
   }
 
   #decide(entry: Entry): void {
-    const { run, id, kind, args, grants, request } = entry;
+    const { run, id, kind, args, grants, segment, request } = entry;
+    const { dealt, ledger } = this.#core;
     try {
       if (kind !== "checkpoint") {
         if (!request)
@@ -200,11 +203,15 @@ export class Runs {
           throw new InputError(`run ${run}: expected the same request at all parties, got another; try one for all`);
         this.requests.checkEqual(request);
         this.#admission.check(request, grants);
+        this.#admission.checkSegment(request, segment);
       }
-      this.#core.ledger.use(run);
+      ledger.use(run);
+      if (segment) entry.dealt = dealt.use(segment);
       this.#core.grants.spend(run, grants);
     } catch (error) {
-      this.#broadcast({ type: "refuse", run, fault: errorToWire(error, `run ${run}`) });
+      const next = segment && dealt.ahead(segment);
+      const ahead = next === undefined ? {} : { next };
+      this.#broadcast({ type: "refuse", run, fault: errorToWire(error, `run ${run}`), ...ahead });
       this.#refuse(entry, error as Error);
       return;
     }
@@ -255,7 +262,8 @@ export class Runs {
       entry.state = "complete";
       entry.done.add(self);
       this.#broadcast({ type: "done", run: entry.run });
-      this.#await(entry, "the end of the run", entry.done);
+      // A dealer is through long before the others, who watch each other; it only watches whether they live (pulse.ts).
+      if (self !== this.#core.definition.dealer) this.#await(entry, "the end of the run", entry.done);
       this.#finish(entry);
       const every = limits.checkpointEvery;
       const due = Math.floor(entry.version / every) > Math.floor(before / every);

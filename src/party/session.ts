@@ -5,7 +5,7 @@
 import { FrameError, PeerLostError, SessionEndedError } from "../errors.js";
 import type { Mesh } from "../net/index.js";
 import type { Protocol } from "../protocol/index.js";
-import { decodeMessages, encodeMessages, type Message, type MessageOf } from "./control.js";
+import { decodeMessages, encodeMessages, type Message, type MessageOf, mostMessages } from "./control.js";
 import type { Core } from "./core.js";
 import { perform } from "./execution.js";
 import { Pulse } from "./pulse.js";
@@ -227,16 +227,16 @@ export class Session {
   }
 
   #flush(): void {
-    for (const [peer, waiting] of this.#outbox.entries()) {
-      if (waiting.length === 0) continue;
-      const bytes = encodeMessages(waiting.splice(0));
-      try {
-        // To an ended session nothing is sent; its end is told otherwise.
-        if (!this.#error) this.mesh.sendControl(peer, bytes);
-      } catch (error) {
-        this.mesh.end(error as Error);
+    for (const [peer, waiting] of this.#outbox.entries())
+      while (waiting.length > 0) {
+        const bytes = encodeMessages(waiting.splice(0, mostMessages));
+        try {
+          // To an ended session nothing is sent; its end is told otherwise.
+          if (!this.#error) this.mesh.sendControl(peer, bytes);
+        } catch (error) {
+          this.mesh.end(error as Error);
+        }
       }
-    }
   }
 
   #broadcast(message: Message): void {

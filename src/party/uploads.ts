@@ -35,6 +35,10 @@ export class Uploads {
     // An owner who starts again has given up the upload before.
     for (const { name, owner, idleMs } of datasets.uploads())
       if (idleMs > limits.uploadIdleMs || (name === meta.name && owner === caller.name)) datasets.abort(name);
+    if (datasets.list().length + datasets.prepared().length + datasets.uploads().length >= limits.datasets)
+      throw new PolicyError(
+        `dataset.begin: expected at most ${limits.datasets} datasets, got one more; try removing some`,
+      );
     datasets.begin(
       meta,
       caller.name,

@@ -137,16 +137,20 @@ export class Variables {
     for (const run of runs.slice(0, -KEPT)) if (run < common) this.#store.remove(run);
   }
 
+  /**
+   * No two names share an object, not even for equal values: masks belong to objects, and a party that loads variables from
+   * its disk makes one for each name, too.
+   */
   #adopt(share: Share, from: Scope): Held {
-    let held = this.#held.get(share);
-    if (!held) {
-      const protocol = this.#protocol!;
-      held = { share: protocol.move(share, from, this.#scope), references: 0 };
-      // The run may still know it by its old name, and assign it to a second variable.
-      this.#held.set(share, held);
-      this.#held.set(held.share, held);
-    }
-    held.references++;
+    const protocol = this.#protocol!;
+    const known = this.#held.get(share);
+    const own = known
+      ? protocol.load(this.#scope, protocol.save(known.share))
+      : protocol.move(share, from, this.#scope);
+    const held = { share: own, references: 1 };
+    this.#held.set(own, held);
+    // The run may still know it by its old name, and assign it to a second variable.
+    if (!known) this.#held.set(share, held);
     return held;
   }
 

@@ -5,10 +5,7 @@ import type { Caller } from "./cluster.js";
 import type { Core } from "./core.js";
 import type { Outcome } from "./entry.js";
 import type { KnownPlan } from "./plans.js";
-import { ownerOfSource, ultimateSources, type VariableMeta } from "./variable-meta.js";
 
-/** Of the values whose bound is declared, the first ones; their number may be that of all nodes. */
-const UNPROVED_LISTED = 100;
 /** Plans that `plan.list` names, so that the answer stays below the limits of a call. */
 const PLANS_LISTED = 5000;
 
@@ -36,7 +33,7 @@ export function helloView({ name, role }: Caller, core: Core, session: SessionVi
 }
 
 export function statusView(core: Core, session: SessionView, uptimeMs: number) {
-  const { ring, plans, variables, ledger } = core;
+  const { ring, plans, variables, ledger, dealt } = core;
   const stats = session.mesh?.stats();
   return {
     uptimeMs,
@@ -44,6 +41,7 @@ export function statusView(core: Core, session: SessionView, uptimeMs: number) {
     version: variables.current.run,
     checkpoints: [...variables.checkpoints],
     runs: { next: ledger.nextRun, unfinished: session.unfinished },
+    dealt: dealt.list(),
     traffic: stats ? { ...stats, peers: stats.peers.map((peer) => ({ ...peer })) } : null,
     memory: {
       rssBytes: process.memoryUsage.rss(),
@@ -56,22 +54,6 @@ export function statusView(core: Core, session: SessionView, uptimeMs: number) {
 
 function sessionView({ up, missing }: SessionView) {
   return { session: up ? "up" : "down", missingPeers: up ? [] : [...missing] };
-}
-
-/** What an owner wants to know before a grant. Owners of variables are those of now; inputs belong to whoever runs it. */
-export function planView(plan: KnownPlan, catalogue: ReadonlyMap<string, VariableMeta>) {
-  const { rounds, bytes, elements, unproved } = plan.cost;
-  return {
-    digest: plan.digest,
-    cost: { rounds, bytes, elements, unproved: unproved.slice(0, UNPROVED_LISTED) },
-    reveals: plan.reveals.map(({ label, release, recipients, flows, rows }) => {
-      const sources = flows.map(({ source }) => source);
-      const others = sources.filter((source) => !source.startsWith("input:"));
-      const owners = new Set(ultimateSources(others, "", catalogue).map(ownerOfSource));
-      return { label, release, recipients, sources, owners: [...owners], rows: rows ?? 0 };
-    }),
-    assigns: plan.assigned.map(({ name, type }) => ({ name, shape: type.shape, scale: type.scale })),
-  };
 }
 
 /** The plans used last, without what `plan.get` tells. */

@@ -21,9 +21,17 @@ const wrong: readonly (readonly [string[], RegExp])[] = [
   [["grant", "abcd", "--watch"], /expected a digest, or --watch/],
   [["grant", "abcd", "--times", "0"], /--times: expected a whole number from 1/],
   [["grant", "abcd", "--release", "everything"], /expected open, count or meanLoss, got everything/],
+  [
+    ["grant", "abcd", "--release", "open", "--min-rows", "64"],
+    /--min-rows: expected a pooled release .* got open only/,
+  ],
   [["grant", "abcd", "--expires", "yesterday"], /--expires: expected a time/],
   [["init", "--port", "http"], /--port: expected a whole number/],
   [["init", "--users", "alice"], /expected NAME:owner or NAME:driver, got alice/],
+  [["plan", "--save", "x.plan"], /expected a digest with --save/],
+  [["deal", "x.plan", "--out", "d"], /--steps/],
+  [["deal", "x.plan", "--out", "d", "--steps", "0"], /--steps: expected a whole number from 1/],
+  [["deal", "x.plan", "--out", "d", "--steps", "1", "--scalars", "lr=0.1"], /expected SLOT=MANTISSA, got lr=0.1/],
   [["init", "--host", "a,b"], /expected one host, or 3, got 2/],
 ];
 
@@ -43,6 +51,8 @@ test("an error that we name ends with code 1, its message, and no stack", async 
     ["datasets", "--user", "alice"],
     ["up"],
     ["party", "p0"],
+    ["dealer", "p2"],
+    ["deal", "x.plan", "--steps", "1", "--out", "d"],
     ["share", "none.csv", "--as", "alice/x"],
   ]) {
     const { code, stderr, stdout } = await secretgrad([...args, "--json"], { cwd });
@@ -56,9 +66,22 @@ test("an error that we name ends with code 1, its message, and no stack", async 
 test("help explains every command with an example, and the version is the package's", async () => {
   const overview = await secretgrad(["--help"]);
   assert.equal(overview.code, 0);
-  const commands = ["demo", "init", "up", "party", "status", "share", "datasets", "plan", "grant", "grants"];
+  const commands = [
+    "demo",
+    "init",
+    "up",
+    "party",
+    "dealer",
+    "deal",
+    "status",
+    "share",
+    "datasets",
+    "plan",
+    "grant",
+    "grants",
+  ];
   for (const command of commands) assert.match(overview.stdout, new RegExp(`^ {2}${command} `, "m"));
-  for (const command of ["init", "share", "grant"]) {
+  for (const command of ["init", "share", "grant", "dealer", "deal"]) {
     const help = await secretgrad([command, "--help"]);
     assert.equal(help.code, 0);
     assert.match(help.stdout, /EXAMPLES\n\n {2}secretgrad /);

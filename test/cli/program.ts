@@ -1,6 +1,6 @@
 /** Runs the `secretgrad` command for tests: the build if it is fresh, else the sources. Nothing outlives the test. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -150,31 +150,37 @@ export interface TestCluster {
   run(...args: string[]): Promise<Ended>;
   /** One party's process; kill it as you like. */
   party(name: string): Running;
-  startParty(name: string): Running;
+  /** A party or the dealer. */
+  startParty(name: string, ...args: string[]): Running;
   watch(owner: string, ...args: string[]): Promise<Running>;
   /** All parties are in session, as their logs say, `times` times each. */
   inSession(): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** A cluster of three party processes on free ports. */
-export async function testCluster(timeoutMs?: number): Promise<TestCluster> {
+export interface ClusterOptions {
+  readonly timeoutMs?: number;
+  /** Of `secretgrad init`. */
+  readonly init?: readonly string[];
+  /** Of `secretgrad party NAME`. */
+  readonly party?: (name: string) => readonly string[];
+}
+
+/** A cluster of processes on free ports: three parties unless `init` says otherwise. */
+export async function testCluster({
+  timeoutMs,
+  init = [],
+  party = () => [],
+}: ClusterOptions = {}): Promise<TestCluster> {
   const directory = temporaryDirectory();
   const file = join(directory, "cluster.json");
-  const made = await secretgrad([
-    "init",
-    directory,
-    "--port",
-    "0",
-    "--users",
-    "alice:owner,bob:owner,driver:driver,eve:driver",
-  ]);
+  const users = ["--users", "alice:owner,bob:owner,driver:driver,eve:driver"];
+  const made = await secretgrad(["init", directory, "--port", "0", ...users, ...init, "--json"]);
   if (made.code !== 0) throw new Error(made.stderr);
-  if (timeoutMs !== undefined) {
-    const { readFileSync, writeFileSync } = await import("node:fs");
-    writeFileSync(file, JSON.stringify({ ...JSON.parse(readFileSync(file, "utf8")), timeoutMs }));
-  }
-  const names = ["p0", "p1", "p2"];
+  const written = JSON.parse(readFileSync(file, "utf8")) as { parties: { name: string }[] };
+  if (timeoutMs !== undefined) writeFileSync(file, JSON.stringify({ ...written, timeoutMs }));
+  const names = written.parties.map(({ name }) => name);
+  const dealer = made.objects[0]!.dealer;
   const parties = new Map<string, Running>();
   const others: Running[] = [];
   const cluster: TestCluster = {
@@ -182,10 +188,11 @@ export async function testCluster(timeoutMs?: number): Promise<TestCluster> {
     file,
     run: (...args) => secretgrad([...args, "--cluster", file]),
     party: (name) => parties.get(name)!,
-    startParty(name) {
-      const party = start(["party", name, "--cluster", file, "--json"]);
-      parties.set(name, party);
-      return party;
+    startParty(name, ...args) {
+      const role = name === dealer ? "dealer" : "party";
+      const running = start([role, name, "--cluster", file, "--json", ...party(name), ...args]);
+      parties.set(name, running);
+      return running;
     },
     async watch(owner, ...args) {
       const watching = start(["grant", "--watch", ...args, "--user", owner, "--cluster", file, "--json"]);

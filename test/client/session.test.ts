@@ -9,6 +9,7 @@ import {
   optim,
   PeerLostError,
   SecretLeakError,
+  type Session,
   SessionEndedError,
   ShapeError,
   StaleValueError,
@@ -204,6 +205,43 @@ test("a model goes on in a second session, and a misshapen one is refused", asyn
   assert.equal(await later.resume(nn.named("other", nn.linear(2, 1)).parameters()), 0);
   await assert.rejects(later.resume(nn.linear(3, 1).parameters()), ShapeError);
   await session.close();
+});
+
+test("training goes on in a second session as if it had not been interrupted, momentum and all", async () => {
+  const x = [
+    [1, 2],
+    [-1, 0.5],
+    [0.5, -2],
+  ];
+  const y = [[1], [-1], [0.5]];
+  /** A new program: model, optimizer, a step with each of the rates; then what the model has become. */
+  const program = async (on: Session, rates: readonly number[], resumed = false): Promise<number[]> => {
+    const model = nn.linear(2, 1).loadStateDict({ weight: [[0.25, -0.5]], bias: [0] });
+    const sgd = optim.sgd(model.parameters(), { lr: 0.05, momentum: 0.9, weightDecay: 0.01 });
+    if (resumed) assert.equal(await on.resume([...model.parameters(), ...sgd.state()]), 4);
+    for (const rate of rates) {
+      sgd.lr = rate;
+      sgd.minimize(nn.mseLoss(model(on.secret(x)), y));
+      await on.flush();
+    }
+    const { weight, bias } = await model.stateDict(on);
+    return [...weight!.data, ...bias!.data];
+  };
+  const before = [0.05, 0.05, 0.05, 0.05];
+  for (const after of [before, [0.02, 0.02]]) {
+    const straight = await quiet({ protocol: "plain", fraction: 24 });
+    const expected = await program(straight, [...before, ...after]);
+    const first = await quiet({ protocol: "plain", fraction: 24 });
+    await program(first, before);
+    const got = await program(
+      through(first, (_, __, real) => real()),
+      after,
+      true,
+    );
+    // Roundings differ.
+    for (const [i, value] of got.entries()) assert.ok(Math.abs(value - expected[i]!) < 1e-5, `${got}; ${expected}`);
+    await Promise.all([straight.close(), first.close()]);
+  }
 });
 
 test("a preview runs nothing and says what each plan would reveal and cost", async () => {

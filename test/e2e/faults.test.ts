@@ -8,7 +8,7 @@ import { secretgrad, type TestCluster, temporaryDirectory, testCluster } from ".
 
 let cluster: TestCluster;
 before(async () => {
-  cluster = await testCluster(4000);
+  cluster = await testCluster({ timeoutMs: 4000 });
   const table = join(cluster.directory, "table.csv");
   const rows = Array.from({ length: 64 }, (_, i) => `${Math.sin(i)},${Math.cos(i)}`);
   writeFileSync(table, `a,b\n${rows.join("\n")}\n`);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { PolicyError } from "../../src/errors.js";
-import { dial, type Identity } from "../../src/net/index.js";
+import { dial, type Identity, RpcClient } from "../../src/net/index.js";
 import { type Cluster, Daemon, memoryStores, type Stores } from "../../src/party/index.js";
 import { rep3 } from "../../src/protocol/index.js";
 import { failure, names } from "./helpers.js";
@@ -54,6 +54,27 @@ describe("daemons over TLS", { timeout: 60_000 }, () => {
     assert.ok((await failure(owner.all("checkpoint"))) instanceof PolicyError);
     owner.close();
     await failure(as("mallory").connect());
+  });
+
+  it("let nobody take more than some connections, so that others find one", async () => {
+    const { name, host, port, pin } = cluster.parties[1]!;
+    const expected = { name, role: "party", index: 1, fingerprint: pin } as const;
+    const alice = identities.get("alice")!;
+    const opened = await Promise.all(Array.from({ length: 24 }, () => dial(host, port, alice, expected)));
+    const clients = opened.map((connection) => new RpcClient(connection));
+    const answers = await Promise.allSettled(clients.map((client) => client.call("hello", {})));
+    assert.equal(answers.filter(({ status }) => status === "fulfilled").length, 16);
+    const driver = await as("driver").up();
+    driver.close();
+    for (const client of clients) client.close();
+    await Promise.all(clients.map(({ closed }) => closed));
+    // Closed ones do not count.
+    for (;;) {
+      const again = new RpcClient(await dial(host, port, alice, expected));
+      const answer = await again.call("hello", {}).catch(() => undefined);
+      again.close();
+      if (answer) break;
+    }
   });
 
   it("end a session when a peer connects anew, and make another", async () => {

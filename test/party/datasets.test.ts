@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { rmSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { shareDataset, type Uploader } from "../../src/data/index.js";
 import { InputError, NameError, PolicyError, SecretgradError, SessionEndedError } from "../../src/errors.js";
+import { memoryStores, openStores, silent } from "../../src/party/index.js";
 import { rep3 } from "../../src/protocol/index.js";
 import { alice, driver, failure, names, TestCluster } from "./helpers.js";
 import { total, word } from "./plans.js";
+import { KEY, temporary } from "./storage/fixtures.js";
 
 const rows = [
   [1, 2],
@@ -191,6 +195,41 @@ describe("datasets of a cluster", () => {
     });
     const error = await failure(totals(cluster));
     assert.match(error.message, /same sharing of inputs and datasets/);
+    await cluster.close();
+  });
+
+  it("tell callers which file is damaged, and only the party's log where it lies", async (t) => {
+    const directory = temporary(t);
+    const lines: string[] = [];
+    const error = (message: string, facts?: object) => void lines.push(`${message} ${JSON.stringify(facts)}`);
+    const stores = names.map((_, i) => (i === 1 ? openStores(directory, KEY) : memoryStores()));
+    const cluster = await new TestCluster({ log: { ...silent, error } }, stores).connect();
+    const file = join(directory, "dataset");
+    writeFileSync(file, "");
+    const errors = [await failure(cluster.share(alice, "alice/rows", rows))];
+    rmSync(file);
+    await cluster.share(alice, "alice/rows", rows);
+    await cluster.close();
+    stores[1]!.close();
+    truncateSync(join(file, "alice%2frows.sealed"), 100);
+    stores[1] = openStores(directory, KEY);
+    cluster.revive(1);
+    await cluster.connect();
+    errors.push(await failure(totals(cluster)));
+    for (const { name, message } of errors) {
+      assert.equal(name, "StorageError");
+      assert.match(message, /dataset\/alice%2frows/);
+      assert.ok(!message.includes(directory), message);
+    }
+    assert.equal(lines.filter((line) => line.includes(directory)).length, 2, lines.join("\n"));
+    await cluster.close();
+    stores[1].close();
+  });
+
+  it("are at most so many", async () => {
+    const cluster = await new TestCluster({ limits: { datasets: 1 } }).connect();
+    await cluster.share(alice, "alice/rows", rows);
+    assert.match((await failure(cluster.share(alice, "alice/more", rows))).message, /at most 1 datasets/);
     await cluster.close();
   });
 

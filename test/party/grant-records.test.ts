@@ -21,3 +21,16 @@ test("uses of 70,000 separate runs are merged and compacted in records of less t
   assert.deepEqual(new Grants(journal, Date.now).uses(), grants.uses());
   assert.ok(largest() < 2 ** 20);
 });
+
+test("an owner gives at most 1000 grants for one plan: a run looks through all of them", () => {
+  const grants = new Grants(new MemoryJournal<GrantRecord>(), Date.now);
+  const put = (i: number, digest: string) =>
+    grants.put("alice", {
+      ...{ id: i.toString(16).padStart(32, "0"), digest, reveal: "*", release: "count", minRows: 64 },
+      ...{ recipients: ["driver"], times: 1, expires: "2999-01-01T00:00:00Z" },
+    });
+  const [one, other] = ["1".repeat(64), "2".repeat(64)];
+  for (let i = 0; i < 1000; i++) put(i, one);
+  assert.throws(() => put(1000, one), { name: "PolicyError", message: /1000 for one plan/ });
+  put(1000, other);
+});

@@ -193,6 +193,20 @@ describe("grants", () => {
     await cluster.close();
   });
 
+  it("are listed to their owner and to those who would learn something, and to nobody else", async () => {
+    const cluster = await withRows();
+    const pooled = await cluster.put(total("alice/rows", 4, 2));
+    const id = await cluster.grant(alice, pooled);
+    const listed = async (caller: Caller) =>
+      ((await cluster.call(0, caller, "grant.list")).result as { grants: { id: string }[] }).grants.map(
+        (grant) => grant.id,
+      );
+    for (const caller of [alice, driver]) assert.deepEqual(await listed(caller), [id]);
+    for (const caller of [bob, { name: "driver2", role: "driver" } as const, { name: "p1", role: "party" } as const])
+      assert.deepEqual(await listed(caller), []);
+    await cluster.close();
+  });
+
   it("name recipients of the cluster only", async () => {
     const cluster = await withRows();
     const pooled = await cluster.put(total("alice/rows", 4, 2, {}, ["mallory"]));

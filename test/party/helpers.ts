@@ -11,7 +11,7 @@ import {
   type Stores,
 } from "../../src/party/index.js";
 import { type Plan, planInputs } from "../../src/plan/index.js";
-import { rep3 } from "../../src/protocol/index.js";
+import { type ProtocolDefinition, rep3 } from "../../src/protocol/index.js";
 import { secureRandom } from "../../src/random/index.js";
 import { Ring } from "../../src/ring/index.js";
 
@@ -33,18 +33,32 @@ export class TestCluster {
   parties: Party[] = [];
   meshes: Mesh[] = [];
   readonly stores: Stores[];
+  readonly names: readonly string[];
   readonly #options: (self: number) => Options;
 
-  constructor(options: Options | ((self: number) => Options) = {}, stores: Stores[] = names.map(() => memoryStores())) {
+  /** Three members, so that additive sharing among two and a dealer does, too. */
+  constructor(
+    options: Options | ((self: number) => Options) = {},
+    stores?: Stores[],
+    readonly definition: ProtocolDefinition = rep3,
+  ) {
     this.#options = typeof options === "function" ? options : () => options;
-    this.stores = stores;
-    for (const self of names.keys()) this.revive(self);
+    this.names = names.slice(0, definition.parties);
+    this.stores = stores ?? this.names.map(() => memoryStores());
+    for (const self of this.names.keys()) this.revive(self);
   }
 
   /** A new process on the same disk. */
   revive(self: number): void {
     this.parties[self] = new Party({
-      ...{ names, self, definition: rep3, stores: this.stores[self]!, version: "test", timeoutMs: 2000 },
+      ...{
+        names: this.names,
+        self,
+        definition: this.definition,
+        stores: this.stores[self]!,
+        version: "test",
+        timeoutMs: 2000,
+      },
       // One page is enough for small plans, and many parties are made.
       ring: new Ring(),
       identities: new Set([...names, "driver", "driver2", "alice", "bob"]),
@@ -54,7 +68,7 @@ export class TestCluster {
 
   /** A fresh session of all parties. */
   async connect(): Promise<this> {
-    this.meshes = createMemoryMeshes(names, { timeoutMs: 2000 });
+    this.meshes = createMemoryMeshes(this.names, { timeoutMs: 2000 });
     await Promise.all(this.parties.map((party, i) => party.attach(this.meshes[i]!)));
     return this;
   }
@@ -75,7 +89,7 @@ export class TestCluster {
   }
   /** The same call at all parties; rejects with the first error when all have settled. */
   async all(caller: Caller, method: string, params: unknown = {}, bodies?: readonly Uint8Array[]): Promise<Answer[]> {
-    return settle(names.map((_, i) => this.call(i, caller, method, params, bodies?.[i])));
+    return settle(this.names.map((_, i) => this.call(i, caller, method, params, bodies?.[i])));
   }
 
   async put(plan: Plan, caller = driver): Promise<Plan> {
@@ -83,21 +97,22 @@ export class TestCluster {
       caller,
       "plan.put",
       {},
-      names.map(() => plan.bytes),
+      this.names.map(() => plan.bytes),
     );
     return plan;
   }
 
   /** Shares inputs as a driver does. */
   bodies(plan: Plan, inputs: Readonly<Record<string, readonly bigint[]>> = {}): Uint8Array[] {
-    const parts: Uint8Array[][] = names.map(() => []);
+    const parts: Uint8Array[][] = this.names.map(() => []);
     for (const { slot } of planInputs(plan)) {
       const words = new Uint8Array(BigInt64Array.from(inputs[slot]!).buffer);
-      const seeds = rep3.sharing.freshSeeds();
-      const correction = rep3.sharing.correction(seeds, 0, words);
+      const { sharing } = this.definition;
+      const seeds = sharing.freshSeeds();
+      const correction = sharing.correction(seeds, 0, words);
       for (const [party, list] of parts.entries()) {
         list.push(...seeds.byParty[party]!);
-        if (rep3.sharing.keepsCorrection[party]) list.push(correction);
+        if (sharing.keepsCorrection[party]) list.push(correction);
       }
     }
     return parts.map((list) => Buffer.concat(list));
@@ -115,7 +130,7 @@ export class TestCluster {
   ): Promise<RunResult> {
     const { scalars = {}, checkpoint = false, caller = driver, request = hex() } = options;
     const params = { request, digest: plan.digest, scalars, checkpoint };
-    return combine(await this.all(caller, "run", params, this.bodies(plan, options.inputs)));
+    return combine(await this.all(caller, "run", params, this.bodies(plan, options.inputs)), this.definition);
   }
 
   /** Shares rows as an owner does. */
@@ -126,7 +141,7 @@ export class TestCluster {
       rowShape: [width],
       read: (from, count, target) => target.set(rows.slice(from, from + count).flat()),
     };
-    await shareDataset(source, { name, definition: rep3, parties: names, scale }, this.uploader(owner));
+    await shareDataset(source, { name, definition: this.definition, parties: this.names, scale }, this.uploader(owner));
   }
   uploader(owner: Caller): Uploader {
     const call = async (party: number, method: string, params: unknown, body?: Uint8Array) => {
@@ -157,13 +172,16 @@ export async function settle<T>(calls: readonly Promise<T>[]): Promise<T[]> {
 }
 
 /** Adds up the parts of all parties. */
-export function combine(answers: readonly Answer[]): RunResult {
+export function combine(
+  answers: readonly Answer[],
+  { sharing }: Pick<ProtocolDefinition, "sharing"> = rep3,
+): RunResult {
   const results = answers.map(({ result }) => result as { run: number; reveals: { label: string; bytes: number }[] });
   const words = new Map<string, bigint[]>();
   let at = 0;
   for (const { label, bytes } of results[0]!.reveals) {
     const parts = answers.map(({ body }) => body!.subarray(at, at + bytes));
-    words.set(label, [...new BigInt64Array(rep3.sharing.combine(parts).slice().buffer)]);
+    words.set(label, [...new BigInt64Array(sharing.combine(parts).slice().buffer)]);
     at += bytes;
   }
   for (const { run } of results) assert.equal(run, results[0]!.run);

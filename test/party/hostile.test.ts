@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { InputError, NameError, PlanError, PolicyError, SecretgradError } from "../../src/errors.js";
+import { add, sum } from "../../src/ops/build.js";
 import { alice, bob, driver, failure, hex, names, settle, TestCluster } from "./helpers.js";
-import { batch, double, init, input, open, plan, show, total, word } from "./plans.js";
+import { assign, batch, double, init, input, open, plan, show, total, variable, word } from "./plans.js";
 
 const scalar = () =>
   plan((b) => {
@@ -169,6 +170,74 @@ describe("a hostile or broken driver", () => {
       assert.ok((await failure(put(each))) instanceof SecretgradError);
     for (const text of ["", "{}", "null", '{"secretgrad":1,"fraction":16,"nodes":[["nothing",[],{}]]}'])
       assert.ok((await failure(put({ bytes: Buffer.from(text) }))) instanceof SecretgradError);
+    await stillWorks(cluster);
+    await cluster.close();
+  });
+
+  it("sends new plans without end: its own have to wait, known ones and those of others do not", async () => {
+    let now = 0;
+    const cluster = await new TestCluster({ limits: { planWorkMs: 0 }, now: () => now }).connect();
+    const put = (each: { bytes: Uint8Array }, caller = driver) => cluster.call(0, caller, "plan.put", {}, each.bytes);
+    const twice = double(1);
+    await put(twice);
+    // Known by their digest: not decoded again.
+    for (let i = 0; i < 100; i++) assert.deepEqual((await put(twice)).result, { digest: twice.digest });
+    const error = await failure(put(double(2)));
+    assert.ok(error instanceof PolicyError, `${error}`);
+    assert.match(error.message, /plan.put: expected at most 0 ms of work for driver .* try again in \d+ s/);
+    await put(double(2), { name: "driver2", role: "driver" });
+    now += 60_000;
+    // Work on what turns out to be wrong counts, too.
+    await failure(put({ bytes: Buffer.from("[") }));
+    assert.ok((await failure(put(double(3)))) instanceof PolicyError);
+    await cluster.close();
+  });
+
+  it("sends plans that are short, and large once they are decoded", async () => {
+    const cluster = await new TestCluster({ limits: { planCacheBytes: 1e6 } }).connect();
+    const long = plan((b) => {
+      let x = variable(b, "v0", 1);
+      for (let i = 1; i < 250; i++) x = add(b, x, variable(b, `v${i}`, 1));
+      open(b, "y", x);
+    });
+    assert.ok(long.bytes.length < 50_000);
+    assert.match((await failure(cluster.put(long))).message, /expected to take at most 1000000 bytes of memory, got 2/);
+    const nodes = plan((b) => {
+      let x = input(b, "x", 1);
+      for (let i = 0; i < 5000; i++) x = b.node("neg", [add(b, x, input(b, "x", 1))]);
+      open(b, "y", x);
+    });
+    assert.match((await failure(cluster.put(nodes))).message, /expected at most 5000 nodes/);
+    await stillWorks(cluster);
+    await cluster.close();
+  });
+
+  it("asks for more approvals or sources than a run may have", async () => {
+    const cluster = await new TestCluster({ limits: { sources: 3 } }).connect();
+    await cluster.share(alice, "alice/rows", [[1], [2]]);
+    const at = { scalars: { position: 0, epoch: 0 } };
+    const reveals = plan((b) => {
+      const rows = sum(b, batch(b, "alice/rows", 2, 1), [0]);
+      for (let i = 0; i < 1001; i++) open(b, `y${i}`, rows);
+    });
+    await cluster.put(reveals);
+    await cluster.grant(alice, reveals);
+    assert.match((await failure(cluster.run(reveals, at))).message, /at most 1000 reveals times owners/);
+    const learn = (name: string) =>
+      plan((b) => void assign(b, name, add(b, sum(b, batch(b, "alice/rows", 2, 1), [0]), input(b, "x", 1))));
+    const inputs = { x: [1n] };
+    for (let i = 0; i < 2; i++) await cluster.run(await cluster.put(learn("v")), { ...at, inputs });
+    const error = await failure(cluster.run(await cluster.put(learn("w")), { ...at, inputs }));
+    assert.match(error.message, /at most 3 sources of variables, got 4/);
+    await stillWorks(cluster);
+    await cluster.close();
+  });
+
+  it("sends more requests at a time than fit into one control message", async () => {
+    const cluster = await new TestCluster().connect();
+    const params = () => ({ request: hex(), digest: "0".repeat(64), scalars: {} });
+    const calls = Array.from({ length: 1500 }, () => cluster.call(1, driver, "run", params()));
+    for (const { status } of await Promise.allSettled(calls)) assert.equal(status, "rejected");
     await stillWorks(cluster);
     await cluster.close();
   });

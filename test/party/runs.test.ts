@@ -150,7 +150,44 @@ describe("runs of three parties in one process", () => {
     await cluster.close();
   });
 
-  it("says what it is, what it holds and what a plan would reveal", async () => {
+  it("answers for a checkpoint when all parties have it on disk, not before", async () => {
+    for (const slow of names.keys()) {
+      const cluster = await new TestCluster().connect();
+      const { checkpoints } = cluster.stores[slow]!;
+      const save = checkpoints.save.bind(checkpoints);
+      let written = () => {};
+      checkpoints.save = async (...args) => {
+        await new Promise<void>((resolve) => {
+          written = resolve;
+        });
+        await save(...args);
+      };
+      const start = await cluster.put(init([1]));
+      const every = (method: string, params: object) => names.map((_, i) => cluster.call(i, driver, method, params));
+      const ways = [
+        () => cluster.run(start).then(() => every("checkpoint", {})),
+        async () => every("run", { request: hex(), digest: start.digest, scalars: {}, checkpoint: true }),
+      ];
+      for (const way of ways) {
+        let answers = 0;
+        const common = Math.min(...cluster.stores.map((stores) => stores.checkpoints.list().at(-1) ?? 0));
+        const calls = await way();
+        for (const call of calls) void call.then(() => answers++);
+        const others = cluster.stores.filter((_, i) => i !== slow);
+        while (others.some((stores) => (stores.checkpoints.list().at(-1) ?? 0) <= common))
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        // Time for a wrong answer.
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        assert.equal(answers, 0);
+        written();
+        await Promise.all(calls);
+        for (const stores of cluster.stores) assert.ok(stores.checkpoints.list().at(-1)! > common);
+      }
+      await cluster.close();
+    }
+  });
+
+  it("says what it is, what it holds and which plans it knows", async () => {
     const cluster = await new TestCluster().connect();
     const hello = (await cluster.call(2, alice, "hello")).result as Record<string, unknown>;
     assert.equal(hello.session, "up");
@@ -162,13 +199,9 @@ describe("runs of three parties in one process", () => {
       [3, 4],
     ]);
     const pooled = await cluster.put(total("alice/rows", 2, 2));
-    const info = (await cluster.call(0, alice, "plan.get", { digest: pooled.digest.slice(0, 10) })).result as {
-      digest: string;
-      reveals: Record<string, unknown>[];
-    };
-    assert.equal(info.digest, pooled.digest);
-    assert.deepEqual(info.reveals[0]!.owners, ["alice"]);
-    assert.deepEqual(info.reveals[0]!.recipients, ["driver"]);
+    const { result, body } = await cluster.call(0, alice, "plan.get", { digest: pooled.digest.slice(0, 10) });
+    assert.deepEqual(result, { digest: pooled.digest });
+    assert.deepEqual(body, pooled.bytes);
     const status = (await cluster.call(0, driver, "status")).result as { runs: { unfinished: number } };
     assert.equal(status.runs.unfinished, 0);
     JSON.stringify(status);

@@ -2,14 +2,21 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
 import { FrameError, InputError, PolicyError } from "../../src/errors.js";
+import { add } from "../../src/ops/build.js";
+import { Admission } from "../../src/party/admission.js";
 import { checkCluster, parseCluster } from "../../src/party/cluster.js";
 import { decodeMessages, encodeMessages } from "../../src/party/control.js";
+import type { Core } from "../../src/party/core.js";
 import { Inbox } from "../../src/party/inbox.js";
+import { standardLimits } from "../../src/party/limits.js";
 import { CommonPieces } from "../../src/party/pieces.js";
+import { Plans } from "../../src/party/plans.js";
+import type { Request } from "../../src/party/requests.js";
 import { checkBatch, permutation, RowOrder } from "../../src/party/rows.js";
 import { RunSet } from "../../src/party/run-set.js";
 import { rep3 } from "../../src/protocol/index.js";
 import { Prg, secureRandom } from "../../src/random/index.js";
+import { assign, fraction, plan, variable } from "./plans.js";
 
 describe("row order", () => {
   const request = { dataset: "a/b", batch: 8, stride: 8, shuffle: true, epoch: 0, position: 0 };
@@ -170,6 +177,52 @@ describe("control messages", () => {
         assert.throws(() => decodeMessages(Buffer.from(text), "p1"), FrameError);
       }),
     );
+  });
+});
+
+describe("lists in control messages", () => {
+  const sync = { type: "sync", nextRun: 1, versions: [], checkpoints: [], datasets: {}, grants: [] };
+  const uploaded = { state: "published", digest: "0".repeat(64) };
+  const run = { type: "done", run: 1 };
+  const id = "0".repeat(32);
+  const read = (...messages: object[]) => decodeMessages(Buffer.from(JSON.stringify(messages)), "p1");
+  const list = <T>(length: number, item: T) => Array.from({ length }, () => item);
+
+  it("have a greatest length", () => {
+    read(...list(1000, run));
+    read({ ...sync, versions: list(100_000, 1) });
+    const names = list(100_001, 0).map((_, i) => [`alice/${i}`, uploaded]);
+    const propose = { type: "propose", run: 1, request: id, kind: "plan", args: "0".repeat(64) };
+    const uses = { id, revoked: false, spent: [], refunded: [] };
+    for (const messages of [
+      list(1001, run),
+      [{ ...sync, versions: list(100_001, 1) }],
+      [{ ...sync, checkpoints: list(100_001, 1) }],
+      [{ ...sync, datasets: Object.fromEntries(names) }],
+      [{ ...sync, grants: [{ ...uses, spent: list(1_000_001, [1, 1]) }] }],
+      [{ ...sync, grants: [{ ...uses, refunded: list(1_000_001, [1, 1]) }] }],
+      [{ ...propose, grants: list(1001, id) }],
+    ])
+      assert.throws(() => read(...messages), FrameError);
+  });
+});
+
+describe("admission", () => {
+  it("does not look up more sources than values of a network have", () => {
+    const variables = Array.from({ length: 100 }, (_, i) => `v${i}`);
+    const sources = Array.from({ length: 1000 }, (_, i) => `dataset:alice/${i}`);
+    const meta = { shape: [1], scale: fraction, bound: fraction + 15, sources, writer: "driver", run: 1 };
+    const plans = new Plans(rep3, standardLimits, () => 0);
+    const all = plan((b) => {
+      let x = variable(b, "v0", 1);
+      for (const name of variables) x = add(b, x, variable(b, name, 1));
+      for (let i = 0; i < 30; i++) assign(b, `w${i}`, x);
+    });
+    const catalogue = new Map(variables.map((name) => [name, meta]));
+    const core = { limits: standardLimits, variables: { catalogue }, grants: {} };
+    const admission = new Admission(core as unknown as Core);
+    const request = { caller: "driver", plan: plans.put("driver", all.bytes), scalars: new Map(), names: [] };
+    assert.throws(() => admission.choose(request as unknown as Request), /PolicyError.*at most 2000000 sources/);
   });
 });
 

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { InputError, StorageError } from "../../errors.js";
+import { shown } from "./durable.js";
 import type { SealedFile } from "./file.js";
 import type { Vault } from "./vault.js";
 
@@ -99,7 +100,9 @@ export class CheckpointStore<M> {
     const header = v.safeParse(this.#header, file.header);
     const lengths = header.success ? header.output.reduce((sum, entry) => sum + entry.length, 0) : -1;
     if (!header.success || file.identity.version !== String(run) || lengths !== file.length)
-      throw new StorageError(`${file.path}: expected the variables of run ${run}, got a file of another version`);
+      throw new StorageError(
+        `${shown(file.path)}: expected the variables of run ${run}, got a file of another version`,
+      );
     let at = 0;
     return header.output.map(({ name, meta, length }) => {
       const bytes = new Uint8Array(length);

@@ -9,6 +9,7 @@ import * as v from "valibot";
 import { type DatasetMeta, metaDigest, parseDatasetMeta, rowWords, UploadDigest } from "../../data/share-meta.js";
 import { BoundError, InputError, NameError, PolicyError, SecretgradError, StorageError } from "../../errors.js";
 import type { StoredShare } from "../../protocol/protocol.js";
+import { shown } from "./durable.js";
 import type { SealedFile } from "./file.js";
 import type { UploadState } from "./resolution.js";
 import type { Stage, Vault } from "./vault.js";
@@ -109,8 +110,8 @@ export class DatasetStore {
     for (const seed of seeds)
       if (seed.length !== SEED_BYTES)
         throw new InputError(`dataset.begin: expected seeds of ${SEED_BYTES} bytes, got one of ${seed.length}`);
-    if (seeds.length > 16 || (seeds.length === 0 && !meta.keepsCorrection))
-      throw new InputError(`dataset.begin: expected 1 to 16 seeds, got ${seeds.length}`);
+    // A dealer keeps neither seeds nor the correction; how many seeds a party gets is the caller's check.
+    if (seeds.length > 16) throw new InputError(`dataset.begin: expected at most 16 seeds, got ${seeds.length}`);
     const bytes = meta.keepsCorrection ? meta.rows * rowWords(meta) * WORD : 0;
     if (bytes > this.#maxBytes)
       throw new InputError(
@@ -266,13 +267,13 @@ export class DatasetStore {
     try {
       const header = v.safeParse(storedHeader, file.header);
       if (!header.success)
-        throw new StorageError(`${file.path}: expected seeds and meta, got a file of another version`);
-      const meta = parseDatasetMeta(header.output.meta, file.path);
+        throw new StorageError(`${shown(file.path)}: expected seeds and meta, got a file of another version`);
+      const meta = parseDatasetMeta(header.output.meta, shown(file.path));
       const words = rowWords(meta) * meta.rows;
       const bytes = meta.keepsCorrection ? words * WORD + DIGEST_BYTES : 0;
       if (meta.name !== name || meta.uploadId !== file.identity.version || file.length !== bytes)
         throw new StorageError(
-          `${file.path}: expected ${bytes} bytes of "${name}", got a file that contradicts itself`,
+          `${shown(file.path)}: expected ${bytes} bytes of "${name}", got a file that contradicts itself`,
         );
       const seeds = header.output.seeds.map((seed) => new Uint8Array(Buffer.from(seed, "base64")));
       if (!meta.keepsCorrection) return { dataset: { meta, stored: { seeds } }, file };

@@ -1,18 +1,23 @@
 /** File operations that are on the disk when they return, and system errors as StorageErrors. Knows no encryption. */
 import { closeSync, fsync, fsyncSync, openSync, readSync, renameSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, sep } from "node:path";
 import { SecretgradError, StorageError } from "../../errors.js";
 
 /** Files of a party are nobody else's business. */
 export const FILE_MODE = 0o600;
 export const DIRECTORY_MODE = 0o700;
 
+/** A file as messages name it, for they go to callers: its folder and name. Where the data directory lies is not their business. */
+export function shown(path: string): string {
+  return path.split(sep).slice(-2).join("/");
+}
+
 /** Says which file, what failed and the system's code; the system's own message stays in `cause`. Ours pass unchanged. */
-export function systemError(file: string, action: string, error: unknown): SecretgradError {
+export function systemError(path: string, action: string, error: unknown): SecretgradError {
   if (error instanceof SecretgradError) return error;
   const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
   const hint = code === "ENOSPC" || code === "EDQUOT" ? "making room on the disk" : "checking the disk and permissions";
-  return new StorageError(`${file}: expected to ${action} it, got ${code}; try ${hint}`, { cause: error });
+  return new StorageError(`${shown(path)}: expected to ${action} it, got ${code}; try ${hint}`, { cause: error });
 }
 
 /** A rename, creation or removal survives a power cut only after its directory is synced. */

@@ -2,7 +2,7 @@
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { BoundError, StorageError } from "../../errors.js";
 import type { ChunkCache } from "./cache.js";
-import { readFully, systemError } from "./durable.js";
+import { readFully, shown, systemError } from "./durable.js";
 import {
   ChunkSeal,
   fileKey,
@@ -26,7 +26,8 @@ const SHORT = 4;
 
 export function damaged(path: string, got: string): StorageError {
   return new StorageError(
-    `${path}: expected the file as it was written, got ${got}; try restoring it from a backup or creating it anew`,
+    `${shown(path)}: expected the file as it was written, got ${got}; try restoring it from a backup or creating it anew`,
+    { cause: path },
   );
 }
 
@@ -122,10 +123,10 @@ export class SealedFile {
   /** Fills `target` with the plaintext from byte `offset`; `target` may lie on WebAssembly memory. */
   readAt(offset: number, target: Uint8Array): void {
     const fd = this.#fd;
-    if (fd === undefined) throw new StorageError(`${this.path}: expected an open file, got one that was closed`);
+    if (fd === undefined) throw new StorageError(`${shown(this.path)}: expected an open file, got one that was closed`);
     if (!Number.isSafeInteger(offset) || offset < 0 || offset + target.length > this.length)
       throw new BoundError(
-        `${this.path}: expected a read inside ${this.length} bytes, got ${target.length} bytes from ${offset}`,
+        `${shown(this.path)}: expected a read inside ${this.length} bytes, got ${target.length} bytes from ${offset}`,
       );
     const chunkBytes = this.#chunkBytes;
     for (let at = 0; at < target.length; ) {

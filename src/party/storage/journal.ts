@@ -12,7 +12,7 @@ import { closeSync, existsSync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSy
 import * as v from "valibot";
 import { InputError, StorageError } from "../../errors.js";
 import { deriveKey, secureRandom } from "../../random/index.js";
-import { readFully, replaceDurably, systemError, writeAllAt } from "./durable.js";
+import { readFully, replaceDurably, shown, systemError, writeAllAt } from "./durable.js";
 import { damaged, readHead } from "./file.js";
 import { bindTexts, fileKey, newFileId, openBytes, sealBytes, sealHead, TAG_BYTES } from "./seal.js";
 import type { Vault } from "./vault.js";
@@ -129,7 +129,7 @@ export class Journal<T> {
     const fd = this.#opened();
     if (this.#failed !== undefined)
       throw new StorageError(
-        `${this.#path}: expected a journal in order, got one whose last write failed; try a restart`,
+        `${shown(this.#path)}: expected a journal in order, got one whose last write failed; try a restart`,
         {
           cause: this.#failed,
         },
@@ -177,7 +177,8 @@ export class Journal<T> {
   }
 
   #opened(): number {
-    if (this.#fd === undefined) throw new StorageError(`${this.#path}: expected an open journal, got a closed one`);
+    if (this.#fd === undefined)
+      throw new StorageError(`${shown(this.#path)}: expected an open journal, got a closed one`);
     return this.#fd;
   }
 

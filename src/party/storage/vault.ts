@@ -167,7 +167,7 @@ export class Vault {
 
   #checked(): string {
     if (this.#unlock === undefined)
-      throw new StorageError(`${this.directory}: expected an open vault, got a closed one`);
+      throw new StorageError("Vault: expected an open data directory, got a closed one; try a restart of the party");
     return this.directory;
   }
 

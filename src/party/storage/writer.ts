@@ -1,7 +1,7 @@
 /** Writes one sealed file from front to back; nobody sees it before `commit`. Not for changing a file: that never happens. */
 import { closeSync, openSync, rmSync } from "node:fs";
 import { InputError, StorageError } from "../../errors.js";
-import { FILE_MODE, renameDurably, syncFile, systemError, writeAll } from "./durable.js";
+import { FILE_MODE, renameDurably, shown, syncFile, systemError, writeAll } from "./durable.js";
 import { ChunkSeal, fileKey, type Identity, LARGEST_HEADER, newFileId, sealHead, TAG_BYTES } from "./seal.js";
 
 /** Sealed bytes per system call. */
@@ -34,7 +34,7 @@ export class SealedWriter {
     // Longer ones would be refused when the file is read, and it would be lost.
     if (header.length + TAG_BYTES > LARGEST_HEADER)
       throw new InputError(
-        `${path}: expected a header of at most ${LARGEST_HEADER - TAG_BYTES} bytes, got ${header.length}; try fewer variables`,
+        `${shown(path)}: expected a header of at most ${LARGEST_HEADER - TAG_BYTES} bytes, got ${header.length}; try fewer variables`,
       );
     const id = newFileId();
     const key = fileKey(storageKey, id);
@@ -113,7 +113,7 @@ export class SealedWriter {
 
   #open(): number {
     if (this.#fd === undefined)
-      throw new StorageError(`${this.#path}: expected an open file, got one that was committed or aborted`);
+      throw new StorageError(`${shown(this.#path)}: expected an open file, got one that was committed or aborted`);
     return this.#fd;
   }
 

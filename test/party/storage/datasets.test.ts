@@ -67,7 +67,8 @@ test("refuses others' names, names in use, wrong order, wrong lengths, wrong dig
   const meta = metaOf("alice/images");
   assert.throws(() => store.begin(meta, "bob", SEEDS), PolicyError);
   assert.throws(() => store.begin(metaOf("alice/images", { owner: "bob" }), "bob", SEEDS), InputError);
-  assert.throws(() => store.begin({ ...meta, keepsCorrection: false }, "alice", []), /1 to 16 seeds/);
+  const many = Array.from({ length: 17 }, () => new Uint8Array(16));
+  assert.throws(() => store.begin({ ...meta, keepsCorrection: false }, "alice", many), /at most 16 seeds/);
   assert.throws(() => store.begin(meta, "alice", [new Uint8Array(15)]), InputError);
   assert.throws(() => store.begin({ ...meta, rows: 100 }, "alice", SEEDS), /at most 50000 bytes/);
   assert.throws(() => store.begin({ ...meta, extra: 1 }, "alice", SEEDS), InputError);

@@ -116,7 +116,8 @@ test("every flipped bit is noticed, by name of the file", async (t) => {
     flip(path, at);
     assert.throws(
       () => readAll(vault, "a"),
-      (error: Error) => error instanceof StorageError && error.message.startsWith(path),
+      (error: Error) =>
+        error instanceof StorageError && error.message.startsWith("blob/a.sealed: ") && error.cause === path,
       `byte ${at}`,
     );
   }

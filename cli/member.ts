@@ -1,0 +1,99 @@
+/** What `secretgrad party` and `secretgrad dealer` share: runs one member of a cluster until it is stopped. Not their help. */
+import { mkdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { clusterOption, integer, jsonOption, keyOption } from "./command.js";
+import { CommandError, UsageError } from "./errors.js";
+import { stopSignal } from "./stop.js";
+
+export const memberOptions = {
+  cluster: clusterOption,
+  key: keyOption,
+  data: {
+    type: "string",
+    description: "Where it keeps its files, encrypted; default data/NAME beside the cluster file",
+    valueHint: "dir",
+  },
+  "storage-key": {
+    type: "string",
+    description:
+      "File of 32 bytes that encrypt them; default storage-keys/NAME.key beside the cluster file, or SECRETGRAD_STORAGE_KEY (base64)",
+    valueHint: "file",
+  },
+  host: { type: "string", description: "Listen here instead of where the cluster file says", valueHint: "host" },
+  port: { type: "string", description: "The same for the port", valueHint: "port" },
+  json: { ...jsonOption, description: "Log as JSON lines on stdout" },
+} as const;
+
+export interface MemberOptions {
+  readonly name: string;
+  /** Which of the two it is started as; it must be that in the cluster file. */
+  readonly as: "party" | "dealer";
+  readonly cluster: string;
+  readonly key?: string | undefined;
+  readonly data?: string | undefined;
+  readonly storageKey?: string | undefined;
+  /** Files and directories of a dealer who has dealt ahead. */
+  readonly dealt?: readonly string[] | undefined;
+  readonly host?: string | undefined;
+  readonly port?: string | undefined;
+  readonly json?: boolean | undefined;
+}
+
+export async function runMember(options: MemberOptions): Promise<void> {
+  const { readIdentity, checkPin } = await import("../src/client/identity-file.js");
+  const { readCluster } = await import("../src/client/cluster-file.js");
+  const { Daemon, indexOfParty, openStores } = await import("../src/party/index.js");
+  const { protocolNamed } = await import("../src/protocol/index.js");
+  const { readVersion } = await import("./version.js");
+  const { readStorageKey } = await import("./storage-key.js");
+  const { log } = await import("./log.js");
+
+  const { name, as } = options;
+  const beside = (...path: string[]) => join(dirname(options.cluster), ...path);
+  const cluster = await readCluster(options.cluster);
+  const definition = protocolNamed(cluster.protocol);
+  const index = indexOfParty(cluster, name);
+  const is = index === definition.dealer ? "dealer" : "party";
+  if (is !== as)
+    throw new UsageError(
+      `${as} ${name}: expected a ${as} of ${options.cluster}, got ${is === "dealer" ? "its dealer" : "a party"}; try secretgrad ${is} ${name}`,
+    );
+  const own = cluster.parties[index]!;
+  const keyFile = options.key ?? beside("keys", `${name}.pem`);
+  const identity = await readIdentity(keyFile);
+  checkPin(identity, name, own.pin, keyFile);
+  const directory = options.data ?? beside("data", name);
+  const key = await readStorageKey(options.storageKey, beside("storage-keys", `${name}.key`), directory);
+  // Made if it is not there, so that what is put there later is found without a restart.
+  if (definition.live && !options.dealt) mkdirSync(beside("dealt"), { recursive: true, mode: 0o700 });
+  const dealt = options.dealt ?? (definition.live ? [beside("dealt")] : []);
+  const stores = openStores(directory, key);
+  key.fill(0);
+  const logger = log(options.json ?? false);
+  const host = options.host ?? own.host;
+  const port = options.port === undefined ? own.port : integer("port", options.port, 0, 65535);
+  let daemon: InstanceType<typeof Daemon>;
+  let address: { host: string; port: number };
+  try {
+    daemon = new Daemon({
+      ...{ cluster, identity, definition, stores, version: readVersion() },
+      ...{ listen: { host, port }, dealt, log: logger },
+    });
+    address = await daemon.start();
+  } catch (error) {
+    stores.close();
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === "EADDRINUSE" || code === "EACCES" || code === "EADDRNOTAVAIL")
+      throw new CommandError(
+        `${as} ${name}: expected to listen at ${host}:${port}, got ${code}; try --port or stop what listens there`,
+      );
+    throw error;
+  }
+  const role = as === "dealer" ? { deals: true } : {};
+  logger.info("listening", { party: name, ...role, host: address.host, port: address.port, data: directory });
+  await stopSignal();
+  logger.info("stopping", { party: name });
+  await daemon.close();
+  // Whatever is left open is no reason to stay.
+  process.exit(0);
+}

@@ -1,0 +1,24 @@
+/**
+ * How much of its ring a party needs, from what plans and variables declare: an estimate from above that admission can
+ * act on before a run begins. Not a measurement.
+ */
+import type { PlanCost } from "../plan/index.js";
+import { size } from "../ring/index.js";
+import type { VariableMeta } from "./variable-meta.js";
+
+/** A share of rep3 has two words an element; copies that operators make and rounding up to size classes take the rest. */
+const ELEMENT_BYTES = 4 * 8;
+/** Working space is not declared. It serves what is sent: up to 1.2 bytes for each that the parties send, all at once. */
+const MESSAGE_FACTOR = 2;
+
+/** Of one run, the variables that it reads included. */
+export function bytesOfRun({ elements, bytes }: Pick<PlanCost, "elements" | "bytes">): number {
+  return ELEMENT_BYTES * elements + MESSAGE_FACTOR * bytes.reduce((sum, sent) => sum + sent, 0);
+}
+
+/** Of the variables, in two versions: the one before stays until all parties have the new one. */
+export function bytesOfVariables(catalogue: ReadonlyMap<string, VariableMeta>): number {
+  let elements = 0;
+  for (const { shape } of catalogue.values()) elements += size(shape);
+  return ELEMENT_BYTES * elements;
+}

@@ -1,0 +1,36 @@
+/** Which protocols run in one process, and what must be said for one with a dealer. */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { InputError, nn, optim } from "../../src/index.js";
+import { quiet } from "./helpers.js";
+
+test("a protocol with a dealer runs in one process only if that is said to be insecure", async () => {
+  for (const protocol of ["additive-2", "additive-2-fss", "additive-3"] as const) {
+    for (const insecure of [undefined, false])
+      await assert.rejects(quiet({ protocol, ...(insecure === undefined ? {} : { insecure }) }), (error) => {
+        assert.ok(error instanceof InputError);
+        assert.match(error.message, /expected insecure: true for additive-.*dealer.*try adding it .*secretgrad init/);
+        return true;
+      });
+    const session = await quiet({ protocol, insecure: true });
+    const x = session.secret([1, -2, 3]);
+    assert.deepEqual([...(await x.relu().mul(x).reveal()).data].map(Math.round), [1, 0, 9]);
+    await session.close();
+  }
+});
+
+test("training among two with a dealer is the training in the clear", async () => {
+  const weights = async (protocol: "plain" | "additive-2") => {
+    const session = await quiet({ protocol, insecure: true, fraction: 20 });
+    const net = nn.linear(2, 1);
+    net.loadStateDict({ weight: [[0.5, -0.25]], bias: [0] });
+    const sgd = optim.sgd(net.parameters(), { lr: 0.1, momentum: 0.5 });
+    for (let step = 0; step < 4; step++)
+      sgd.minimize(nn.mseLoss(net(session.secret([1, 2, 3, 4], [2, 2])), session.secret([1, -1], [2, 1])));
+    const values = Object.values(await net.stateDict(session)).flatMap(({ data }) => [...data]);
+    await session.close();
+    return values;
+  };
+  const [clear, shared] = [await weights("plain"), await weights("additive-2")];
+  for (const [i, value] of clear.entries()) assert.ok(Math.abs(value - shared[i]!) < 1e-4, `${clear} and ${shared}`);
+});

@@ -1,0 +1,115 @@
+/** Two party processes over TLS whose dealer has dealt ahead: from a refused run to training, a killed party, and the last step. */
+import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { connect, data, nn, optim, PeerLostError, type Session } from "../../src/index.js";
+import { type TestCluster, testCluster } from "../cli/program.js";
+
+let cluster: TestCluster;
+before(async () => {
+  cluster = await testCluster({
+    timeoutMs: 4000,
+    init: ["--protocol", "additive-2-dealt", "--parties", "north,south"],
+  });
+  const table = join(cluster.directory, "table.csv");
+  const rows = Array.from({ length: 64 }, (_, i) => `${Math.sin(i)},${Math.cos(i)}`);
+  writeFileSync(table, `a,b\n${rows.join("\n")}\n`);
+  for (const args of [
+    ["--as", "alice/x"],
+    ["--as", "bob/y", "--columns", "1"],
+  ]) {
+    const { code, stderr } = await cluster.run("share", table, ...args);
+    assert.equal(code, 0, stderr);
+  }
+  for (const owner of ["alice", "bob"])
+    await cluster.watch(owner, "--release", "open,meanLoss", "--times", "100000", "--to", "driver");
+});
+after(() => cluster.stop());
+
+const net = nn.named("net", nn.sequential(nn.linear(2, 16), nn.relu(), nn.linear(16, 1)));
+const sgd = optim.sgd(net.parameters(), { lr: 0.05, momentum: 0.5 });
+
+async function train(session: Session, epochs: number, each: (step: number) => void = () => {}): Promise<number[]> {
+  const sets = { x: session.dataset("alice/x"), y: session.dataset("bob/y") };
+  const losses: number[] = [];
+  for await (const batch of data.batches(sets, { size: 16, epochs })) {
+    const loss = nn.mseLoss(net(batch.x), batch.y.reshape(-1, 1));
+    sgd.minimize(loss);
+    losses.push(await data.meanLoss(loss).reveal());
+    each(losses.length);
+  }
+  return losses;
+}
+
+/** Follows what a refused run says, and deals for it. */
+async function dealFor(refusal: unknown, steps: number, folder: string): Promise<void> {
+  assert.ok(refusal instanceof Error);
+  const [, digest, file, options = ""] =
+    /try `secretgrad plan ([0-9a-f]+) --save (FILE)`, then `secretgrad deal FILE( --scalars [^ ]+)? --steps N --out DIR`/.exec(
+      refusal.message,
+    ) ?? assert.fail(refusal.message);
+  assert.equal(file, "FILE");
+  const path = join(cluster.directory, `${digest}.plan`);
+  const saved = await cluster.run("plan", digest!, "--save", path, "--user", "alice");
+  assert.equal(saved.code, 0, saved.stderr);
+  const twice = await cluster.run("plan", digest!, "--save", path, "--user", "alice");
+  assert.match(twice.stderr, /expected to make .*, got EEXIST/);
+  const out = join(cluster.directory, "dealt", folder);
+  const args = [path, ...options.trim().split(" ").filter(Boolean), "--steps", String(steps), "--out", out];
+  const dealt = await cluster.run("deal", ...args, "--json");
+  assert.equal(dealt.code, 0, dealt.stderr);
+  assert.deepEqual(readdirSync(out).sort(), ["north.deal", "north.deal.used", "south.deal", "south.deal.used"]);
+}
+
+test("trains without a dealer, goes on after a party was killed in a step, and stops when all is used", async () => {
+  const steps = 30;
+  const session = await connect(cluster.file, { as: "driver", waitForGrantsMs: 10_000 });
+  const refusal = await train(session, 1).catch((error) => error);
+  assert.equal(refusal.name, "NameError");
+  await dealFor(refusal, steps, "step");
+  const before = await train(session, 2);
+  assert.equal(before.length, 8);
+  await session.save();
+
+  await assert.rejects(
+    train(session, 10, (step) => {
+      if (step === 3) cluster.party("south").process.kill("SIGKILL");
+    }),
+    (error: unknown) => error instanceof PeerLostError && /south/.test(error.peer),
+  );
+  cluster.startParty("south");
+  await cluster.inSession();
+  const status = await cluster.run("status", "--json");
+  const left = status.objects.map(({ dealt }) => (dealt as { left: number }[])[0]!.left);
+  // Of the runs under way when it was killed, some were marked at one party only, which is as good as at both.
+  for (const each of left) assert.ok(each >= steps - 8 - 3 - 5 && each <= steps - 8 - 3, left.join());
+  const next = steps - Math.min(...left);
+  assert.match((await cluster.run("status")).stdout, /south +[0-9a-f]{12} +lr=\d+,momentum=\d+ +\d+ of 30 runs left/);
+
+  const rest: number[] = [];
+  const end = await train(session, 100, () => rest.push(0)).catch((error) => error);
+  assert.equal(end.name, "PolicyError");
+  assert.match(end.message, /expected correlations that were never used, got 30 used ones/);
+  assert.equal(rest.length, steps - next);
+  for (const party of ["north", "south"]) {
+    const used = readFileSync(join(cluster.directory, "dealt", "step", `${party}.deal.used`));
+    const numbers = Array.from({ length: (used.length - 40) / 16 }, (_, i) =>
+      Number(used.readBigUInt64LE(40 + 16 * i)),
+    );
+    assert.equal(new Set(numbers).size, numbers.length, `${party}: ${numbers}`);
+    assert.equal(Math.max(...numbers), steps - 1);
+  }
+  const weights = Object.values(await net.stateDict(session)).flatMap(({ data: values }) => [...values]);
+  assert.ok(weights.length > 0 && weights.every(Number.isFinite));
+  await session.close();
+});
+
+test("a party does not start with another party's file, and has none of this where a dealer is there", async () => {
+  const file = join(cluster.directory, "dealt", "step", "north.deal");
+  const wrong = await cluster.run("party", "south", "--dealt", file, "--data", join(cluster.directory, "other"));
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /expected correlations for party south, got some for north/);
+  const none = await cluster.run("dealer", "north");
+  assert.equal(none.code, 2);
+});
