@@ -160,6 +160,7 @@ export const cases: readonly Case[] = [
   rectifier(100_000, 15),
   rectifier(1_000_000, 7),
   training("mlp64", mlp64, 64, 25),
+  training("mlp128", mlp128, 128, 15),
   inference("mlp64", mlp64, 1, 25),
   inference("mlp128", mlp128, 128, 15),
   inference("mlp128", mlp128, 1, 25),

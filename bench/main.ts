@@ -1,5 +1,6 @@
 /**
- * `npm run bench -- <kernels|ops|nets> [--protocol rep3] [--transport tls|memory] [--only TEXT] [--profile] [--json]`:
+ * `npm run bench -- <kernels|ops|nets> [--protocol rep3|additive] [--comparison adder|fss] [--transport tls|memory] [--only TEXT]
+ * [--profile] [--json]`:
  * reads the arguments and prints rows; measuring is `measure.ts` and `kernels.ts`.
  */
 import { parseArgs } from "node:util";
@@ -9,11 +10,12 @@ import { kernels } from "./kernels.js";
 import { calibrate, measure, type Row } from "./measure.js";
 
 const usage =
-  "usage: bench <kernels|ops|nets> [--protocol rep3] [--transport tls|memory] [--only TEXT] [--profile] [--json]";
+  "usage: bench <kernels|ops|nets> [--protocol rep3|additive] [--comparison adder|fss] [--transport tls|memory] [--only TEXT] [--profile] [--json]";
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     protocol: { type: "string", default: "rep3" },
+    comparison: { type: "string", default: "adder" },
     transport: { type: "string", default: "tls" },
     only: { type: "string", default: "" },
     profile: { type: "boolean", default: false },
@@ -21,6 +23,9 @@ const { values: flags, positionals } = parseArgs({
   },
 });
 const [group = ""] = positionals;
+/** "additive": two parties and a dealer. */
+const protocol =
+  flags.protocol === "additive" ? `additive-2${flags.comparison === "fss" ? "-fss" : ""}` : flags.protocol;
 const print = (row: object, text: string) => console.log(flags.json ? JSON.stringify(row) : text);
 
 if (group === "kernels") {
@@ -30,7 +35,7 @@ if (group === "kernels") {
       `${row.case.padEnd(32)} ${ms(row.seconds)} (min ${ms(row.min)})${row.gmacs ? `  ${row.gmacs.toFixed(2)} G multiply-adds/s` : ""}${row.ratio ? `  ${row.ratio.toFixed(1)}x` : ""}`,
     );
 } else if (group === "ops" || group === "nets") {
-  const cluster = await (flags.transport === "memory" ? memoryCluster : tlsCluster)(flags.protocol);
+  const cluster = await (flags.transport === "memory" ? memoryCluster : tlsCluster)(protocol);
   try {
     let gmacs = 0;
     for await (const row of kernels({ only: "matmul 256x256x256" })) gmacs = Math.max(gmacs, row.gmacs ?? 0);
@@ -41,10 +46,10 @@ if (group === "kernels") {
     );
     if (!flags.json)
       console.log(
-        `${flags.protocol} over ${flags.transport}; cached: the compiled plan and the shares of weights and operands; fresh in each run: masks, and the inputs of networks\n`,
+        `${protocol} over ${flags.transport}; cached: the compiled plan and the shares of weights and operands; fresh in each run: masks, and the inputs of networks\n`,
       );
     for (const item of cases.filter(({ group: of, name }) => of === group && name.includes(flags.only))) {
-      const { profile, ...row } = await measure(cluster, flags.protocol, item, { profile: flags.profile });
+      const { profile, ...row } = await measure(cluster, protocol, item, { profile: flags.profile });
       print(row, table(row));
       if (profile)
         for (const [op, { seconds, bytes, calls }] of [...profile].sort((a, b) => b[1].seconds - a[1].seconds))

@@ -67,16 +67,13 @@ export class PublicSum {
     const adder = this.#adder;
     const words = planeWords(this.#n);
     const { scope } = this.#site;
-    const zero = scope.alloc(STEP);
     const prefix = scope.alloc(STEP);
-    kernels.fill(zero.ptr, 0n, STEP);
     kernels.fill(result.ptr, 0n, adder.gates * words);
     for (const [index, { monomial }] of adder.singles.entries())
       kernels.copy(result.ptr + (adder.gates + index) * words * 8, this.#shared.ptr + monomial * words * 8, words);
     this.#steps(this.#use.difference!, adder.offset, (at, count, planes) => {
       const sharedAt = (plane: number) => this.#shared.ptr + (plane * words + at) * 8;
-      const addAnd = (target: number, x: number, y: number) =>
-        kernels.andLocal(target, x, zero.ptr, y, zero.ptr, target, count);
+      const addAnd = (target: number, x: number, y: number) => kernels.andXor(target, x, y, count);
       if (self === 0)
         for (const [index, { position }] of adder.singles.entries()) {
           const target = result.ptr + ((adder.gates + index) * words + at) * 8;
@@ -107,7 +104,6 @@ export class PublicSum {
         }
       }
     });
-    scope.free(zero);
     scope.free(prefix);
   }
 

@@ -70,3 +70,19 @@ export function layOut(
   const gates = blocks.reduce((sum, block) => sum + block.gates.length, 0);
   return { width, blocks, monomials, gates, singles, offset };
 }
+
+/** Layouts depend on few numbers and are asked for at every comparison: each is made once. */
+export function remembered(
+  make: (width: number, blockBits: number) => Adder,
+): (width: number, blockBits: number) => Adder {
+  const known = new Map<number, Adder>();
+  return (width, blockBits) => {
+    const key = width * 64 + blockBits;
+    let adder = known.get(key);
+    if (!adder) {
+      adder = make(width, blockBits);
+      known.set(key, adder);
+    }
+    return adder;
+  };
+}

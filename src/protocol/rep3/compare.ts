@@ -9,7 +9,7 @@
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { addFirst, type PlanePair } from "./adder.js";
-import { type Adder, cutBits, layOut } from "./adder-layout.js";
+import { type Adder, cutBits, layOut, remembered } from "./adder-layout.js";
 import { passOn, zeroBits } from "./bits.js";
 import {
   asBits,
@@ -34,8 +34,9 @@ function reversed(slot: number, count: number): number {
 }
 
 /** The first level of msb: g of all blocks, p of all but the lowest, and the sign plane s ^ c. */
-export function signAdder(n: number, width: number): Adder {
-  const cut = cutBits(width - 1, blockBits(n));
+export const signAdder = (n: number, width: number): Adder => signAdders(width, blockBits(n));
+const signAdders = remembered((width, most) => {
+  const cut = cutBits(width - 1, most);
   const count = cut.length;
   return layOut(
     width,
@@ -47,12 +48,13 @@ export function signAdder(n: number, width: number): Adder {
     },
     [width - 1],
   );
-}
+});
 /** The first level of isZero: s = -c if and only if all bits of s and c - 1 differ. */
-export function zeroAdder(n: number, width: number): Adder {
-  const cut = cutBits(width, blockBits(n));
+export const zeroAdder = (n: number, width: number): Adder => zeroAdders(width, blockBits(n));
+const zeroAdders = remembered((width, most) => {
+  const cut = cutBits(width, most);
   return layOut(width, cut, (block) => [{ kind: "propagate", top: cut[block]!.bits - 1, plane: block }], [], -1n);
-}
+});
 
 /**
  * Plane x < 0. With L blocks: 2 + log2 L rounds and, per 64 elements, in words: role 0 sends the shared products, roles

@@ -1,9 +1,10 @@
 // The loops of comparison functions on halves at which carries and signs turn, which random seeds never meet.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { evaluate, generate } from "../../../src/protocol/additive/dcf.js";
 import { dcfKernels } from "../../../src/protocol/additive/dcf-kernels.js";
 import { secureRandom } from "../../../src/random/index.js";
-import { Ring } from "../../../src/ring/index.js";
+import { createJsKernels, Ring } from "../../../src/ring/index.js";
 
 const N = 1500;
 const EDGES = [0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1];
@@ -141,4 +142,26 @@ test("corrections of a generation: differences, signs and sums", () => {
           }
         }
     }
+});
+
+test("the loops in TypeScript and the wasm kernels give the same keys and values, bit for bit", () => {
+  const shape = { instances: 300, bits: 37, words: 3 };
+  const inputs = [300, 900, 300].map((words) => secureRandom(8 * words));
+  const seeds = [secureRandom(4800), secureRandom(4800)];
+  const run = (ring: Ring) => {
+    const scope = ring.scope();
+    const [alpha, beta, x] = inputs.map((bytes) => {
+      const block = scope.alloc(bytes.length / 8);
+      ring.bytes(block).set(bytes);
+      return block;
+    });
+    const fill = (seed: Uint8Array) => (target: Uint8Array) => target.set(seed);
+    const keys = generate(ring, scope, shape, alpha!, beta!, [fill(seeds[0]!), fill(seeds[1]!)]);
+    return keys.flatMap((key, party) => {
+      const dst = scope.alloc(900);
+      evaluate(ring, party as 0 | 1, key, x!, dst);
+      return [ring.bytes(key.corrections).slice(), ring.bytes(dst).slice()];
+    });
+  };
+  assert.deepEqual(run(new Ring({ kernels: createJsKernels() })), run(new Ring()));
 });

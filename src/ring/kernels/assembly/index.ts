@@ -12,3 +12,4 @@ export { im2col, col2im } from "./windows";
 export { slice, unslice, funnel } from "./planes";
 export { addFields, nonNegative } from "./fields";
 export { heapBase } from "./scratch";
+export { dcfEvalStart, dcfEvalStep, dcfEvalEnd, dcfGenStart, dcfGenStep, dcfGenEnd } from "./trees";
