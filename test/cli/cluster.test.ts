@@ -61,6 +61,33 @@ test("init makes private keys that only the owner reads, and overwrites nothing"
   assert.deepEqual([readable.code, swapped.code], [1, 1]);
 });
 
+test("init says who deals, and gives users names that no party has", async () => {
+  const directory = temporaryDirectory();
+  const made = (folder: string, ...args: string[]) =>
+    secretgrad(["init", join(directory, folder), "--port", "0", "--protocol", ...args]);
+  const { code, stdout, stderr } = await made("two", "additive-2", "--parties", "alice,bob,james");
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /james +dealer at /);
+  assert.match(stdout, /james deals: it holds no shares and learns no value/);
+  assert.match(stdout, /secretgrad party alice --cluster .*\n.*secretgrad dealer james --cluster /);
+  const { users } = JSON.parse(readFileSync(join(directory, "two", "cluster.json"), "utf8"));
+  assert.deepEqual(
+    users.map(({ name, role }: { name: string; role: string }) => [name, role]),
+    [
+      ["carol", "owner"],
+      ["dave", "owner"],
+      ["driver", "driver"],
+    ],
+  );
+  const three = await made("three", "additive-3", "--json");
+  assert.equal(three.objects[0]!.dealer, "p3");
+  const ahead = await made("ahead", "additive-2-dealt");
+  assert.match(ahead.stdout, /No dealer is there .*secretgrad deal --help/);
+  assert.doesNotMatch(ahead.stdout, / deals/);
+  const few = await made("few", "additive-3", "--parties", "a,b,c");
+  assert.match(few.stderr, /expected 4 names for additive-3, the last being the dealer, got 3/);
+});
+
 test("a cluster from init to a granted result", async (t) => {
   const directory = temporaryDirectory();
   const file = join(directory, "cluster.json");

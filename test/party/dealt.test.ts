@@ -18,6 +18,8 @@ import { InputError, NameError, PolicyError, StorageError } from "../../src/erro
 import { matmul, relu } from "../../src/ops/build.js";
 import { decodeHead, encodeSegment } from "../../src/party/dealt/format.js";
 import { deal, memoryStores } from "../../src/party/index.js";
+import { Ledger } from "../../src/party/ledger.js";
+import { planCost } from "../../src/plan/index.js";
 import { protocolNamed } from "../../src/protocol/index.js";
 import { alice, driver, failure, names, type Options, TestCluster } from "./helpers.js";
 import { assign, batch, double, fraction, init, input, open, plan, show, squareUp, variable, word } from "./plans.js";
@@ -96,7 +98,14 @@ for (const name of ["additive-2-dealt", "additive-2-fss-dealt", "additive-3-deal
       const w = [1, -1];
       for (let i = 0; i < 3; i++) {
         const x = [i - 1, 0.5];
-        const { words } = await run(each, x.map(word));
+        const { words, answers } = await run(each, x.map(word));
+        // Masks live for one run, so that every run costs what the plan says.
+        const { bytes } = planCost(step, each.definition);
+        assert.deepEqual(
+          answers.map(({ result }) => (result as { stats: { bytes: number } }).stats.bytes),
+          bytes,
+        );
+        assert.deepEqual(bytes, planCost(step, each.definition.live!).bytes.slice(0, -1));
         for (const j of [0, 1]) w[j]! += 3 * x[j]!;
         close(words.get("y"), [Math.max(w[0]!, 0) * x[0]!, Math.max(w[1]!, 0) * x[1]!]);
         close(
@@ -252,6 +261,26 @@ describe("segments", () => {
     assert.deepEqual(used[0], [0, 1, 2, 3, 4]);
     assert.deepEqual(used[1], used[0]);
     await each.close();
+  });
+});
+
+describe("the ledger of what was used", () => {
+  it("survives restarts, in few records", () => {
+    const { ledger: journal } = memoryStores();
+    for (let restart = 1; restart <= 3; restart++) {
+      const ledger = new Ledger(journal);
+      for (let i = 0; i < 1000; i++) {
+        const next = ledger.dealtNext("a".repeat(32)) + 1;
+        ledger.useDealt("a".repeat(32), next);
+        assert.equal(ledger.dealtNext("a".repeat(32)), next);
+      }
+      ledger.useDealt("b".repeat(32), 7);
+      ledger.use(restart);
+    }
+    const last = new Ledger(journal);
+    assert.deepEqual([last.dealtNext("a".repeat(32)), last.dealtNext("b".repeat(32))], [3000, 7]);
+    assert.equal(last.nextRun, 1001);
+    assert.ok(journal.length < 10, String(journal.length));
   });
 });
 

@@ -2,7 +2,8 @@
  * Which segments of a file were used: a small file beside it to which each use is appended, and is on the disk before anything
  * of the segment is opened. A segment that was begun counts as used, however its run ended.
  *
- *   magic (8) | id of the file in hex (32) | record | record | …      record: number (8) | first 8 bytes of SHA-256 of id, number
+ *   magic (8) | id of the file in hex (32) | record | record | …
+ *   record: number (8) | first 8 bytes of SHA-256 of id and number
  */
 import { createHash } from "node:crypto";
 import { closeSync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync } from "node:fs";

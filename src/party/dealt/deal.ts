@@ -175,7 +175,10 @@ class AheadDealer {
 const STORED = 1;
 const unknownMeta = { shape: [], scale: 0, bound: 0, sources: [], writer: "dealer", run: STORED };
 
-/** The variables that a plan reads, as a dealer has them on its disk: it knows how long they are. Parties go through the same motions with theirs. */
+/**
+ * The variables that a plan reads, as a dealer has them on its disk: it knows how long they are. Parties go through the same
+ * motions with theirs.
+ */
 function lengthsOf(plan: Plan): CheckpointStore {
   const entries = planVariables(plan).read.map(({ name, type }) => ({
     name,
