@@ -157,7 +157,7 @@ export function whatNext({ directory: path, parties }: DemoCluster, out: Output)
   );
   out.line(`  ${colors.cyan("examples/")}                    short programs to start from`);
   out.line(
-    `  Go on with this model: ${colors.cyan(`npx secretgrad up ${directory}`)}, then connect("${join(directory, "cluster.json")}") and session.resume(model.parameters())`,
+    `  Go on with this model: ${colors.cyan(`npx secretgrad up ${directory}`)}, then connect("${join(directory, "cluster.json")}") and session.resume([...model.parameters(), ...sgd.state()])`,
   );
 }
 
