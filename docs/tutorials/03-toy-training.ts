@@ -261,6 +261,6 @@ They take no more rounds; only the dealer sends more.
 - **Nobody** has the trained network. Its weights are still shared between Alice and Bob. So it can predict, for rows
   that neither of them can see either.
 
-[Decision 13](../decisions/0013-dealer.md) describes the protocol. To do without a dealer, write `rep3` for `additive-2`
+[Decision 12](../decisions/0012-dealer.md) describes the protocol. To do without a dealer, write `rep3` for `additive-2`
 above: the program needs no other change. Then all three compute, and any two of them together could see everything.
 */

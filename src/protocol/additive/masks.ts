@@ -1,7 +1,7 @@
 /**
  * The mask of a value: a, uniform and known to the dealer, with e = x - a in the clear. It belongs to one immutable value, is
  * opened once, and serves every primitive that looks at that value: products, comparisons, selections (Ben-Efraim, Nielsen
- * and Omri 2019, https://eprint.iacr.org/2019/649). Not a store: a mask goes with its value.
+ * and Omri 2019, https://eprint.iacr.org/2019/080). Not a store: a mask goes with its value.
  *
  * Masks are never kept: in a new session a stored value is opened under a new one. A mask used for a second value would
  * tell the difference of the two.

@@ -3,7 +3,7 @@
  *
  * x = x_0 + … + x_{n-1} mod 2^64; party i holds x_i. Bits are the same with XOR. The dealer is party n: it holds nothing of
  * any value, knows every mask, and is sent nothing. The last of the n, party n-1, gets from the dealer what cannot be
- * drawn from keys (Boyle et al. 2019, https://eprint.iacr.org/2019/1159, section 1: correlations compressed by a PRG).
+ * drawn from keys.
  */
 import { BoundError, ShapeError } from "../../errors.js";
 import type { Prg } from "../../random/index.js";

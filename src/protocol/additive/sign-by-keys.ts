@@ -7,7 +7,7 @@
  * bits below, so the sign is e_k ^ u with u = a_k ^ carry. A comparison key with payload (1 - 2 a_k) y gives shares of
  * carry (1 - 2 a_k) y, and with a share of a_k y that is u y, for each y that the dealer knows: 1, a and, after a truncation,
  * what it may have wrapped around (Boyle et al. 2021, https://eprint.iacr.org/2020/1392, section 4; that a truncation's opening
- * serves the comparison, too, is docs/decisions/0013-dealer.md).
+ * serves the comparison, too, is docs/decisions/0012-dealer.md).
  */
 import type { Block } from "../../ring/index.js";
 import type { Bits, Site } from "../protocol.js";

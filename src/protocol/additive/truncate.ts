@@ -1,7 +1,7 @@
 /**
  * Truncation by an opened mask, exactly unbiased and without the huge error of local truncation: the dealer knows r and
  * shares r >> shift and the sign of r, which tells whether x + r wrapped around (Escudero et al. 2020,
- * https://eprint.iacr.org/2020/338, the case of a known sign; docs/decisions/0013-dealer.md).
+ * https://eprint.iacr.org/2020/338, the case of a known sign; docs/decisions/0012-dealer.md).
  *
  * c = x + 2^62 + r is public, and 0 <= x + 2^62 < 2^63. So the sum wrapped if and only if r has its top bit and c has not, and
  * x = (c >> shift) - (r >> shift) + wrap 2^(64-shift) - 2^(62-shift), or one more with the probability of the dropped bits.
