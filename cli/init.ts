@@ -1,5 +1,5 @@
 /** Makes a cluster's files. Used by `secretgrad init` and the demo; nothing that exists is ever overwritten. */
-import { access, mkdir, open } from "node:fs/promises";
+import { access, mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { identityText } from "../src/client/identity-file.js";
 import { InputError } from "../src/errors.js";
@@ -55,7 +55,11 @@ export async function createCluster(directory: string, wanted: NewCluster): Prom
     users: wanted.users.map(({ name, role }) => ({ name, role, pin: pin(name) })),
     ...(wanted.timeoutMs === undefined ? {} : { timeoutMs: wanted.timeoutMs }),
   });
-  for (const folder of ["keys", "storage-keys"]) await mkdir(join(directory, folder), { recursive: true, mode: 0o700 });
+  for (const folder of ["keys", "storage-keys"]) {
+    await mkdir(join(directory, folder), { recursive: true, mode: 0o700 });
+    // A cluster inside of a repository: private keys must not be committed with it.
+    await writeFile(join(directory, folder, ".gitignore"), "*\n", { mode: 0o600 });
+  }
   for (const identity of identities) await writeNew(keys[identity.name]!, identityText(identity), 0o600);
   for (const file of Object.values(storageKeys)) await writeNew(file, secureRandom(32), 0o600);
   // Last, so that a cluster file means that everything is there.

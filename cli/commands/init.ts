@@ -45,7 +45,7 @@ export default command({
       "three parties on machines of their own",
     ],
     ["secretgrad init my --users clinic:owner,lab:owner,ann:driver", "other people"],
-    ["secretgrad init my --protocol additive-2 --parties alice,bob,james", "two parties, and james deals to them"],
+    ["secretgrad init my --protocol additive-2 --parties east,west,james", "two parties, and james deals to them"],
   ],
   async run(args) {
     const { protocolNamed } = await import("../../src/protocol/index.js");

@@ -131,7 +131,8 @@ export function describe(plan: PlanDescription): string[] {
   );
   if (plan.unproved > 0) lines.push(`Relies on ${plan.unproved} values staying below the declared 2^15`);
   if (reveals.length > 0) {
-    const open = reveals.some(({ release }) => release === "open") ? " --release open,count,meanLoss" : "";
+    const releases = [...new Set(reveals.map(({ release }) => release))];
+    const open = releases.includes("open") ? ` --release ${releases.join(",")}` : "";
     lines.push("", `Agree with: secretgrad grant ${plan.digest.slice(0, 12)} --times N${open}`);
   }
   return lines;

@@ -39,7 +39,7 @@ describe("grants", () => {
       "open",
       "driver",
       prefix,
-      `secretgrad grant ${prefix} --times N`,
+      `secretgrad grant ${prefix} --release open --times N`,
     ])
       assert.ok(error.message.includes(part), `${part} in ${error.message}`);
     await cluster.grant(alice, pooled);
