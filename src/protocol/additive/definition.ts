@@ -77,8 +77,8 @@ class AdditiveEnd implements Protocol {
   fromPublic(site: Site, words: Block) {
     return fromPublic(this.#party, site, words);
   }
-  linear(site: Site, inputs: readonly Share[], n: number, map: Linear, layout = false) {
-    return linear(this.#party, site, inputs, n, map, layout);
+  linear(site: Site, inputs: readonly Share[], n: number, map: Linear) {
+    return linear(this.#party, site, inputs, n, map);
   }
   product(site: Site, x: Share, y: Share, n: number, map: Bilinear) {
     return product(this.#party, site, x, y, n, map);
@@ -142,7 +142,7 @@ class AdditiveEnd implements Protocol {
   }
   free(scope: Scope, value: Share | Product | Bits): void {
     const inside: unknown = value;
-    if (inside instanceof Additive) freeValue(this.#party, inside);
+    if (inside instanceof Additive) freeValue(inside);
     else if (inside instanceof Summand || inside instanceof Planes) {
       const sign = inside instanceof Planes ? inside.sign : undefined;
       for (const block of [inside.words, sign?.number, sign?.times]) if (block) scope.free(block);

@@ -26,19 +26,17 @@ export interface Masked {
 /** The mask of x while one primitive uses it. */
 export class Use {
   readonly #origin: Additive;
-  readonly #masked: Masked;
   constructor(
     private readonly party: Party,
     private readonly x: Additive,
     origin: Additive,
   ) {
     this.#origin = origin;
-    this.#masked = origin.masked!;
-    this.#masked.users++;
+    origin.masked!.users++;
   }
   /** After the round: e at a party. */
   get difference(): Block {
-    this.#masked.opening?.finish();
+    this.#origin.masked!.opening?.finish();
     return this.#own().difference!;
   }
   /** a_i at a party, a at the dealer. */
@@ -46,7 +44,7 @@ export class Use {
     return this.#own().mask;
   }
   release(): void {
-    this.#masked.users--;
+    this.#origin.masked!.users--;
     settle(this.#origin);
   }
 
@@ -54,7 +52,7 @@ export class Use {
   #own(): Masked {
     const { x, party } = this;
     if (x.masked) return x.masked;
-    const { difference, mask } = this.#masked;
+    const { difference, mask } = this.#origin.masked!;
     const under = (block: Block): Block => {
       const image = x.scope.alloc(x.n);
       x.view!.map(image, [block]);
@@ -95,12 +93,8 @@ export function masked(party: Party, deal: Deal, x: Additive): Use {
  */
 export function sight(party: Party, site: Site, deal: Deal, x: Additive, width: number): Sight {
   const rounding = roundingOf(party, x, width);
-  return rounding ? sightOfRounded(party, site, x, rounding) : masked(party, deal, x);
+  return rounding ? sightOf(party, site.scope, rounding) : masked(party, deal, x);
 }
-
-/** x as its truncation left it, which stays until the reader is through. */
-export const sightOfRounded = (party: Party, { scope }: Site, x: Additive, rounding: Rounding): Sight =>
-  sightOf(party, scope, rounding, () => settle(x));
 
 /** What the truncation of x left open of its low `width` bits, unless x has an open mask, which is better. */
 export function roundingOf(party: Party, x: Additive, width = 0): Rounding | undefined {
@@ -109,22 +103,11 @@ export function roundingOf(party: Party, x: Additive, width = 0): Rounding | und
 }
 
 /** Frees a value, and its mask with it: at once, or when its last view and the last primitive that uses it are through. */
-export function freeValue(party: Party, x: Additive): void {
+export function freeValue(x: Additive): void {
   x.freed = true;
-  if (x.viewer !== party) x.views = 0;
-  forget(party, x);
   settle(x);
 }
 
-const inUse = ({ masked, rounding }: Additive): boolean =>
-  (masked !== undefined && masked.users > 0) || (rounding !== undefined && rounding.users > 0);
-
-/** A view, or a sign, of x. */
-export function hold(party: Party, x: Additive): void {
-  if (x.viewer !== party) x.views = 0;
-  x.viewer = party;
-  x.views++;
-}
 /** A view, or a sign, of x has gone. */
 export function letGo(x: Additive): void {
   x.views--;
@@ -132,8 +115,8 @@ export function letGo(x: Additive): void {
 }
 
 function settle(x: Additive): void {
-  if (!x.freed || x.views > 0 || inUse(x)) return;
-  if (x.words && !x.moved) x.scope.free(x.words);
+  if (!x.freed || x.views > 0 || (x.masked && x.masked.users > 0)) return;
+  if (x.words) x.scope.free(x.words);
   if (x.masked) drop(x);
   if (x.rounding) x.scope.free(x.rounding.words);
   x.rounding = undefined;
@@ -156,21 +139,17 @@ function drop(x: Additive): void {
   x.masked = undefined;
 }
 
-/**
- * The mask of a value that was moved to another scope goes with it; unless something still looks at the old one, which then
- * keeps it until that is through, and the moved value will be opened anew.
- */
+/** The mask of a value that was moved to another scope goes with it. */
 export function moveMask(x: Additive, moved: Additive, from: Scope): void {
-  x.moved = true;
-  x.freed = true;
-  const { masked } = x;
-  if (masked && !inUse(x) && x.views === 0) {
-    moved.masked = {
-      ...masked,
-      difference: masked.difference && from.move(masked.difference, moved.scope),
-      mask: from.move(masked.mask, moved.scope),
-    };
-    x.masked = undefined;
-  }
-  settle(x);
+  if (x.view) x.view.of.views--;
+  if (x.rounding) from.free(x.rounding.words);
+  x.rounding = undefined;
+  if (!x.masked) return;
+  const { difference, mask } = x.masked;
+  moved.masked = {
+    ...x.masked,
+    difference: difference && from.move(difference, moved.scope),
+    mask: from.move(mask, moved.scope),
+  };
+  x.masked = undefined;
 }

@@ -13,8 +13,6 @@ export interface Rounding {
   readonly party: Party;
   readonly shift: number;
   readonly words: Block;
-  /** Primitives that are using it. */
-  users: number;
 }
 
 /** A value seen as e + a: e public, a known to the dealer. The blocks are the reader's until `release`. */
@@ -27,23 +25,13 @@ export interface Sight {
 }
 
 /** y modulo 2^(64-shift): e = (c >> shift) - 2^(62-shift), a = -(r >> shift). */
-export function sightOf({ deals, kernels }: Party, scope: Scope, rounding: Rounding, released = () => {}): Sight {
-  const { shift, words } = rounding;
+export function sightOf({ deals, kernels }: Party, scope: Scope, { shift, words }: Rounding): Sight {
   const n = words.words;
-  rounding.users++;
   const block = scope.alloc(n);
   kernels.shr(block.ptr, words.ptr, shift, n);
   if (deals) kernels.neg(block.ptr, block.ptr, n);
   else kernels.addScalar(block.ptr, block.ptr, -(1n << BigInt(62 - shift)), n);
-  return {
-    difference: deals ? undefined : block,
-    mask: block,
-    release() {
-      scope.free(block);
-      rounding.users--;
-      released();
-    },
-  };
+  return { difference: deals ? undefined : block, mask: block, release: () => scope.free(block) };
 }
 
 /**

@@ -37,11 +37,7 @@ export class Additive {
   rounding: Rounding | undefined;
   /** Nobody else needs it; its words and its mask stay until the last view has gone. */
   freed = false;
-  /** Its words went to another scope. */
-  moved = false;
   views = 0;
-  /** Of which session the views are: those of an ended one have gone with its runs. */
-  viewer: Party | undefined;
   constructor(
     readonly n: number,
     readonly words: Block | undefined,
@@ -49,7 +45,9 @@ export class Additive {
     readonly scope: Scope,
     /** This value is map(of), element for element: opening one opens both. */
     readonly view?: { readonly of: Additive; readonly map: Linear },
-  ) {}
+  ) {
+    if (view) view.of.views++;
+  }
 }
 /** A Product: already a sharing, since products are made with fresh words of the dealer. */
 export class Summand {
@@ -76,7 +74,9 @@ export class Sign {
     readonly of: Additive,
     readonly number: Block | undefined,
     readonly times: Block | undefined,
-  ) {}
+  ) {
+    of.views++;
+  }
 }
 
 export const asShare = (value: Additive): Share => value as unknown as Share;
