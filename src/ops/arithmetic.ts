@@ -56,7 +56,6 @@ export const neg: Operator = {
     return a!;
   },
   gradient: (builder, _inputs, _attrs, _output, gradient) => [builder.node("neg", [gradient])],
-  linear: true,
   cost: noCost,
   evaluate: (context, inputs, _, types) =>
     mapLinear(context, inputs, elements(types.output), (dst, [a]) =>
@@ -108,7 +107,6 @@ export const mul: Operator = {
     };
     return [wanted[0] ? along(a!, b!) : undefined, wanted[1] ? along(b!, a!) : undefined];
   },
-  linear: true,
   looks: productLooks,
   cost: productCost,
   evaluate(context, [a, b], _, types) {
@@ -151,7 +149,6 @@ export const rescale: Operator<v.InferOutput<typeof rescaleAttrs>> = {
     return { ...a!, scale: a!.scale + bits, ...capBound(a!.bound + bits, a!.proved) };
   },
   gradient: (_builder, _inputs, _attrs, _output, gradient) => [gradient],
-  linear: true,
   cost: noCost,
   evaluate: (context, inputs, { bits }, types) =>
     mapLinear(context, inputs, elements(types.output), (dst, [a]) =>

@@ -6,8 +6,17 @@ import type { Bilinear, Bits, Linear, Rounds, Share } from "../protocol/index.js
 import type { Block } from "../ring/index.js";
 import type { EvalContext, Value } from "./op.js";
 
-/** Applies a linear map to inputs that are all shares, all products or all public; the result is of the same kind. */
-export function mapLinear(context: EvalContext, inputs: readonly Value[], n: number, map: Linear): Value {
+/**
+ * Applies a linear map to inputs that are all shares, all products or all public; the result is of the same kind. A map that
+ * only moves elements is a `layout`.
+ */
+export function mapLinear(
+  context: EvalContext,
+  inputs: readonly Value[],
+  n: number,
+  map: Linear,
+  layout = false,
+): Value {
   const { protocol, site } = context;
   const kind = inputs[0]?.kind;
   if (kind === "share")
@@ -18,6 +27,7 @@ export function mapLinear(context: EvalContext, inputs: readonly Value[], n: num
         inputs.map((value) => shareOf(value)),
         n,
         map,
+        layout,
       ),
     };
   if (kind === "product") {

@@ -3,7 +3,7 @@
  */
 import * as v from "valibot";
 import { PlanError, ShapeError } from "../errors.js";
-import { broadcastStrides, type Shape, sameShape, size, strides } from "../ring/index.js";
+import { type Block, broadcastStrides, type Shape, sameShape, size, strides } from "../ring/index.js";
 import { mapLinear, withInts } from "./evaluate.js";
 import { cut, moved, reshapedAlike, reshapedAxis, together } from "./flow.js";
 import type { EvalContext, Operator, Value } from "./op.js";
@@ -12,12 +12,12 @@ import { elements, refuseBits } from "./type.js";
 
 /** Gathers by strides, starting `offset` words into the source. */
 function gather(context: EvalContext, value: Value, dims: Shape, steps: readonly number[], offset = 0): Value {
-  return mapLinear(context, [value], size(dims), (dst, [src]) =>
+  const gathered = (dst: Block, [src]: readonly Block[]) =>
     withInts(context, [dims, steps], ([dimsAt, stepsAt]) => {
       if (dst.words > 0)
         context.ring.kernels.gatherStrided(dst.ptr, src!.ptr + offset * 8, dims.length, dimsAt!, stepsAt!);
-    }),
-  );
+    });
+  return mapLinear(context, [value], size(dims), gathered, true);
 }
 
 const shapeAttrs = v.strictObject({ shape: shapeSchema });
@@ -34,7 +34,7 @@ export const reshape: Operator<v.InferOutput<typeof shapeAttrs>> = {
   gradient: (builder, [a], _attrs, _output, gradient) => [
     builder.node("reshape", [gradient], { shape: a!.type.shape }),
   ],
-  linear: true,
+  layout: true,
   cost: noCost,
   evaluate: (_context, [a]) => a!,
 };
@@ -56,14 +56,14 @@ export const transpose: Operator<v.InferOutput<typeof axesAttrs>> = {
     const inverse = axes.map((_, i) => axes.indexOf(i));
     return [builder.node("transpose", [gradient], { axes: inverse })];
   },
-  linear: true,
+  layout: true,
   cost: noCost,
   evaluate(context, [a], { axes }, { inputs, output }) {
     if (axes.length === 2 && axes[0] === 1) {
       const [rows, cols] = inputs[0]!.shape as [number, number];
-      return mapLinear(context, [a!], rows * cols, (dst, [src]) =>
-        context.ring.kernels.transpose(dst.ptr, src!.ptr, rows, cols),
-      );
+      const turned = (dst: Block, [src]: readonly Block[]) =>
+        context.ring.kernels.transpose(dst.ptr, src!.ptr, rows, cols);
+      return mapLinear(context, [a!], rows * cols, turned, true);
     }
     const steps = strides(inputs[0]!.shape);
     return gather(
@@ -94,7 +94,7 @@ export const broadcast: Operator<v.InferOutput<typeof shapeAttrs>> = {
     const summed = axes.length > 0 ? builder.node("sum", [gradient], { axes }) : gradient;
     return [sameShape(summed.type.shape, own) ? summed : builder.node("reshape", [summed], { shape: own })];
   },
-  linear: true,
+  layout: true,
   cost: noCost,
   evaluate: (context, [a], { shape }, { inputs }) =>
     gather(context, a!, shape, broadcastStrides(inputs[0]!.shape, shape)),
@@ -120,7 +120,7 @@ export const slice: Operator<v.InferOutput<typeof sliceAttrs>> = {
     const length = a!.type.shape[axis]!;
     return [builder.node("pad", [gradient], { axis, before: start, after: length - end })];
   },
-  linear: true,
+  layout: true,
   cost: noCost,
   evaluate(context, [a], { axis, start }, { inputs, output }) {
     const steps = strides(inputs[0]!.shape);
@@ -144,7 +144,6 @@ export const pad: Operator<v.InferOutput<typeof padAttrs>> = {
   gradient: (builder, [a], { axis, before }, _output, gradient) => [
     builder.node("slice", [gradient], { axis, start: before, end: before + a!.type.shape[axis]! }),
   ],
-  linear: true,
   cost: noCost,
   evaluate(context, [a], { axis, before }, { inputs, output }) {
     const steps = strides(output.shape);
@@ -203,7 +202,6 @@ export const concat: Operator<v.InferOutput<typeof concatAttrs>> = {
       return part;
     });
   },
-  linear: true,
   cost: noCost,
   evaluate(context, inputs, { axis }, types) {
     const inner = size(types.output.shape.slice(axis + 1));

@@ -39,7 +39,6 @@ export const matmul: Operator = {
       h && own ? builder.node("matmul", [swap(own), h]) : undefined,
     ];
   },
-  linear: true,
   looks: productLooks,
   cost: productCost,
   evaluate(context, [a, b], _attrs, { inputs }) {

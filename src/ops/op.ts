@@ -153,10 +153,10 @@ export interface Operator<A = Record<string, never>> {
     wanted: readonly boolean[],
   ): readonly (Ref | undefined)[];
   /**
-   * Linear in its one share, all other inputs being public. With as many elements in the result it is the same value in another
-   * form: protocols that open masks open both at once.
+   * Moves elements only. With as many elements in the result it is the same value in another form: protocols that open masks
+   * open both at once.
    */
-  readonly linear?: true;
+  readonly layout?: true;
   /** What it looks at of its inputs, for protocols that open masks. */
   looks?(inputs: readonly ValueType[], attrs: A): readonly Look[];
   /** For values whose masks are open, if the protocol has any. */

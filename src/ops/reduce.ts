@@ -40,7 +40,6 @@ export const sum: Operator<v.InferOutput<typeof attrs>> = {
     const column = builder.node("reshape", [gradient], { shape: withOnes });
     return [builder.node("broadcast", [column], { shape: a!.type.shape })];
   },
-  linear: true,
   cost: noCost,
   evaluate(context, [a], { axes }, types) {
     const shape = [...types.inputs[0]!.shape];

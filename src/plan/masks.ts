@@ -20,8 +20,8 @@ export class Masks {
     nodes.forEach(({ op, inputs, type }, id) => {
       const shares = inputs.filter((input) => nodes[input]!.type.kind === "share");
       const [only] = shares;
-      const linear = operator(op)!.linear && type.kind === "share" && shares.length === 1;
-      if (linear && size(nodes[only!]!.type.shape) === size(type.shape)) this.#origins[id] = this.#origins[only!]!;
+      const moved = operator(op)!.layout && type.kind === "share" && shares.length === 1;
+      if (moved && size(nodes[only!]!.type.shape) === size(type.shape)) this.#origins[id] = this.#origins[only!]!;
     });
   }
 

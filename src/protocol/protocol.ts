@@ -32,10 +32,7 @@ export interface Bits {
   readonly width: number;
 }
 
-/**
- * A map that is linear over Z_2^64, applied to each component: writes dst from the sources' words. A protocol may keep it and
- * apply it again as long as the site's scope is open.
- */
+/** A map that is linear over Z_2^64, applied to each component: writes dst from the sources' words. */
 export type Linear = (dst: Block, sources: readonly Block[]) => void;
 /** A bilinear map: dst = f(x, y), or dst += f(x, y) if `accumulate`. */
 export type Bilinear = (dst: Block, x: Block, y: Block, accumulate: boolean) => void;
@@ -60,7 +57,8 @@ export interface Protocol {
   // -- arithmetic, local --
   /** The sharing of words that everyone knows. */
   fromPublic(site: Site, words: Block): Share;
-  linear(site: Site, inputs: readonly Share[], n: number, map: Linear): Share;
+  /** `layout`: the map moves elements and looks at nothing else, so it may be applied again as long as the scope is open. */
+  linear(site: Site, inputs: readonly Share[], n: number, map: Linear, layout?: boolean): Share;
   lift(site: Site, x: Share): Product;
   linearProduct(site: Site, inputs: readonly Product[], n: number, map: Linear): Product;
   /** Uniform words that nobody knows. */

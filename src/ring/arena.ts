@@ -53,6 +53,10 @@ export class Scope {
     this.#ring = ring;
   }
 
+  /** False once it was closed. */
+  get open(): boolean {
+    return this.#open;
+  }
   /** Blocks that this scope owns now. */
   get live(): number {
     return this.#blocks.length;

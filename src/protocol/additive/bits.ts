@@ -6,6 +6,7 @@ import type { Block } from "../../ring/index.js";
 import type { Bits, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { Deal } from "./deal.js";
+import { hold } from "./masks.js";
 import { asBits, checkRange, checkSame, openBits, type Party, Planes, place, planeWords, Sign } from "./share.js";
 
 /** Local: parts XOR. */
@@ -33,6 +34,7 @@ export function not(party: Party, site: Site, x: Bits): Bits {
 
 /** 1 - bit, and x - bit x. */
 function complement({ kernels, self }: Party, { scope }: Site, { of, number, times }: Sign): Sign {
+  hold(of, scope);
   if (!number || !times) return new Sign(of, number, times);
   const [one, rest] = [scope.alloc(of.n), scope.alloc(of.n)];
   kernels.neg(one.ptr, number.ptr, of.n);

@@ -21,7 +21,7 @@ import { costs } from "./cost.js";
 import { fromBits, select } from "./inject.js";
 import { incoming, input, load, outgoing, reveal, revealTo, save, sharing } from "./io.js";
 import { fromPublic, lift, linear, linearProduct, random } from "./linear.js";
-import { freeValue, letGo, moveMask } from "./masks.js";
+import { freeValue, letGo } from "./masks.js";
 import { product, reshare } from "./multiply.js";
 import { Additive, asShare, openShare, type Party, Planes, Summand } from "./share.js";
 import { truncate } from "./truncate.js";
@@ -77,8 +77,8 @@ class AdditiveEnd implements Protocol {
   fromPublic(site: Site, words: Block) {
     return fromPublic(this.#party, site, words);
   }
-  linear(site: Site, inputs: readonly Share[], n: number, map: Linear) {
-    return linear(this.#party, site, inputs, n, map);
+  linear(site: Site, inputs: readonly Share[], n: number, map: Linear, layout = false) {
+    return linear(this.#party, site, inputs, n, map, layout);
   }
   product(site: Site, x: Share, y: Share, n: number, map: Bilinear) {
     return product(this.#party, site, x, y, n, map);
@@ -142,18 +142,17 @@ class AdditiveEnd implements Protocol {
   }
   free(scope: Scope, value: Share | Product | Bits): void {
     const inside: unknown = value;
-    if (inside instanceof Additive) freeValue(inside);
+    if (inside instanceof Additive) freeValue(this.#party, inside);
     else if (inside instanceof Summand || inside instanceof Planes) {
       const sign = inside instanceof Planes ? inside.sign : undefined;
       for (const block of [inside.words, sign?.number, sign?.times]) if (block) scope.free(block);
-      if (sign) letGo(sign.of);
+      if (sign) letGo(sign.of, scope);
     }
   }
+  /** Without its mask: what still looks at the old one in this run goes on with that; the moved value is opened anew. */
   move(value: Share, from: Scope, to: Scope): Share {
-    const x = openShare(value);
-    const moved = new Additive(x.n, x.words && from.move(x.words, to), to);
-    moveMask(x, moved, from);
-    return asShare(moved);
+    const { n, words } = openShare(value);
+    return asShare(new Additive(n, words && from.move(words, to), to));
   }
   save(x: Share) {
     return save(this.#party, x);

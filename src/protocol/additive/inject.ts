@@ -6,8 +6,8 @@ import type { Block } from "../../ring/index.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { CHUNK, Deal } from "./deal.js";
-import { masked, roundingOf } from "./masks.js";
-import { sightOf, wrapTimes } from "./rounding.js";
+import { masked, roundingOf, sightOfRounded } from "./masks.js";
+import { wrapTimes } from "./rounding.js";
 import {
   Additive,
   asShare,
@@ -58,7 +58,7 @@ export function* select(party: Party, site: Site, bits: Bits, x: Share): Rounds<
   const { kernels } = party;
   const deal = new Deal(party, site);
   const rounding = roundingOf(party, open);
-  const use = rounding ? sightOf(party, site.scope, rounding) : masked(party, deal, open);
+  const use = rounding ? sightOfRounded(party, site, open, rounding) : masked(party, deal, open);
   const r = deal.random(planeWords(n), "xor");
   const number = deal.given(n, (dst) => kernels.unslice(dst.ptr, r.ptr, n, 1));
   const product = deal.given(n, (dst) => kernels.mul(dst.ptr, number.ptr, use.mask.ptr, n));

@@ -1,6 +1,7 @@
 /** What needs no message: public words, linear maps, uniform words that nobody knows. */
 import type { Block } from "../../ring/index.js";
 import type { Linear, Product, Share, Site } from "../protocol.js";
+import { hold } from "./masks.js";
 import { Additive, asProduct, asShare, openProduct, openShare, type Party, place, Summand } from "./share.js";
 
 /** x_0 = the words, the other parts 0. */
@@ -13,8 +14,15 @@ export function fromPublic(party: Party, site: Site, words: Block): Share {
   return asShare(new Additive(n, block, site.scope));
 }
 
-/** The map on each part. A map of one value onto as many words is a view of it, under one mask with it. */
-export function linear(party: Party, site: Site, inputs: readonly Share[], n: number, map: Linear): Share {
+/** The map on each part. A value that is only laid out anew is a view, under one mask with the original. */
+export function linear(
+  party: Party,
+  site: Site,
+  inputs: readonly Share[],
+  n: number,
+  map: Linear,
+  layout: boolean,
+): Share {
   site.nonce();
   const open = inputs.map(openShare);
   const block = place(party, site.scope, n);
@@ -24,7 +32,8 @@ export function linear(party: Party, site: Site, inputs: readonly Share[], n: nu
       open.map((input) => input.words!),
     );
   const [only] = open;
-  const view = open.length === 1 && only!.n === n ? viewOf(only!, map, site) : undefined;
+  const view = layout && only!.n === n ? viewOf(only!, map, site) : undefined;
+  if (view) hold(view.of, site.scope);
   return asShare(new Additive(n, block, site.scope, view));
 }
 

@@ -26,17 +26,19 @@ export interface Masked {
 /** The mask of x while one primitive uses it. */
 export class Use {
   readonly #origin: Additive;
+  readonly #masked: Masked;
   constructor(
     private readonly party: Party,
     private readonly x: Additive,
     origin: Additive,
   ) {
     this.#origin = origin;
-    origin.masked!.users++;
+    this.#masked = origin.masked!;
+    this.#masked.users++;
   }
   /** After the round: e at a party. */
   get difference(): Block {
-    this.#origin.masked!.opening?.finish();
+    this.#masked.opening?.finish();
     return this.#own().difference!;
   }
   /** a_i at a party, a at the dealer. */
@@ -44,7 +46,7 @@ export class Use {
     return this.#own().mask;
   }
   release(): void {
-    this.#origin.masked!.users--;
+    this.#masked.users--;
     settle(this.#origin);
   }
 
@@ -52,7 +54,7 @@ export class Use {
   #own(): Masked {
     const { x, party } = this;
     if (x.masked) return x.masked;
-    const { difference, mask } = this.#origin.masked!;
+    const { difference, mask } = this.#masked;
     const under = (block: Block): Block => {
       const image = x.scope.alloc(x.n);
       x.view!.map(image, [block]);
@@ -93,8 +95,12 @@ export function masked(party: Party, deal: Deal, x: Additive): Use {
  */
 export function sight(party: Party, site: Site, deal: Deal, x: Additive, width: number): Sight {
   const rounding = roundingOf(party, x, width);
-  return rounding ? sightOf(party, site.scope, rounding) : masked(party, deal, x);
+  return rounding ? sightOfRounded(party, site, x, rounding) : masked(party, deal, x);
 }
+
+/** x as its truncation left it, which stays until the reader is through. */
+export const sightOfRounded = (party: Party, { scope }: Site, x: Additive, rounding: Rounding): Sight =>
+  sightOf(party, scope, rounding, () => settle(x));
 
 /** What the truncation of x left open of its low `width` bits, unless x has an open mask, which is better. */
 export function roundingOf(party: Party, x: Additive, width = 0): Rounding | undefined {
@@ -103,24 +109,40 @@ export function roundingOf(party: Party, x: Additive, width = 0): Rounding | und
 }
 
 /** Frees a value, and its mask with it: at once, or when its last view and the last primitive that uses it are through. */
-export function freeValue(x: Additive): void {
+export function freeValue(party: Party, x: Additive): void {
   x.freed = true;
+  forget(party, x);
   settle(x);
 }
 
-/** A view, or a sign, of x has gone. */
-export function letGo(x: Additive): void {
-  x.views--;
+const inUse = ({ masked, rounding }: Additive): boolean =>
+  (masked !== undefined && masked.users > 0) || (rounding !== undefined && rounding.users > 0);
+
+/** A view, or a sign, of x in this scope. */
+export function hold(x: Additive, scope: Scope): void {
+  x.views ??= new Map();
+  x.views.set(scope, (x.views.get(scope) ?? 0) + 1);
+}
+/** It has gone. */
+export function letGo(x: Additive, scope: Scope): void {
+  const left = (x.views?.get(scope) ?? 0) - 1;
+  if (left > 0) x.views!.set(scope, left);
+  else x.views?.delete(scope);
   settle(x);
+}
+/** Of a run that died, the scope is closed, and its views count no more. */
+function viewed({ views }: Additive): boolean {
+  if (views) for (const scope of views.keys()) if (scope.open) return true;
+  return false;
 }
 
 function settle(x: Additive): void {
-  if (!x.freed || x.views > 0 || (x.masked && x.masked.users > 0)) return;
+  if (!x.freed || viewed(x) || inUse(x)) return;
   if (x.words) x.scope.free(x.words);
   if (x.masked) drop(x);
   if (x.rounding) x.scope.free(x.rounding.words);
   x.rounding = undefined;
-  if (x.view) letGo(x.view.of);
+  if (x.view) letGo(x.view.of, x.scope);
 }
 
 /** Drops a mask of an earlier session. */
@@ -136,20 +158,5 @@ function drop(x: Additive): void {
   const { difference, mask } = x.masked!;
   if (difference) x.scope.free(difference);
   x.scope.free(mask);
-  x.masked = undefined;
-}
-
-/** The mask of a value that was moved to another scope goes with it. */
-export function moveMask(x: Additive, moved: Additive, from: Scope): void {
-  if (x.view) x.view.of.views--;
-  if (x.rounding) from.free(x.rounding.words);
-  x.rounding = undefined;
-  if (!x.masked) return;
-  const { difference, mask } = x.masked;
-  moved.masked = {
-    ...x.masked,
-    difference: difference && from.move(difference, moved.scope),
-    mask: from.move(mask, moved.scope),
-  };
   x.masked = undefined;
 }

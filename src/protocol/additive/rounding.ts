@@ -13,6 +13,8 @@ export interface Rounding {
   readonly party: Party;
   readonly shift: number;
   readonly words: Block;
+  /** Primitives that are using it. */
+  users: number;
 }
 
 /** A value seen as e + a: e public, a known to the dealer. The blocks are the reader's until `release`. */
@@ -25,13 +27,23 @@ export interface Sight {
 }
 
 /** y modulo 2^(64-shift): e = (c >> shift) - 2^(62-shift), a = -(r >> shift). */
-export function sightOf({ deals, kernels }: Party, scope: Scope, { shift, words }: Rounding): Sight {
+export function sightOf({ deals, kernels }: Party, scope: Scope, rounding: Rounding, released = () => {}): Sight {
+  const { shift, words } = rounding;
   const n = words.words;
+  rounding.users++;
   const block = scope.alloc(n);
   kernels.shr(block.ptr, words.ptr, shift, n);
   if (deals) kernels.neg(block.ptr, block.ptr, n);
   else kernels.addScalar(block.ptr, block.ptr, -(1n << BigInt(62 - shift)), n);
-  return { difference: deals ? undefined : block, mask: block, release: () => scope.free(block) };
+  return {
+    difference: deals ? undefined : block,
+    mask: block,
+    release() {
+      scope.free(block);
+      rounding.users--;
+      released();
+    },
+  };
 }
 
 /**

@@ -37,7 +37,8 @@ export class Additive {
   rounding: Rounding | undefined;
   /** Nobody else needs it; its words and its mask stay until the last view has gone. */
   freed = false;
-  views = 0;
+  /** Views and signs of it, by the scope in which they live: those of a closed one have gone with it. */
+  views: Map<Scope, number> | undefined;
   constructor(
     readonly n: number,
     readonly words: Block | undefined,
@@ -45,9 +46,7 @@ export class Additive {
     readonly scope: Scope,
     /** This value is map(of), element for element: opening one opens both. */
     readonly view?: { readonly of: Additive; readonly map: Linear },
-  ) {
-    if (view) view.of.views++;
-  }
+  ) {}
 }
 /** A Product: already a sharing, since products are made with fresh words of the dealer. */
 export class Summand {
@@ -74,9 +73,7 @@ export class Sign {
     readonly of: Additive,
     readonly number: Block | undefined,
     readonly times: Block | undefined,
-  ) {
-    of.views++;
-  }
+  ) {}
 }
 
 export const asShare = (value: Additive): Share => value as unknown as Share;

@@ -14,8 +14,7 @@ import type { Bits, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { correctionBytes, type DcfShape, evaluate, generate, rootBytes } from "./dcf.js";
 import { Deal } from "./deal.js";
-import { masked, roundingOf } from "./masks.js";
-import { sightOf } from "./rounding.js";
+import { hold, masked, roundingOf, sightOfRounded } from "./masks.js";
 import { type Additive, asBits, type Party, Planes, planeWords, Sign } from "./share.js";
 
 /** Above so many elements an adder is used all the same: a key has about 1 kB an element. */
@@ -29,7 +28,7 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
   const k = width - 1;
   const deal = new Deal(party, site);
   const rounding = roundingOf(party, x, width);
-  const use = rounding ? sightOf(party, scope, rounding) : masked(party, deal, x);
+  const use = rounding ? sightOfRounded(party, site, x, rounding) : masked(party, deal, x);
   const shape = keyShape(n, width, rounding !== undefined);
   const { words: count } = shape;
   // At the dealer: a_k, then 1, a and the wrap, in columns.
@@ -56,6 +55,7 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
     use.release();
     deal.free(corrections, top, columns, ...products);
     const bits = new Planes(n, 1, undefined);
+    hold(x, scope);
     bits.sign = new Sign(x, undefined, undefined);
     return asBits(bits);
   }
@@ -96,6 +96,7 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
   use.release();
   deal.free(roots, corrections, point, values, byColumn, wrap);
   const bits = new Planes(n, 1, plane);
+  hold(x, scope);
   bits.sign = new Sign(x, number, times);
   return asBits(bits);
 }

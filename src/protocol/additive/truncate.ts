@@ -28,14 +28,14 @@ export function* truncate(party: Party, site: Site, x: Product, shift: number): 
   if (party.deals) {
     yield* deal.exchange();
     deal.free(shifted, sign);
-    return rounded(site, n, undefined, { party, shift, words: r });
+    return rounded(site, n, undefined, { party, shift, words: r, users: 0 });
   }
   kernels.add(r.ptr, r.ptr, words!.ptr, n);
   if (party.self === 0) kernels.addScalar(r.ptr, r.ptr, 1n << 62n, n);
   deal.open(r, n);
   yield* deal.exchange();
   // y = -(r >> shift) + (not sign of c) (sign of r) 2^(64-shift), and at party 0 the public rest.
-  const rounding: Rounding = { party, shift, words: r };
+  const rounding: Rounding = { party, shift, words: r, users: 0 };
   kernels.neg(shifted.ptr, shifted.ptr, n);
   addWrap(party, site.scope, rounding, sign, shifted);
   if (party.self === 0) {
