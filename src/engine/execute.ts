@@ -6,7 +6,7 @@
 import { SecretgradError } from "../errors.js";
 import type { Incoming, Mesh, Outgoing } from "../net/index.js";
 import type { EvalContext, EvalHost, Value } from "../ops/index.js";
-import type { Exchange, Protocol, Rounds, Transfer } from "../protocol/index.js";
+import { type Exchange, inTurn, type Protocol, type Rounds, type Transfer } from "../protocol/index.js";
 import type { Ring, Scope } from "../ring/index.js";
 import type { Program } from "./compile.js";
 import { Lifetimes } from "./lifetimes.js";
@@ -103,12 +103,15 @@ class Execution {
   /** How many inputs node i still waits for. */
   readonly #waits: number[];
   /** Nodes that stand at an exchange, ascending. */
-  #running: Running[] = [];
+  #running: readonly Running[] = [];
+  /** Those of them whose exchange is under way. */
+  #turn: readonly Running[] = [];
   readonly #inflows: Inflow[] = [];
   /** Nodes whose inputs have all arrived. */
   #ready: number[] = [];
   #left: number;
-  #round = 0;
+  #exchanges = 0;
+  #rounds = 0;
   #bytes = 0;
   #over = false;
 
@@ -128,7 +131,7 @@ class Execution {
     });
   }
 
-  /** One turn: local work until every running node wants to exchange, then one exchange. */
+  /** One turn: local work until every running node wants to exchange, then one exchange: of the deliveries, if there are any. */
   advance(): void {
     try {
       this.#work();
@@ -136,7 +139,7 @@ class Execution {
       else {
         this.#stop();
         const seconds = (performance.now() - this.#started) / 1000;
-        this.resolve({ rounds: this.#round, bytes: this.#bytes, seconds });
+        this.resolve({ rounds: this.#rounds, bytes: this.#bytes, seconds });
       }
     } catch (error) {
       this.#fail(error);
@@ -155,8 +158,9 @@ class Execution {
 
   /** Steps what runs and starts what became ready, in node order, until all running nodes stand at an exchange. */
   #work(): void {
-    const waiting: Running[] = [];
-    for (const running of this.#running) {
+    const waiting =
+      this.#turn === this.#running ? [] : this.#running.filter((running) => !this.#turn.includes(running));
+    for (const running of this.#turn) {
       const step = this.#step(running.id, running.rounds);
       if (step.done) this.#complete(running.id, step.value);
       else {
@@ -180,6 +184,7 @@ class Execution {
       }
     }
     this.#running = waiting.sort((a, b) => a.id - b.id);
+    this.#turn = inTurn(this.#running, ({ exchange }) => exchange);
   }
 
   #start(id: number): Rounds<Value> | Value {
@@ -218,7 +223,7 @@ class Execution {
     const { ring, mesh, run, profile } = this.options;
     for (const inflow of this.#inflows) inflow.clear();
     const parts: Uint8Array[][] = [];
-    for (const { id, exchange } of this.#running) {
+    for (const { id, exchange } of this.#turn) {
       let sent = 0;
       for (const { peer, block, offset, bytes } of exchange.send) {
         parts[peer] ??= [];
@@ -236,7 +241,8 @@ class Execution {
       if (parts[peer]) send.push({ peer, parts: parts[peer] });
       if (places.length > 0) receive.push(inflow);
     }
-    mesh.exchange(run, this.#round++, send, receive, this.#exchanged);
+    if (!this.#turn[0]!.exchange.delivery) this.#rounds++;
+    mesh.exchange(run, this.#exchanges++, send, receive, this.#exchanged);
   }
 
   readonly #exchanged = (error?: Error): void => {

@@ -1,5 +1,5 @@
 /** What products and comparisons look at, and what opening a mask costs: for protocols that open masks. Not flows: flow.ts. */
-import { type Cost, type Costs, sideBySide } from "../protocol/index.js";
+import { type Cost, type Costs, opening } from "../protocol/index.js";
 import type { Look, ValueType } from "./op.js";
 import { noCost } from "./source.js";
 import { elements } from "./type.js";
@@ -23,5 +23,5 @@ export function productCost(
 
 /** The cost of a primitive that looks at n elements that nobody else looks at. */
 export function withMask({ masks }: Costs, n: number, cost: Cost): Cost {
-  return masks ? sideBySide(cost, masks.open(n)) : cost;
+  return masks ? opening(cost, masks.open(n)) : cost;
 }

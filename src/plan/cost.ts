@@ -4,7 +4,6 @@
  */
 import { type Look, operator } from "../ops/index.js";
 import type { Cost, ProtocolDefinition } from "../protocol/index.js";
-import { sideBySide } from "../protocol/index.js";
 import { size } from "../ring/index.js";
 import { Masks } from "./masks.js";
 import type { Plan, PlanCost } from "./plan.js";
@@ -16,14 +15,14 @@ export function planCost(plan: Plan, definition: ProtocolDefinition): PlanCost {
   const bytes = new Array<number>(definition.parties).fill(0);
   const perOperator: Record<string, { nodes: number; bytes: number }> = {};
   const masks = costs.masks && new Masks(nodes, costs.masks);
-  const costOf = (id: number): Cost => {
+  const costOf = (id: number, round: number): Cost => {
     const node = nodes[id]!;
     const types = node.inputs.map((input) => nodes[input]!.type);
     const rule = operator(node.op)!;
     const attrs = node.attrs as never;
     const own = rule.cost(costs, types, attrs, node.type, id);
     const looks: readonly Look[] = masks && rule.looks ? rule.looks(types, attrs) : [];
-    const cost = looks.length > 0 ? sideBySide(...masks!.look(id, looks, own)) : own;
+    const cost = looks.length > 0 ? masks!.look(id, looks, own, round) : own;
     perOperator[node.op] ??= { nodes: 0, bytes: 0 };
     const row = perOperator[node.op]!;
     let most = 0;
@@ -36,16 +35,16 @@ export function planCost(plan: Plan, definition: ProtocolDefinition): PlanCost {
     return cost;
   };
   /** The round before which node i is done. */
-  const finish = schedule(plan, (id) => costOf(id).rounds);
+  const finish = schedule(plan, costOf);
   const rounds = finish.reduce((most, round) => Math.max(most, round), 0);
   return { rounds, bytes, perOperator, unproved: unprovedBounds(nodes), elements: peak(plan, finish, rounds) };
 }
 
 /**
- * The round before which each node is done, where `roundsOf` is asked in the order in which the engine starts nodes: what
- * became ready together by number, round by round.
+ * The round before which each node is done, where `costOf` is asked in the order in which the engine starts nodes: what became
+ * ready together by number, round by round, and after each delivery once more.
  */
-function schedule({ nodes }: Plan, roundsOf: (id: number) => number): number[] {
+function schedule({ nodes }: Plan, costOf: (id: number, round: number) => Cost): number[] {
   const finish = new Array<number>(nodes.length).fill(0);
   const consumers: number[][] = nodes.map(() => []);
   const waits = nodes.map(({ inputs }, id) => {
@@ -62,17 +61,22 @@ function schedule({ nodes }: Plan, roundsOf: (id: number) => number): number[] {
   for (let round = 0; round === 0 || round < done.length; round++) {
     for (const id of done[round]?.sort((a, b) => a - b) ?? []) complete(id, ready);
     while (ready.length > 0) {
-      const next: number[] = [];
-      for (const id of ready.sort((a, b) => a - b)) {
-        const end = round + roundsOf(id);
-        finish[id] = end;
-        if (end === round) complete(id, next);
-        else {
-          while (done.length <= end) done.push([]);
-          done[end]!.push(id);
+      const delivered: number[] = [];
+      while (ready.length > 0) {
+        const next: number[] = [];
+        for (const id of ready.sort((a, b) => a - b)) {
+          const { rounds, delivery } = costOf(id, round);
+          const end = round + rounds;
+          finish[id] = end;
+          if (end > round) {
+            while (done.length <= end) done.push([]);
+            done[end]!.push(id);
+          } else if (delivery) delivered.push(id);
+          else complete(id, next);
         }
+        ready = next;
       }
-      ready = next;
+      for (const id of delivered.sort((a, b) => a - b)) complete(id, ready);
     }
   }
   return finish;

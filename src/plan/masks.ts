@@ -3,14 +3,15 @@
  * belong to the protocol, and a test holds this account against them.
  */
 import { type Look, operator } from "../ops/index.js";
-import { type Cost, freeOfCharge, type MaskCosts } from "../protocol/index.js";
+import { type Cost, freeOfCharge, type MaskCosts, opening } from "../protocol/index.js";
 import { size } from "../ring/index.js";
 import type { PlanNode } from "./plan.js";
 
 export class Masks {
   /** By node: the value of which it is another form. */
   readonly #origins: number[];
-  readonly #open = new Set<number>();
+  /** In which round a value was opened: whoever looks at it then waits for that round's end, too. */
+  readonly #opened = new Map<number, number>();
 
   constructor(
     private readonly nodes: readonly PlanNode[],
@@ -25,10 +26,12 @@ export class Masks {
     });
   }
 
-  /** What node `id` costs besides, or instead of, its own cost, when it starts now. */
-  look(id: number, looks: readonly Look[], own: Cost): Cost[] {
+  /** What node `id` costs when it starts in this round, for which it costs `own` if it finds all masks open. */
+  look(id: number, looks: readonly Look[], own: Cost, round: number): Cost {
     const node = this.nodes[id]!;
-    const all = [own];
+    let cost = own;
+    let waits = false;
+    const openings: Cost[] = [];
     for (const { input, as } of looks) {
       const value = node.inputs[input]!;
       const origin = this.#origins[value]!;
@@ -38,20 +41,24 @@ export class Masks {
         this.masks.selectsSigns?.(n) &&
         this.#comparedBy(node.inputs[0]!) === this.#same(value)
       ) {
-        all[0] = freeOfCharge(own.bytes.length);
+        cost = freeOfCharge(own.bytes.length);
         continue;
       }
-      if (this.#open.has(origin)) continue;
+      const opened = this.#opened.get(origin);
+      if (opened !== undefined) {
+        waits ||= opened === round;
+        continue;
+      }
       const shift = this.#truncatedBy(value);
-      if (shift !== undefined && as === "selected") all[0] = this.masks.selectRounded(n, shift, id);
+      if (shift !== undefined && as === "selected") cost = this.masks.selectRounded(n, shift, id);
       else if (shift !== undefined && typeof as === "object" && this.masks.rounded(shift, as.width)) {
-        if (node.op === "isNegative") all[0] = this.masks.msbRounded?.(n, as.width) ?? own;
+        if (node.op === "isNegative") cost = this.masks.msbRounded?.(n, as.width) ?? own;
       } else {
-        this.#open.add(origin);
-        all.push(this.masks.open(n));
+        this.#opened.set(origin, round);
+        openings.push(this.masks.open(n));
       }
     }
-    return all;
+    return waits || openings.length > 0 ? opening(cost, ...openings) : cost;
   }
 
   /** The node whose value it is, whatever the shape. */

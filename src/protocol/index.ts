@@ -10,9 +10,9 @@ import { plain } from "./plain/index.js";
 import type { ProtocolDefinition } from "./protocol.js";
 import { rep3 } from "./rep3/index.js";
 
-export { type Cost, freeOfCharge, inSequence, sideBySide } from "./cost.js";
+export { type Cost, freeOfCharge, inSequence, opening, sideBySide } from "./cost.js";
 export type * from "./protocol.js";
-export { atOnce, type Exchange, parallel, type Rounds, type Transfer } from "./rounds.js";
+export { atOnce, type Exchange, inTurn, parallel, type Rounds, type Transfer } from "./rounds.js";
 export { additive, plain, rep3 };
 
 export const protocols: readonly ProtocolDefinition[] = [plain, rep3, additive(2), additive(2, "fss"), additive(3)];

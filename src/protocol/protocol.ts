@@ -153,7 +153,7 @@ export interface Costs {
 }
 
 export interface MaskCosts {
-  /** On top of what looks first at a value of n elements, in its first round. */
+  /** On top of what looks first at a value of n elements, in its first exchange (see `opening`). */
   open(n: number): Cost;
   /** Whether msb, isZero and toBits of this width find what they need where a truncation by `shift` has been. */
   readonly rounded: (shift: number, width: number) => boolean;

@@ -8,12 +8,12 @@ import {
   type Bits,
   type Cost,
   type Costs,
+  opening,
   type Product,
   type ProtocolDefinition,
   type Rounds,
   type Share,
   type Site,
-  sideBySide,
 } from "../../src/protocol/index.js";
 import { expander } from "../../src/random/index.js";
 import type { Block, Ring } from "../../src/ring/index.js";
@@ -34,7 +34,7 @@ export interface Case {
 
 /** With the mask of an input that nobody has looked at before. */
 function opened({ masks }: Costs, n: number, cost: Cost): Cost {
-  return masks ? sideBySide(cost, masks.open(n)) : cost;
+  return masks ? opening(cost, masks.open(n)) : cost;
 }
 
 /** Inputs of n elements for every case, by party. */

@@ -111,8 +111,10 @@ export class Lab {
       assert.ok(!started.some(isRounds), "all parties must agree on whether a primitive communicates");
       return { values: started as T[], rounds: 0, sent, received };
     }
-    for (let round = 0; ; round++) {
-      const steps = started.map((rounds) => rounds.next());
+    let deliveries = 0;
+    for (let exchange = 0; ; exchange++) {
+      const round: number = exchange - deliveries;
+      const steps: IteratorResult<Exchange, T>[] = started.map((rounds) => rounds.next());
       if (steps.some((step) => step.done)) {
         assert.ok(
           steps.every((step) => step.done),
@@ -120,13 +122,15 @@ export class Lab {
         );
         return { values: steps.map((step) => step.value as T), rounds: round, sent, received };
       }
-      deliver(
-        ends,
-        steps.map((step) => step.value as Exchange),
-        round,
-        sent,
-        received,
-      );
+      const exchanges = steps.map((step) => step.value as Exchange);
+      const { delivery } = exchanges[0]!;
+      for (const [party, each] of exchanges.entries()) {
+        assert.equal(each.delivery, delivery, `round ${round}: all parties must agree on what is a delivery`);
+        if (delivery && party !== this.definition.dealer)
+          assert.equal(each.send.length, 0, `round ${round}: party ${party} sends in a delivery`);
+      }
+      if (delivery) deliveries++;
+      deliver(ends, exchanges, exchange, sent, received);
     }
   }
 }

@@ -24,7 +24,7 @@ export class PublicSum {
   readonly #n: number;
   readonly #shared: Block;
 
-  /** Asks for what it takes; `planes` after the deal's next round. */
+  /** Asks for what it takes; `planes` after the deal's `first` exchange. */
   constructor(party: Party, site: Site, deal: Deal, adder: Adder, x: Additive) {
     this.#party = party;
     this.#site = site;

@@ -12,7 +12,7 @@ import { Deal } from "./deal.js";
 import { asBits, checkWidth, openShare, type Party, Planes, planeWords } from "./share.js";
 import { MOST_KEYS, signByKeys } from "./sign-by-keys.js";
 
-/** Plane x < 0. 1 + log2 L rounds for L blocks; n words unless x's mask is open, then 3h - 1 planes a level of h pairs. */
+/** Plane x < 0. log2 L rounds for L blocks, of 3h - 1 planes for h pairs; one more with n words unless x's mask is open. */
 export function* msb(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
   checkWidth("msb", width, 2);
   const open = openShare(x);
@@ -27,7 +27,7 @@ export function* msb(party: Party, site: Site, x: Share, width: number): Rounds<
     const carry = new Gate(party, deal, h * words);
     levels.push({ h, carry, both: new Gate(party, deal, (h - 1) * words, carry, words) });
   }
-  yield* deal.exchange();
+  yield* deal.first();
   const first = sum.planes();
   let level = first;
   for (const { h, carry, both } of levels) {
@@ -60,7 +60,7 @@ export function* msb(party: Party, site: Site, x: Share, width: number): Rounds<
   return asBits(new Planes(n, 1, sign));
 }
 
-/** Plane x = 0 of the low `width` bits. 1 + log2 L rounds; n words unless x's mask is open, then 2h planes a level. */
+/** Plane x = 0 of the low `width` bits. log2 L rounds of 2h planes; one more with n words unless x's mask is open. */
 export function* isZero(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
   checkWidth("isZero", width, 1);
   const open = openShare(x);
@@ -71,7 +71,7 @@ export function* isZero(party: Party, site: Site, x: Share, width: number): Roun
   const sum = new PublicSum(party, site, deal, adder, open);
   const gates: Gate[] = [];
   for (let h = adder.gates / 2; h >= 1; h /= 2) gates.push(new Gate(party, deal, h * words));
-  yield* deal.exchange();
+  yield* deal.first();
   let level: Block | undefined = sum.planes();
   for (const gate of gates) {
     if (level) gate.open(level.ptr, level.ptr + gate.words * 8);

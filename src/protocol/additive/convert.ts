@@ -7,7 +7,7 @@ import { Gate } from "./bits.js";
 import { Deal } from "./deal.js";
 import { asBits, checkWidth, openShare, type Party, Planes, planeWords } from "./share.js";
 
-/** 1 + log2 L rounds for L blocks; n words unless x's mask is open, then 2 planes an AND of Sklansky's levels. */
+/** log2 L rounds for L blocks, 2 planes an AND of Sklansky's levels; one more with n words unless x's mask is open. */
 export function* toBits(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
   checkWidth("toBits", width, 1);
   const { kernels } = party;
@@ -19,7 +19,7 @@ export function* toBits(party: Party, site: Site, x: Share, width: number): Roun
   const deal = new Deal(party, site);
   const sum = new PublicSum(party, site, deal, adder, open);
   const levels = sklansky(width).map((steps) => ({ steps, gate: new Gate(party, deal, steps.length * words) }));
-  yield* deal.exchange();
+  yield* deal.first();
   const planes = sum.planes();
   for (const { steps, gate } of levels) {
     if (!planes) yield* deal.exchange();

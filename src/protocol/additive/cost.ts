@@ -6,20 +6,21 @@
  * single bits). Words that a party sends to each of the other n - 1 parties, and words of the dealer to the last party:
  *
  * | primitive | rounds     | to each other party              | dealer to the last                   |
- * | a mask    | (within)   | n                                |                                      |
- * | product   | 1          |                                  | n                                    |
+ * | a mask    | 1          | n                                |                                      |
+ * | product   | -          |                                  | n                                    |
  * | truncate  | 1          | n                                | n + shift W                          |
  * | and       | 1          | 2 W a plane                      | W a plane                            |
- * | msb       | 1 + log2 L | (3h - 1) W                       | M W, then (2h - 1) W                 |
- * | isZero    | 1 + log2 L | 2h W                             | M W, then h W                        |
- * | toBits    | 1 + log2 L | 2 W an AND                       | M W, then W an AND                   |
+ * | msb       | - + log2 L | (3h - 1) W                       | M W, then (2h - 1) W                 |
+ * | isZero    | - + log2 L | 2h W                             | M W, then h W                        |
+ * | toBits    | - + log2 L | 2 W an AND                       | M W, then W an AND                   |
  * | fromBits  | 1          | W                                | n                                    |
  * | select    | 1          | W                                | 2n; 2n + shift W after a truncation  |
  * | reveal    | 1          | n                                |                                      |
  * | reshare, input | 0     |                                  |                                      |
  *
- * By keys: msb 1 round, nothing between the parties, keys to both and 2n or 3n words to the last; select of a value by its own
- * sign: nothing. Otherwise with h = L/2, L/4, …, 1 pairs of blocks in the levels of the tree.
+ * -: a delivery of the dealer, which is no round; the round of masks that are opened, where there are any. With h = L/2, L/4, …, 1
+ * pairs of blocks in the levels of the tree. By keys: msb is a delivery, nothing between the parties, keys to both and 2n or 3n
+ * words to the last; select of a value by its own sign: nothing.
  */
 import type { Cost } from "../cost.js";
 import type { Costs } from "../protocol.js";
@@ -35,6 +36,10 @@ export function costs(count: number, keys = false): Costs {
     rounds,
     bytes: [...new Array<number>(count).fill((count - 1) * words * 8), dealt * 8],
   });
+  const delivered = (rounds: number, words: number, dealt: number): Cost => ({
+    ...each(rounds, words, dealt),
+    delivery: true,
+  });
   const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
   const halvings = (blocks: number) => {
     const pairs = [];
@@ -44,11 +49,11 @@ export function costs(count: number, keys = false): Costs {
   /** To both parties the corrections of the keys, to the last one a word for each of the payload. */
   const byKeys = (n: number, width: number, rounded: boolean): Cost => {
     const shape = keyShape(n, width, rounded);
-    return { rounds: 1, bytes: [0, 0, 2 * correctionBytes(shape) + shape.words * n * 8] };
+    return { rounds: 0, delivery: true, bytes: [0, 0, 2 * correctionBytes(shape) + shape.words * n * 8] };
   };
   return {
     masks: {
-      open: (n) => each(0, n, 0),
+      open: (n) => each(1, n, 0),
       rounded: (shift, width) => width <= 64 - shift,
       ...(keys
         ? {
@@ -58,7 +63,7 @@ export function costs(count: number, keys = false): Costs {
         : {}),
       selectRounded: (n, shift) => each(1, planeWords(n), 2 * n + fieldWords(n, shift)),
     },
-    product: (n) => each(1, 0, n),
+    product: (n) => delivered(0, 0, n),
     reshare: () => each(0, 0, 0),
     truncate: (n, shift) => each(1, n, n + fieldWords(n, shift)),
     and: (n, width) => each(1, 2 * width * planeWords(n), width * planeWords(n)),
@@ -67,8 +72,8 @@ export function costs(count: number, keys = false): Costs {
       const adder = signAdder(n, width);
       const levels = halvings((adder.gates + 1) / 2);
       const W = planeWords(n);
-      return each(
-        1 + levels.length,
+      return delivered(
+        levels.length,
         W * sum(levels.map((h) => 3 * h - 1)),
         W * (adder.monomials + sum(levels.map((h) => 2 * h - 1))),
       );
@@ -77,12 +82,12 @@ export function costs(count: number, keys = false): Costs {
       const adder = zeroAdder(n, width);
       const levels = halvings(adder.gates);
       const W = planeWords(n);
-      return each(1 + levels.length, W * sum(levels.map((h) => 2 * h)), W * (adder.monomials + sum(levels)));
+      return delivered(levels.length, W * sum(levels.map((h) => 2 * h)), W * (adder.monomials + sum(levels)));
     },
     toBits(n, width) {
       const levels = sklansky(width).map((steps) => steps.length);
       const W = planeWords(n);
-      return each(1 + levels.length, W * 2 * sum(levels), W * (bitsAdder(width).monomials + sum(levels)));
+      return delivered(levels.length, W * 2 * sum(levels), W * (bitsAdder(width).monomials + sum(levels)));
     },
     fromBits: (n) => each(1, planeWords(n), n),
     select: (n) => each(1, planeWords(n), 2 * n),

@@ -8,7 +8,7 @@
 import type { Stream } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
 import type { Site } from "../protocol.js";
-import type { Rounds, Transfer } from "../rounds.js";
+import type { Exchange, Rounds, Transfer } from "../rounds.js";
 import type { Party } from "./share.js";
 
 /** Elements that one pass over the cache handles. */
@@ -23,7 +23,7 @@ export function forFields(n: number, bits: number, step: (at: number, count: num
 
 type Combine = "add" | "xor";
 
-/** Words on their way into the clear: own ones in `block`, the others' in `received`. */
+/** Words on their way into the clear: own ones in `block`, the others' in `received`; at the dealer none. */
 export class Opening {
   #done = false;
   constructor(
@@ -34,6 +34,10 @@ export class Opening {
     private readonly how: Combine,
     private readonly received: readonly Block[],
   ) {}
+  /** Whether the round is over. */
+  get done(): boolean {
+    return this.#done;
+  }
   /** After the round, by whoever comes first: `block` becomes the sum or XOR of all parties' words. */
   finish(): void {
     if (this.#done) return;
@@ -50,6 +54,7 @@ export class Deal {
   #send: Transfer[] = [];
   #receive: Transfer[] = [];
   #openings: Opening[] = [];
+  #waits = false;
 
   constructor(
     private readonly party: Party,
@@ -159,11 +164,22 @@ export class Deal {
     return opening;
   }
 
+  /** The next exchange is a round: something is being opened in it, here or by another primitive. Called by all members alike. */
+  waits(): void {
+    this.#waits = true;
+  }
+  /** What was asked for since the last exchange, as a delivery of the dealer unless this `waits`. */
+  *first(): Rounds<void> {
+    yield* this.#exchange(this.#waits ? {} : { delivery: true });
+  }
   /** One round with all that was asked for since the last one. */
   *exchange(): Rounds<void> {
+    yield* this.#exchange({});
+  }
+  *#exchange(how: Pick<Exchange, "delivery">): Rounds<void> {
     const [send, receive, openings, temporary] = [this.#send, this.#receive, this.#openings, this.#temporary];
     [this.#send, this.#receive, this.#openings, this.#temporary] = [[], [], [], []];
-    yield { send, receive };
+    yield { send, receive, ...how };
     for (const opening of openings) opening.finish();
     for (const block of temporary) this.site.scope.free(block);
   }

@@ -12,7 +12,7 @@ import type { Deal, Opening } from "./deal.js";
 import { type Rounding, type Sight, sightOf } from "./rounding.js";
 import type { Additive, Party } from "./share.js";
 
-/** At a party: e, public once `opening` is through, and a_i. At the dealer: a. */
+/** At a party: e, public once `opening` is through, and a_i. At the dealer: a. A view's has no opening of its own. */
 export interface Masked {
   /** The session's end that made it: after a session no mask counts. */
   readonly party: Party;
@@ -72,20 +72,18 @@ export class Use {
   }
 }
 
-/** Sees to it that e = x - a is public after the deal's next round; costs n words to each other party, once a value. */
+/** Sees to it that e = x - a is public after the deal's `first` exchange; costs n words to each other party, once a value. */
 export function masked(party: Party, deal: Deal, x: Additive): Use {
   forget(party, x);
   if (x.view) forget(party, x.view.of);
   const origin = x.view?.of ?? x;
   if (!origin.masked) {
     const mask = deal.random(origin.n, "add", origin.scope);
-    if (party.deals) origin.masked = { party, difference: undefined, mask, opening: undefined, users: 0 };
-    else {
-      const difference = origin.scope.alloc(origin.n);
-      party.kernels.sub(difference.ptr, origin.words!.ptr, mask.ptr, origin.n);
-      origin.masked = { party, difference, mask, opening: deal.open(difference, origin.n), users: 0 };
-    }
+    const difference = party.deals ? undefined : origin.scope.alloc(origin.n);
+    if (difference) party.kernels.sub(difference.ptr, origin.words!.ptr, mask.ptr, origin.n);
+    origin.masked = { party, difference, mask, opening: deal.open(difference ?? mask, origin.n), users: 0 };
   }
+  if (!origin.masked.opening!.done) deal.waits();
   return new Use(party, x, origin);
 }
 

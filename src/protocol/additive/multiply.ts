@@ -8,13 +8,13 @@ import { Deal } from "./deal.js";
 import { masked } from "./masks.js";
 import { Additive, asProduct, asShare, openProduct, openShare, type Party, place, Summand } from "./share.js";
 
-/** 1 round: each factor that has no open mask yet, n words to each other party. x === y is a square: one mask. */
+/** A round if a factor has no open mask yet: n words to each other party, for each of those. x === y is a square: one mask. */
 export function* product(party: Party, site: Site, x: Share, y: Share, n: number, map: Bilinear): Rounds<Product> {
   const deal = new Deal(party, site);
   const left = masked(party, deal, openShare(x));
   const right = x === y ? left : masked(party, deal, openShare(y));
   const words = deal.given(n, (dst) => map(dst, left.mask, right.mask, false));
-  yield* deal.exchange();
+  yield* deal.first();
   if (!party.deals) {
     const [e, d] = [left.difference!, right.difference!];
     if (party.self === 0) {

@@ -20,7 +20,7 @@ import { type Additive, asBits, type Party, Planes, planeWords, Sign } from "./s
 /** Above so many elements an adder is used all the same: a key has about 1 kB an element. */
 export const MOST_KEYS = 32768;
 
-/** 1 round, in which only the dealer sends; n words to the other party if x's mask has to be opened. */
+/** Only the dealer sends; but for a round with n words to the other party if x's mask has to be opened. */
 export function* signByKeys(party: Party, site: Site, x: Additive, width: number): Rounds<Bits> {
   const { kernels, ring } = party;
   const { scope } = site;
@@ -51,7 +51,7 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
     const corrections = deal.toAll(correctionBytes(shape) / 8, () =>
       keysOf(party, site, shape, use.mask, top, columns, roots),
     );
-    yield* deal.exchange();
+    yield* deal.first();
     use.release();
     deal.free(corrections, top, columns, ...products);
     const bits = new Planes(n, 1, undefined);
@@ -62,7 +62,7 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
   const roots = scope.alloc(rootBytes(shape) / 8);
   deal.fills[0]!(ring.bytes(roots));
   const corrections = deal.toAll(correctionBytes(shape) / 8, () => roots);
-  yield* deal.exchange();
+  yield* deal.first();
   const e = use.difference!;
   const [point, values, byColumn] = [scope.alloc(n), scope.alloc(n * count), scope.alloc(n * count)];
   kernels.not(point.ptr, e.ptr, n);
