@@ -2,7 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { partyFlags } from "../cli/node-flags.js";
-import { createIdentity, createMemoryMeshes, fingerprint, type Pin } from "../src/net/index.js";
+import { createIdentity, createMemoryMeshes, fingerprint, type LinkModel, type Pin } from "../src/net/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
 import { BenchParty, type RunOrder, type RunReport } from "./party.js";
 import type { Order } from "./worker.js";
@@ -14,12 +14,14 @@ export interface BenchCluster {
   close(): void;
 }
 
-export async function memoryCluster(protocol: string): Promise<BenchCluster> {
+export async function memoryCluster(protocol: string, link?: LinkModel): Promise<BenchCluster> {
   const count = protocolNamed(protocol).parties;
   const names = Array.from({ length: count }, (_, i) => `p${i}`);
-  const parties = createMemoryMeshes(names, { timeoutMs: 120_000, earlyLimitBytes: 2 ** 30 }).map(
-    (mesh) => new BenchParty(protocol, mesh),
-  );
+  const parties = createMemoryMeshes(names, {
+    timeoutMs: 120_000,
+    earlyLimitBytes: 2 ** 30,
+    ...(link && { link }),
+  }).map((mesh) => new BenchParty(protocol, mesh));
   let run = -1;
   return {
     parties: count,
@@ -35,7 +37,7 @@ export async function memoryCluster(protocol: string): Promise<BenchCluster> {
   };
 }
 
-export async function tlsCluster(protocol: string): Promise<BenchCluster> {
+export async function tlsCluster(protocol: string, link?: LinkModel): Promise<BenchCluster> {
   const count = protocolNamed(protocol).parties;
   const names = Array.from({ length: count }, (_, i) => `p${i}`);
   const identities = await Promise.all(names.map((name) => createIdentity(name)));
@@ -57,7 +59,9 @@ export async function tlsCluster(protocol: string): Promise<BenchCluster> {
       port: port as number,
       fingerprint: fingerprints[i]!,
     }));
-    await Promise.all(children.map((child, self) => ask(child, { do: "connect", protocol, names, self, addresses })));
+    await Promise.all(
+      children.map((child, self) => ask(child, { do: "connect", protocol, names, self, addresses, link })),
+    );
   } catch (error) {
     close();
     throw error;

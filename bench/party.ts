@@ -29,6 +29,9 @@ export interface RunReport {
   readonly profile?: readonly (readonly [string, { seconds: number; bytes: number; calls: number }])[];
 }
 
+/** Later than any of a run. */
+const LAST_ROUND = 2 ** 32 - 1;
+
 export class BenchParty {
   readonly #ring = new Ring();
   readonly #store: Scope;
@@ -73,7 +76,7 @@ export class BenchParty {
     const options = { ring: this.#ring, protocol: this.#protocol, mesh: this.mesh, run: order.run + 1, host, scope };
     const [before, cpuBefore] = [performance.now(), process.cpuUsage()];
     const stats = await execute(program, order.profile ? { ...options, profile } : options);
-    const collected = parts.length > 0 ? await this.#deliver(order.run + 1, stats.rounds, parts) : [];
+    const collected = parts.length > 0 ? await this.#deliver(order.run + 1, parts) : [];
     const seconds = (performance.now() - before) / 1000;
     const { user, system } = process.cpuUsage(cpuBefore);
     this.mesh.closeRun(order.run + 1);
@@ -113,13 +116,13 @@ export class BenchParty {
   }
 
   /** The parts of revealed values travel to party 0, as they would to a recipient. */
-  async #deliver(run: number, round: number, parts: readonly Uint8Array[]): Promise<Uint8Array[]> {
+  async #deliver(run: number, parts: readonly Uint8Array[]): Promise<Uint8Array[]> {
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     const own = Buffer.concat(parts);
     const all = this.mesh.self === 0 ? this.mesh.names.map((_, peer) => (peer ? new Uint8Array(bytes) : own)) : [];
     await this.#exchange(
       run,
-      round,
+      LAST_ROUND,
       (peer) => ({ send: peer === 0 ? [own] : [], receive: this.mesh.self === 0 ? bytes : 0 }),
       (peer, piece, at) => all[peer]!.set(piece, at),
     );

@@ -1,5 +1,5 @@
 /** A benchmark's party as a process: TLS to its peers, orders from the benchmark over the process channel. */
-import { connectTlsMesh, type Identity, listen, PeerInbox, type Pin } from "../src/net/index.js";
+import { connectTlsMesh, type Identity, type LinkModel, listen, PeerInbox, type Pin } from "../src/net/index.js";
 import { BenchParty, type RunOrder } from "./party.js";
 
 export type Order =
@@ -10,6 +10,7 @@ export type Order =
       readonly names: readonly string[];
       readonly self: number;
       readonly addresses: readonly { host: string; port: number; fingerprint: string }[];
+      readonly link: LinkModel | undefined;
     }
   | { readonly do: "run"; readonly order: RunOrder }
   | { readonly do: "ring"; readonly run: number; readonly bytes: number; readonly rounds: number };
@@ -28,7 +29,7 @@ async function obey(order: Order): Promise<unknown> {
       return listener.port;
     }
     case "connect": {
-      const { names, self, protocol, addresses } = order;
+      const { names, self, protocol, addresses, link } = order;
       const agreement = { library: "bench", kernels: "", protocol, label: "bench", names, self };
       const peers = addresses.map((address, i) => (i === self ? undefined : address));
       const mesh = await connectTlsMesh({
@@ -38,6 +39,7 @@ async function obey(order: Order): Promise<unknown> {
         inbox,
         timeoutMs: 120_000,
         earlyLimitBytes: 2 ** 30,
+        ...(link && { link }),
       });
       party = new BenchParty(protocol, mesh);
       return undefined;
