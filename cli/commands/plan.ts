@@ -124,6 +124,10 @@ export function describe(plan: PlanDescription): string[] {
   lines.push(
     `Costs ${plan.rounds} rounds and ${bytesText(mostOfParty(plan))} sent per party${dealt}; ${secondsText(plan.secondsOnLink)} of communication at ${link.roundTripMs} ms and ${link.megabitsPerSecond} Mbit/s`,
   );
+  for (const { comparison, rounds, bytesPerParty, secondsOnLink } of plan.comparisons ?? [])
+    lines.push(
+      `    compared by ${comparison === "fss" ? "keys (fss)" : "adders     "}   ${rounds} rounds, at most ${bytesText(Math.max(...bytesPerParty))} sent, ${secondsText(secondsOnLink)}`,
+    );
   lines.push(
     `Is ${plan.nodes} operators at ${plan.fraction} fraction bits: ${Object.entries(operators)
       .map(([op, n]) => `${op} ${n}`)

@@ -13,7 +13,7 @@ import {
   planVariables,
   secondsOnLink,
 } from "../plan/index.js";
-import type { ProtocolDefinition } from "../protocol/index.js";
+import type { Comparison, ProtocolDefinition } from "../protocol/index.js";
 import type { VariableListing } from "./listings.js";
 
 export interface RevealDescription {
@@ -28,6 +28,12 @@ export interface RevealDescription {
   readonly sources: readonly string[];
   /** Owners who must agree. */
   readonly owners: readonly string[];
+}
+export interface ComparisonCost {
+  readonly comparison: Comparison;
+  readonly rounds: number;
+  readonly bytesPerParty: readonly number[];
+  readonly secondsOnLink: number;
 }
 export interface PlanDescription {
   readonly digest: string;
@@ -55,6 +61,8 @@ export interface PlanDescription {
   readonly link: Link;
   /** What communication alone takes on that link. */
   readonly secondsOnLink: number;
+  /** The same with each way of comparing, where the protocol has several. */
+  readonly comparisons?: readonly ComparisonCost[];
   /** Values whose bound is declared, not proved. */
   readonly unproved: number;
 }
@@ -98,8 +106,23 @@ export function describePlan(
     ...(definition.dealer === undefined ? {} : { dealerBytes: cost.bytes[definition.dealer]! }),
     link,
     secondsOnLink: secondsOnLink(cost, link),
+    ...(definition.comparisons ? { comparisons: compareCosts(plan, definition, link) } : {}),
     unproved: cost.unproved.length,
   };
+}
+
+/** What a plan costs with each way of comparing that its protocol has; none where there is no choice. */
+export function compareCosts(plan: Plan, definition: ProtocolDefinition, link: Link): ComparisonCost[] {
+  return Object.entries(definition.comparisons ?? {}).map(([comparison, costs]) => {
+    const cost = planCost(plan, definition, costs);
+    const { rounds, bytes } = cost;
+    return {
+      comparison: comparison as Comparison,
+      rounds,
+      bytesPerParty: bytes,
+      secondsOnLink: secondsOnLink(cost, link),
+    };
+  });
 }
 
 /** The owner of an ultimate source; undefined for a run's own inputs and for variables that nobody knows yet. */

@@ -1,7 +1,7 @@
 /** How drivers and owners reach the parties. */
 
 export { type ConnectOptions, connect, connectOwner, type IdentityOptions, prepare, reach } from "./connect.js";
-export type { PlanDescription, RevealDescription } from "./describe.js";
+export type { ComparisonCost, PlanDescription, RevealDescription } from "./describe.js";
 export { describePlan, standardLink } from "./describe.js";
 export type { GrantInfo, GrantLimits } from "./granting.js";
 export { type LocalOptions, LocalSession, local } from "./local.js";

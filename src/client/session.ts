@@ -5,7 +5,7 @@
 import { Dataset, type DatasetMeta } from "../data/index.js";
 import { FrameError, GrantMissingError, InputError, NameError, SessionEndedError, ShapeError } from "../errors.js";
 import type { PlanEnv } from "../ops/index.js";
-import { type Link, type Plan, type PlanCost, planCost } from "../plan/index.js";
+import { type Link, type Plan, type PlanCost, planCost, secondsOnLink } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
 import { decode, size } from "../ring/index.js";
 import {
@@ -19,7 +19,7 @@ import {
   type Variable,
 } from "../tensor/index.js";
 import { type CallResult, callAll } from "./caller.js";
-import { describePlan, type PlanDescription } from "./describe.js";
+import { type ComparisonCost, compareCosts, describePlan, type PlanDescription, standardLink } from "./describe.js";
 import { commonDatasets, commonVariables } from "./listings.js";
 import { type RunReport, readAnswers } from "./run-answer.js";
 import type { SessionOptions } from "./session-options.js";
@@ -112,9 +112,14 @@ export class Session implements GraphHost {
     return found;
   }
 
-  /** What a plan would cost with this session's protocol. */
-  cost(plan: Plan): PlanCost {
-    return planCost(plan, this.options.definition);
+  /** What a plan would cost with this session's protocol; on a link, and with each way of comparing that there is. */
+  cost(
+    plan: Plan,
+    link: Link = standardLink,
+  ): PlanCost & { readonly secondsOnLink: number; readonly comparisons: readonly ComparisonCost[] } {
+    const { definition } = this.options;
+    const cost = planCost(plan, definition);
+    return { ...cost, secondsOnLink: secondsOnLink(cost, link), comparisons: compareCosts(plan, definition, link) };
   }
 
   /**

@@ -165,6 +165,9 @@ export interface MaskCosts {
   selectRounded(n: number, shift: number, pivot: number): Cost;
 }
 
+/** How a protocol with a dealer compares: by an adder, few bytes; by function secret sharing, few rounds. */
+export type Comparison = "adder" | "fss";
+
 /** A protocol as a constant: what is known of it without running it. */
 export interface ProtocolDefinition {
   readonly name: string;
@@ -179,6 +182,8 @@ export interface ProtocolDefinition {
   /** Who may collude without learning anything, in one sentence. */
   readonly protects: string;
   readonly costs: Costs;
+  /** Where comparisons can be made in several ways: what the same plans would cost with each. */
+  readonly comparisons?: Readonly<Record<Comparison, Costs>>;
   readonly sharing: Sharing;
   create(host: ProtocolHost): Protocol;
 }

@@ -278,3 +278,39 @@ test("a preview runs nothing and says what each plan would reveal and cost", asy
   assert.deepEqual(session.lastRun!.bytes, training!.bytesPerParty);
   await session.close();
 });
+
+test("a plan is priced with each way of comparing that its protocol has, for a stated link", async () => {
+  const link = { roundTripMs: 40, megabitsPerSecond: 100 };
+  const priced = await Promise.all(
+    (["additive-2", "additive-2-fss", "rep3"] as const).map(async (protocol) => {
+      const session = await quiet({ protocol, insecure: true });
+      const [plan] = await session.preview(async () => {
+        await session
+          .secret([[1, -2]])
+          .relu()
+          .reveal();
+      }, link);
+      await session
+        .secret([[1, -2]])
+        .relu()
+        .reveal();
+      const { rounds, bytes } = session.lastRun!;
+      await session.close();
+      return { plan: plan!, rounds, bytes };
+    }),
+  );
+  const [adder, fss, rep3] = priced;
+  assert.equal(rep3!.plan.comparisons, undefined);
+  // What is said of the other way is what a session that has it runs.
+  assert.deepEqual(adder!.plan.comparisons, fss!.plan.comparisons);
+  for (const [index, { plan, rounds, bytes }] of [adder!, fss!].entries()) {
+    const stated = plan.comparisons![index]!;
+    assert.deepEqual(
+      { rounds: stated.rounds, bytes: stated.bytesPerParty, seconds: stated.secondsOnLink },
+      { rounds, bytes, seconds: plan.secondsOnLink },
+    );
+  }
+  const [byAdder, byKeys] = adder!.plan.comparisons!;
+  assert.equal(byAdder!.comparison, "adder");
+  assert.ok(byKeys!.rounds < byAdder!.rounds && byKeys!.secondsOnLink < byAdder!.secondsOnLink);
+});

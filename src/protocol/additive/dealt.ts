@@ -10,13 +10,14 @@ import type { ProtocolDefinition } from "../protocol.js";
 /** `live`: the protocol with the dealer in the session, as its last member. */
 export function dealtAhead(live: ProtocolDefinition): ProtocolDefinition {
   const count = live.parties - 1;
-  const { sharing } = live;
+  const { sharing, comparisons } = live;
   return {
     name: `${live.name}-dealt`,
     parties: count,
     live,
     protects: `All but one of the ${count} parties together learn nothing, nor does the dealer, as long as all follow the protocol; the dealer, or whoever has the files that it made for all parties, learns everything with any one party.`,
     costs: among(live.costs, count),
+    ...(comparisons ? { comparisons: among(comparisons, count) } : {}),
     sharing: {
       freshSeeds: () => ({ byParty: sharing.freshSeeds().byParty.slice(0, count) }),
       correction: (seeds, offset, words) => sharing.correction(seeds, offset, words),

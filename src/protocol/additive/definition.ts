@@ -5,6 +5,7 @@ import type { Block, Scope } from "../../ring/index.js";
 import type {
   Bilinear,
   Bits,
+  Comparison,
   Linear,
   Product,
   Protocol,
@@ -30,7 +31,7 @@ import { truncate } from "./truncate.js";
  * `count` compute parties and, behind them, the dealer; semi-honest. Comparisons by an adder: few bytes; or, between two
  * parties, by keys of the dealer ("fss"): no round, and about 1 kB of the dealer to each party for each element.
  */
-export function additive(count: number, comparison: "adder" | "fss" = "adder"): ProtocolDefinition {
+export function additive(count: number, comparison: Comparison = "adder"): ProtocolDefinition {
   const keys = comparison === "fss";
   if (keys && count !== 2) throw new InputError(`additive: expected two parties for fss, got ${count}; try the adder`);
   const definition: ProtocolDefinition = {
@@ -39,6 +40,7 @@ export function additive(count: number, comparison: "adder" | "fss" = "adder"): 
     dealer: count,
     protects: `All but one of the ${count} parties together learn nothing, nor does the dealer, as long as all follow the protocol; the dealer with any one party learns everything.`,
     costs: costs(count, keys),
+    ...(count === 2 ? { comparisons: { adder: costs(2), fss: costs(2, true) } } : {}),
     sharing: sharing(count),
     create: (host) => new AdditiveEnd(definition, host, keys),
   };
