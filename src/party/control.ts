@@ -89,6 +89,9 @@ const messages = v.variant("type", [
   /** To party 0: somebody wants a checkpoint. */
   v.strictObject({ type: v.literal("want") }),
 
+  /** To the dealer: what this party has taken of what it was dealt, since it last said so. */
+  v.strictObject({ type: v.literal("took"), bytes: natural, frames: natural }),
+
   /** Nothing to say, but still there. */
   v.strictObject({ type: v.literal("ping") }),
   /** Asks what a peer has of a dataset. */

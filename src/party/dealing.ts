@@ -7,6 +7,7 @@ import type { Incoming, Mesh } from "../net/index.js";
 import type { Protocol } from "../protocol/index.js";
 import type { Core } from "./core.js";
 import type { Dealt } from "./dealt/file.js";
+import type { Pace, Taking } from "./pace.js";
 
 /** The network as the engine sees it. */
 export type Network = Pick<Mesh, "exchange" | "parties" | "self">;
@@ -14,12 +15,17 @@ export type Network = Pick<Mesh, "exchange" | "parties" | "self">;
 /** How long a dealer may keep a party waiting, of the time-out: those who wait for that party must not blame it first. */
 const PATIENCE = 0.9;
 
-/** The network of one run of this party; `close` when the run is over. */
-export function withDealer({ definition, names, timeoutMs }: Core, mesh: Mesh): { network: Network; close(): void } {
+/** The network of one run of this party; `close` when the run is over. `pace` at the dealer, `taking` at the others. */
+export function withDealer(
+  { definition, names, timeoutMs }: Core,
+  mesh: Mesh,
+  pace: Pace,
+  taking: Taking,
+): { network: Network; close(): void } {
   const { dealer } = definition;
   const { self, parties } = mesh;
   if (dealer === undefined) return { network: mesh, close: () => {} };
-  if (self === dealer) return { network: unhurried(mesh), close: () => {} };
+  if (self === dealer) return { network: unhurried(mesh, pace), close: () => {} };
   /** When the wait for the dealer began. */
   let since: number | undefined;
   const timer = setInterval(() => {
@@ -34,7 +40,10 @@ export function withDealer({ definition, names, timeoutMs }: Core, mesh: Mesh): 
     since = performance.now();
     const { bytes } = incoming;
     const deliver = (piece: Uint8Array, at: number): void => {
-      if (at + piece.length === bytes) since = undefined;
+      if (at + piece.length === bytes) {
+        since = undefined;
+        taking.took(bytes);
+      }
       incoming.deliver(piece, at);
     };
     return { peer: dealer, bytes, deliver };
@@ -45,15 +54,18 @@ export function withDealer({ definition, names, timeoutMs }: Core, mesh: Mesh): 
 }
 
 /**
- * A dealer waits for nobody, so that its rounds would follow each other without a pause; with one it answers its peers and
- * callers meanwhile, and what it has sent leaves.
+ * A dealer needs nothing from anybody, so that its rounds would follow each other without a pause; with one it answers its peers
+ * and callers meanwhile, and what it has sent leaves. Nor does it run away from them.
  */
-function unhurried(mesh: Mesh): Network {
+function unhurried(mesh: Mesh, pace: Pace): Network {
   return {
     self: mesh.self,
     parties: mesh.parties,
     exchange: (run, round, send, receive, done) =>
-      mesh.exchange(run, round, send, receive, (error) => void setImmediate(done, error)),
+      pace.send(
+        send.map(({ peer, parts }) => ({ peer, bytes: parts.reduce((sum, part) => sum + part.length, 0) })),
+        () => mesh.exchange(run, round, send, receive, (error) => void setImmediate(done, error)),
+      ),
   };
 }
 

@@ -6,6 +6,7 @@ import type { Core } from "./core.js";
 import { endOf, withDealer, withDealt } from "./dealing.js";
 import type { Entry, Outcome } from "./entry.js";
 import { RunHost } from "./host.js";
+import type { Pace, Taking } from "./pace.js";
 import type { RowOrder } from "./rows.js";
 import type { VariableMeta } from "./variable-meta.js";
 
@@ -14,10 +15,13 @@ export interface ExecutionContext {
   readonly mesh: Mesh;
   readonly protocol: Protocol;
   readonly order: RowOrder;
+  readonly pace: Pace;
+  readonly taking: Taking;
 }
 
 /** After a failure nothing of the run is left here. */
-export async function perform(entry: Entry, { core, mesh, protocol, order }: ExecutionContext): Promise<Outcome> {
+export async function perform(entry: Entry, context: ExecutionContext): Promise<Outcome> {
+  const { core, mesh, protocol, order } = context;
   const { ring, variables, datasets } = core;
   const { run, request, changes, dealt } = entry;
   const nothing: Outcome = { run, parts: [], stats: { rounds: 0, bytes: 0, seconds: 0 } };
@@ -37,7 +41,7 @@ export async function perform(entry: Entry, { core, mesh, protocol, order }: Exe
         const end = { protocol: endOf(core, mesh, dealt), mesh: withDealt(mesh, run, dealt), run: dealt.number };
         stats = await core.execute(program, { ring, ...end, host, scope });
       } else {
-        const { network, close } = withDealer(core, mesh);
+        const { network, close } = withDealer(core, mesh, context.pace, context.taking);
         stats = await core.execute(program, { ring, protocol, mesh: network, run, host, scope }).finally(close);
       }
       mesh.closeRun(run);

@@ -8,6 +8,7 @@ import type { Protocol } from "../protocol/index.js";
 import { decodeMessages, encodeMessages, type Message, type MessageOf, mostMessages } from "./control.js";
 import type { Core } from "./core.js";
 import { perform } from "./execution.js";
+import { Pace, Taking } from "./pace.js";
 import { Pulse } from "./pulse.js";
 import { Runs } from "./runs.js";
 import type { UploadState } from "./storage/index.js";
@@ -38,6 +39,8 @@ export class Session {
   #asks = 0;
   readonly #outbox: Message[][];
   readonly #pulse: Pulse;
+  readonly #pace: Pace;
+  readonly #taking: Taking;
   #start: Start | undefined;
   #runs: Runs | undefined;
   #error: Error | undefined;
@@ -51,6 +54,9 @@ export class Session {
     const { ring, self, definition, names } = core;
     this.inputKeys = names.map((_, peer) => (peer === self ? new Uint8Array() : mesh.pairKey(peer, "inputs", 32)));
     this.#protocol = definition.create({ ring, self, pairKey: (peer, label) => mesh.pairKey(peer, label) });
+    const { dealer } = definition;
+    this.#pace = new Pace(names);
+    this.#taking = new Taking((taken) => dealer !== undefined && this.#send(dealer, { type: "took", ...taken }));
     this.#pulse = new Pulse(
       core,
       () => this.#broadcast({ type: "ping" }),
@@ -145,7 +151,11 @@ export class Session {
     for (const [peer, agree] of this.#agrees) checkAgreed(this.#start, agree, names[peer]!);
     clearTimeout(this.#timer);
     const { order, commonCheckpoint, base } = this.#start;
-    const context = { core: this.#core, mesh: this.mesh, protocol: this.#protocol, order };
+    const { mesh } = this;
+    const context = {
+      ...{ core: this.#core, mesh, protocol: this.#protocol, order },
+      ...{ pace: this.#pace, taking: this.#taking },
+    };
     this.#runs = new Runs({
       core: this.#core,
       mesh: this.mesh,
@@ -186,6 +196,11 @@ export class Session {
       case "want":
         runs.onWant();
         break;
+      case "took":
+        if (this.#core.self !== this.#core.definition.dealer)
+          throw new FrameError(`session: expected ${this.#core.names[peer]} to tell a dealer what it took, got told`);
+        this.#pace.told(peer, message);
+        break;
       case "ask":
         this.#send(peer, { type: "answer", ask: message.ask, state: this.#core.datasets.state(message.name) });
         break;
@@ -208,6 +223,7 @@ export class Session {
   async #end(error: Error): Promise<Error> {
     this.#error = error;
     this.#pulse.stop();
+    this.#pace.end();
     clearTimeout(this.#timer);
     this.#settle?.reject(error);
     for (const { reject, timer } of this.#asked.values()) {

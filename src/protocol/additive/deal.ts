@@ -5,6 +5,7 @@
  * Party i's key with the dealer gives it uniform words without a message. What must have a certain value, like the product
  * of two masks, is drawn by all parties but the last; the last one is sent the difference.
  */
+import { SessionEndedError } from "../../errors.js";
 import type { Stream } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
 import type { Site } from "../protocol.js";
@@ -34,8 +35,12 @@ export class Opening {
     private readonly how: Combine,
     private readonly received: readonly Block[],
   ) {}
-  /** Whether the round is over. */
+  /** Whether the round is over. Throws SessionEndedError for one that never will be, since its run has failed. */
   get done(): boolean {
+    if (!this.#done && !this.scope.open)
+      throw new SessionEndedError(
+        "mask: expected one that is open or being opened, got one of a failed run; try again",
+      );
     return this.#done;
   }
   /** After the round, by whoever comes first: `block` becomes the sum or XOR of all parties' words. */
