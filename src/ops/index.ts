@@ -7,6 +7,7 @@ export type {
   EvalContext,
   EvalHost,
   Flow,
+  GradientRule,
   Kind,
   Look,
   Made,

@@ -76,7 +76,19 @@ export interface Builder {
   node(op: string, inputs: readonly Ref[], attrs?: Record<string, unknown>): Ref;
   /** Throws StaleValueError for values of another plan. */
   made(ref: Ref): Made;
+  /**
+   * Says that `output`, however it was recorded, is a function of these inputs with this gradient: the rule of the function, not of
+   * the steps of its approximation. Returns `output`. Of a value that has a rule already the first one counts.
+   */
+  define(output: Ref, inputs: readonly Ref[], gradient: GradientRule): Ref;
 }
+
+/** Gradients for the inputs, undefined where none flows. Where `wanted` is false nobody asks for that input's. */
+export type GradientRule = (
+  builder: Builder,
+  gradient: Ref,
+  wanted: readonly boolean[],
+) => readonly (Ref | undefined)[];
 
 /** A value while a plan is evaluated at one party. */
 export type Value =

@@ -29,20 +29,17 @@ export function differentiate(
   for (let id = output.id; id >= 0; id--) {
     const gradient = gradients.get(id);
     const node = recorder.nodes[id]!;
-    if (!gradient || !node.inputs.some((input) => wanted[input])) continue;
-    const inputs = node.inputs.map((input) => recorder.ref(input));
-    const asked = node.inputs.map((input) => wanted[input] === 1);
-    const parts = operator(node.op)?.gradient?.(
-      recorder,
-      inputs,
-      node.attrs as never,
-      recorder.ref(id),
-      gradient,
-      asked,
-    );
+    const defined = recorder.functionOf(id);
+    const sources = defined?.inputs ?? node.inputs;
+    if (!gradient || !sources.some((input) => wanted[input])) continue;
+    const inputs = sources.map((input) => recorder.ref(input));
+    const asked = sources.map((input) => wanted[input] === 1);
+    const parts = defined
+      ? defined.gradient(recorder, gradient, asked)
+      : operator(node.op)?.gradient?.(recorder, inputs, node.attrs as never, recorder.ref(id), gradient, asked);
     parts?.forEach((part, i) => {
       if (!part || !asked[i]) return;
-      const to = node.inputs[i]!;
+      const to = sources[i]!;
       const known = gradients.get(to);
       gradients.set(to, known ? add(recorder, known, part) : part);
     });
@@ -56,7 +53,9 @@ function onPath(recorder: Recorder, output: number, targets: readonly Ref[]): Ui
   for (const target of targets) if (target.id <= output) wanted[target.id] = 1;
   for (let id = 0; id <= output; id++) {
     const { op, inputs } = recorder.nodes[id]!;
-    if (operator(op)?.gradient && inputs.some((input) => wanted[input])) wanted[id] = 1;
+    const defined = recorder.functionOf(id);
+    const flows = defined !== undefined || operator(op)?.gradient !== undefined;
+    if (flows && (defined?.inputs ?? inputs).some((input) => wanted[input])) wanted[id] = 1;
   }
   return wanted;
 }

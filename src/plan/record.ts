@@ -3,17 +3,23 @@
  * merged, moves that cancel are left out (`simplify.ts`) and nodes that reach no assign or reveal are dropped. Computes nothing.
  */
 import { PlanError, ScaleError, StaleValueError } from "../errors.js";
-import { type Builder, type Made, type PlanEnv, type Ref, sinks } from "../ops/index.js";
+import { type Builder, type GradientRule, type Made, type PlanEnv, type Ref, sinks } from "../ops/index.js";
 import { checkPlan } from "./check.js";
 import { encodePlan, mostFraction } from "./encode.js";
 import { typeNode } from "./infer.js";
 import type { Plan, PlanNode } from "./plan.js";
 import { type Rewrite, simplify } from "./simplify.js";
 
+export interface DefinedFunction {
+  readonly inputs: readonly number[];
+  readonly gradient: GradientRule;
+}
+
 export class Recorder implements Builder {
   readonly #nodes: PlanNode[] = [];
   readonly #merged = new Map<string, Ref>();
   readonly #refs: Ref[] = [];
+  readonly #functions = new Map<number, DefinedFunction>();
   #hasEffects = false;
   #closed = false;
 
@@ -70,6 +76,18 @@ export class Recorder implements Builder {
     this.#checkOwn("plan", ref);
     const { op, inputs, attrs } = this.#nodes[ref.id]!;
     return { op, inputs: inputs.map((input) => this.#refs[input]!), attrs };
+  }
+  define(output: Ref, inputs: readonly Ref[], gradient: GradientRule): Ref {
+    for (const ref of [output, ...inputs]) this.#checkOwn("define", ref);
+    // A function that gave back one of its inputs, or a node before them, is that value.
+    const later = inputs.every(({ id }) => id < output.id);
+    if (later && !this.#functions.has(output.id))
+      this.#functions.set(output.id, { inputs: inputs.map(({ id }) => id), gradient });
+    return output;
+  }
+  /** What was defined as this value, for differentiation. */
+  functionOf(id: number): DefinedFunction | undefined {
+    return this.#functions.get(id);
   }
   #checkOwn(op: string, ref: Ref): void {
     if (this.#refs[ref.id] !== ref) throw stale(op, "values of this plan, got one of an earlier plan");
