@@ -41,4 +41,5 @@ export * as data from "./data/index.js";
 export * from "./errors.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
+export type { ProtocolChoice, ProtocolName } from "./protocol/index.js";
 export { concat, type Operand, Plaintext, Tensor, type Values, where } from "./tensor/index.js";

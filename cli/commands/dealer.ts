@@ -13,7 +13,7 @@ export default command({
     ...memberOptions,
   },
   examples: [
-    ["secretgrad init my --protocol additive-2 --parties east,west,james", "east and west compute, james deals"],
+    ["secretgrad init my --protocol additive --parties east,west --dealer james", "east and west compute, james deals"],
     ["secretgrad dealer james --cluster my/cluster.json", "the files as `secretgrad init` made them"],
   ],
   run: ({ "storage-key": storageKey, ...args }) => runMember({ ...args, as: "dealer", storageKey }),

@@ -1,10 +1,15 @@
-/** `secretgrad demo`: three parties train a network on MNIST that none of them sees. The work is in cli/demo. */
+/** `secretgrad demo`: parties train a network on MNIST that none of them sees. The work is in cli/demo. */
 import { command, integer, jsonOption } from "../command.js";
 import { UsageError } from "../errors.js";
 
 export default command({
   description: "Train a network on MNIST with three parties that never see it (npm start)",
   args: {
+    protocol: {
+      type: "string",
+      description: "rep3: three parties; additive: two, and a dealer who sees even less",
+      default: "rep3",
+    },
     tutorial: { type: "boolean", description: "A small network, ten epochs, beside the same training in the clear" },
     images: { type: "string", description: "Train and test with so many images instead of all", valueHint: "count" },
     keep: { type: "boolean", description: "Keep the parties' files to look at them" },
@@ -12,12 +17,17 @@ export default command({
   },
   examples: [
     ["secretgrad demo", "all of MNIST, one epoch, about a minute"],
+    ["secretgrad demo --protocol additive", "the same with two parties and a dealer"],
     ["secretgrad demo --tutorial", "640 images, ten epochs, accuracy beside the clear twin's"],
   ],
   async run(args) {
+    const { protocol } = args;
+    if (protocol !== "rep3" && protocol !== "additive")
+      throw new UsageError(`--protocol: expected rep3 or additive, got ${protocol}`);
     const { runDemo } = await import("../demo/demo.js");
     const count = args.images === undefined ? undefined : integer("images", args.images, 128, 10_000);
     if (args.tutorial && count !== undefined) throw new UsageError("demo: expected --tutorial or --images, got both");
-    await runDemo({ tutorial: args.tutorial ?? false, count, keep: args.keep ?? false, json: args.json ?? false });
+    const { tutorial = false, keep = false, json = false } = args;
+    await runDemo({ protocol, tutorial, count, keep, json });
   },
 });

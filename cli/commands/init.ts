@@ -1,4 +1,5 @@
 /** `secretgrad init`: makes the identities of a new cluster and its public cluster file. Starts nothing. */
+import type { ChosenProtocol, ProtocolName } from "../../src/protocol/index.js";
 import { command, integer, jsonOption, list } from "../command.js";
 import { UsageError } from "../errors.js";
 import { output, table } from "../output.js";
@@ -7,13 +8,30 @@ export default command({
   description: "Make a cluster: its public file, and a private key for each party and user",
   details:
     "Writes DIR/cluster.json (public: give it to everybody), DIR/keys/NAME.pem (private: give each to NAME alone, then\n" +
-    "delete it here) and DIR/storage-keys/NAME.key (what a party's disk is encrypted with; keep it off that disk).",
+    "delete it here) and DIR/storage-keys/NAME.key (what a party's disk is encrypted with; keep it off that disk).\n" +
+    "--protocol takes the names that cluster files have, too, and the dealer as the last of the parties: additive-3, or\n" +
+    "additive-2-dealt, whose dealer deals ahead and is no member (`secretgrad deal --help`).",
   args: {
     dir: { type: "positional", description: "Where to write", default: "." },
+    protocol: {
+      type: "string",
+      description: "How secrets are shared: rep3 among three parties, additive among two or more and a dealer",
+      default: "rep3",
+    },
     parties: {
       type: "string",
-      description: "Names, in order, the dealer's last if the protocol has one; default p0,p1, as many as it needs",
+      description: "Names of the parties, in order; default p0,p1, as many as the protocol needs",
       valueHint: "names",
+    },
+    dealer: {
+      type: "string",
+      description: "Of additive: who hands out random numbers and holds no shares; default dealer",
+      valueHint: "name",
+    },
+    comparison: {
+      type: "string",
+      description:
+        "Of additive between two parties: adder, or fss, which takes fewer rounds and more bytes; default adder",
     },
     users: {
       type: "string",
@@ -22,7 +40,7 @@ export default command({
     },
     host: {
       type: "string",
-      description: "Where the parties listen: one for all, or one each",
+      description: "Where the parties listen: one for all, or one each, a dealer's last",
       default: "127.0.0.1",
       valueHint: "hosts",
     },
@@ -30,11 +48,6 @@ export default command({
       type: "string",
       description: "The first party's port; the next ones follow, if they share a host. 0: free ports of this machine",
       default: "4000",
-    },
-    protocol: {
-      type: "string",
-      description: "How secrets are shared: rep3, additive-N among N parties and a dealer, additive-N-dealt without",
-      default: "rep3",
     },
     json: jsonOption,
   },
@@ -45,29 +58,29 @@ export default command({
       "three parties on machines of their own",
     ],
     ["secretgrad init my --users clinic:owner,lab:owner,ann:driver", "other people"],
-    ["secretgrad init my --protocol additive-2 --parties east,west,james", "two parties, and james deals to them"],
+    [
+      "secretgrad init my --protocol additive --parties east,west --dealer james",
+      "two parties, and james deals to them",
+    ],
   ],
   async run(args) {
-    const { protocolNamed } = await import("../../src/protocol/index.js");
-    const definition = protocolNamed(args.protocol);
-    const parties =
-      args.parties === undefined ? Array.from({ length: definition.parties }, (_, i) => `p${i}`) : list(args.parties);
-    const dealer = definition.dealer === undefined ? undefined : parties[definition.dealer];
+    const { definition, names: members } = await choose(args);
+    const dealer = definition.dealer === undefined ? undefined : members[definition.dealer];
     const hosts = list(args.host);
-    if (hosts.length !== 1 && hosts.length !== parties.length)
-      throw new UsageError(`--host: expected one host, or ${parties.length}, got ${hosts.length}`);
+    if (hosts.length !== 1 && hosts.length !== members.length)
+      throw new UsageError(`--host: expected one host, or ${members.length}, got ${hosts.length}`);
     const first = integer("port", args.port, 0, 65535);
-    const users = list(args.users ?? usualUsers(parties)).map((text) => {
+    const users = list(args.users ?? usualUsers(members)).map((text) => {
       const [name, role, ...rest] = text.split(":");
       if (!name || (role !== "owner" && role !== "driver") || rest.length > 0)
         throw new UsageError(`--users: expected NAME:owner or NAME:driver, got ${text}`);
       return { name, role } as const;
     });
     const { createCluster } = await import("../init.js");
-    const free = first === 0 ? await (await import("../ports.js")).freePorts(parties.length) : undefined;
+    const free = first === 0 ? await (await import("../ports.js")).freePorts(members.length) : undefined;
     const made = await createCluster(args.dir, {
-      protocol: args.protocol,
-      parties: parties.map((name, i) => ({
+      protocol: definition.name,
+      parties: members.map((name, i) => ({
         name,
         host: hosts.length === 1 ? hosts[0]! : hosts[i]!,
         port: free ? free[i]! : hosts.length === 1 ? first + i : first,
@@ -94,13 +107,40 @@ export default command({
       );
     out.line(`${made.clusterFile} is public. Each private key belongs to its name alone.`);
     out.line(`Next, all on this machine: secretgrad up ${args.dir}`);
-    out.line(`     or on each machine:   secretgrad party ${parties[0]} --cluster ${made.clusterFile}`);
+    out.line(`     or on each machine:   secretgrad party ${members[0]} --cluster ${made.clusterFile}`);
     if (definition.live)
       out.line(`No dealer is there while they compute: \`secretgrad deal --help\` says how to deal ahead.`);
     if (dealer !== undefined)
       out.line(`     and on the dealer's:  secretgrad dealer ${dealer} --cluster ${made.clusterFile}`);
   },
 });
+
+interface ProtocolArgs {
+  readonly protocol: string;
+  readonly parties?: string | undefined;
+  readonly dealer?: string | undefined;
+  readonly comparison?: string | undefined;
+}
+/** `additive` with parties and a dealer, or a protocol as cluster files name it, whose dealer is the last of the parties. */
+async function choose({ protocol, parties, dealer, comparison }: ProtocolArgs): Promise<ChosenProtocol> {
+  const { chooseProtocol } = await import("../../src/protocol/index.js");
+  if (protocol === "additive") {
+    if (comparison !== undefined && comparison !== "adder" && comparison !== "fss")
+      throw new UsageError(`--comparison: expected adder or fss, got ${comparison}`);
+    return chooseProtocol({
+      kind: "additive",
+      parties: list(parties ?? "p0,p1"),
+      dealer: dealer ?? "dealer",
+      ...(comparison === undefined ? {} : { comparison }),
+    });
+  }
+  if (dealer !== undefined || comparison !== undefined)
+    throw new UsageError(
+      `--${dealer === undefined ? "comparison" : "dealer"}: expected --protocol additive, got ${protocol}`,
+    );
+  const { definition, names } = chooseProtocol(protocol as ProtocolName);
+  return { definition, names: parties === undefined ? names : list(parties) };
+}
 
 /** Two owners and a driver whose names no party has. */
 function usualUsers(parties: readonly string[]): string {

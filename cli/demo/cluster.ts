@@ -1,7 +1,8 @@
-/** The demo's cluster: a directory, free ports, three party processes and two owner processes. Not the training. */
+/** The demo's cluster: a directory, free ports, a process for each party and dealer, two for the owners. Not the training. */
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { ChosenProtocol, ProtocolChoice } from "../../src/protocol/index.js";
 import { CommandError } from "../errors.js";
 import { createCluster } from "../init.js";
 import { freePorts } from "../ports.js";
@@ -17,7 +18,12 @@ export interface OwnerEvent {
 export interface DemoCluster {
   readonly directory: string;
   readonly clusterFile: string;
+  /** Names of those who hold shares. */
   readonly parties: readonly string[];
+  /** The last member, if the protocol has one. */
+  readonly dealer: string | undefined;
+  /** All of them, in the protocol's order. */
+  readonly members: readonly string[];
   /** Starts alice and bob; resolves when both have shared what they have. */
   startOwners(count: number | undefined, onEvent: (event: OwnerEvent) => void): Promise<void>;
   stopOwners(): Promise<void>;
@@ -27,20 +33,25 @@ export interface DemoCluster {
 }
 
 export const owners = ["alice", "bob"] as const;
-const parties = ["p0", "p1", "p2"];
+/** What `--protocol` chooses from. Alice and Bob have other roles here: no party may have their names. */
+export const protocols = {
+  rep3: "rep3",
+  additive: { kind: "additive", parties: ["p0", "p1"], dealer: "james" },
+} as const satisfies Readonly<Record<string, ProtocolChoice>>;
 
 /** Fails with the last words of a child that ends before it is asked to. */
-export async function startDemoCluster(): Promise<DemoCluster> {
+export async function startDemoCluster({ definition, names: members }: ChosenProtocol): Promise<DemoCluster> {
   const directory = await freshDirectory();
-  const ports = await freePorts(parties.length);
+  const ports = await freePorts(members.length);
   const { clusterFile } = await createCluster(directory, {
-    protocol: "rep3",
-    parties: parties.map((name, i) => ({ name, host: "127.0.0.1", port: ports[i]! })),
+    protocol: definition.name,
+    parties: members.map((name, i) => ({ name, host: "127.0.0.1", port: ports[i]! })),
     users: [...owners.map((name) => ({ name, role: "owner" as const })), { name: "driver", role: "driver" }],
   });
-  const children = parties.map((name) =>
-    watched(name, ["party", name, "--cluster", clusterFile, "--json"], (entry) => entry.event === "session is up"),
-  );
+  const children = members.map((name, i) => {
+    const args = [i === definition.dealer ? "dealer" : "party", name, "--cluster", clusterFile, "--json"];
+    return watched(name, args, (entry) => entry.event === "session is up");
+  });
   const ownerChildren: Watched[] = [];
   const stopAll = async (list: readonly Watched[]): Promise<void> => {
     await Promise.all(list.map(({ child }) => child.stop()));
@@ -58,7 +69,9 @@ export async function startDemoCluster(): Promise<DemoCluster> {
   return {
     directory,
     clusterFile,
-    parties,
+    parties: members.filter((_, i) => i !== definition.dealer),
+    dealer: definition.dealer === undefined ? undefined : members[definition.dealer],
+    members,
     async startOwners(count, onEvent) {
       const limit = count === undefined ? [] : ["--count", String(count)];
       for (const owner of owners) {

@@ -1,16 +1,19 @@
 /**
- * `npm start`: three parties in processes of their own, two owners in processes of theirs, and a driver here, which
+ * `npm start`: parties in processes of their own, two owners in processes of theirs, and a driver here, which
  * trains a network on images and labels that neither it nor any party ever sees. Not the tutorial, see tutorial.ts.
  */
 import { rm } from "node:fs/promises";
 import { join, relative } from "node:path";
 import colors from "picocolors";
-import { connect, data, nn, optim, type RunReport } from "../../src/index.js";
+import { connect, data, nn, optim } from "../../src/index.js";
+import { chooseProtocol } from "../../src/protocol/index.js";
 import { bytesText, type Output, output, progress, secondsText } from "../output.js";
-import { type DemoCluster, startDemoCluster } from "./cluster.js";
+import { type DemoCluster, protocols, startDemoCluster } from "./cluster.js";
+import { Costs } from "./costs.js";
 import { layers } from "./mnist.js";
 
 export interface DemoOptions {
+  readonly protocol: keyof typeof protocols;
   readonly tutorial: boolean;
   /** Of the training images and of the test images; undefined: all. */
   readonly count: number | undefined;
@@ -22,9 +25,13 @@ export interface DemoOptions {
 export async function runDemo(options: DemoOptions): Promise<void> {
   const started = performance.now();
   const out = output(options.json);
-  out.line(colors.bold("Three parties learn to read digits that none of them can see."));
+  const chosen = chooseProtocol(protocols[options.protocol]);
+  const { parties, dealer } = chosen.definition;
+  const who = dealer === undefined ? `${inWords(parties)} parties` : `${inWords(parties - 1)} parties and a dealer`;
+  const title = `${who} learn to read digits that none of them can see.`;
+  out.line(colors.bold(title[0]!.toUpperCase() + title.slice(1)));
   out.line();
-  const cluster = await startDemoCluster();
+  const cluster = await startDemoCluster(chosen);
   const interrupted = (): void => {
     void cluster
       .stop()
@@ -33,7 +40,9 @@ export async function runDemo(options: DemoOptions): Promise<void> {
   };
   process.once("SIGINT", interrupted).once("SIGTERM", interrupted);
   try {
-    out.line(`${cluster.parties.join(", ")} run as three processes and speak mutual TLS 1.3.`);
+    const dealing = cluster.dealer === undefined ? "" : ` and the dealer ${cluster.dealer}`;
+    out.line(`${cluster.parties.join(", ")}${dealing} run as ${inWords(parties)} processes and speak mutual TLS 1.3.`);
+    out.line(chosen.definition.protects);
     const { tutorial } = await import("./tutorial.js");
     if (options.tutorial) await tutorial(cluster, out, started);
     else await mainJob(cluster, options.count, out, started);
@@ -56,7 +65,7 @@ const momentum = 0.9;
 
 async function mainJob(cluster: DemoCluster, wanted: number | undefined, out: Output, started: number): Promise<void> {
   await shareAll(cluster, wanted, out);
-  const costs = new Costs();
+  const costs = new Costs(cluster);
   const session = await connect(cluster.clusterFile, { waitForGrantsMs: 30_000, onRun: (report) => costs.add(report) });
   const images = session.dataset("alice/images");
   const labels = session.dataset("bob/labels");
@@ -104,8 +113,7 @@ async function mainJob(cluster: DemoCluster, wanted: number | undefined, out: Ou
   if (!failure) await session.flush();
   if (failure) throw failure;
   const secondsPerBatch = (performance.now() - training) / 1000 / count;
-  const { rounds, bytes } = costs.step;
-  const all = costs.bytesByParty;
+  const all = costs.bytesByMember;
   bar.stop(`Trained one epoch in ${secondsText(secondsPerBatch * count)}; the loss is ${loss.toFixed(3)}`);
 
   const testing = performance.now();
@@ -125,37 +133,38 @@ async function mainJob(cluster: DemoCluster, wanted: number | undefined, out: Ou
     done: true,
     accuracy: percent,
     secondsPerBatch: round(secondsPerBatch, 4),
-    roundsPerBatch: rounds,
-    bytesPerPartyPerBatch: bytes,
+    ...costs.stepObject(),
     seconds: round(seconds, 1),
   });
   out.line();
   out.line(colors.green(colors.bold(`${percent} % of the test images are read correctly.`)));
   out.line();
+  out.line(`A batch of ${batchSize} took ${secondsText(secondsPerBatch)}, ${costs.stepText()}.`);
   out.line(
-    `A batch of ${batchSize} took ${secondsText(secondsPerBatch)}, ${rounds} rounds and ${bytesText(bytes)} sent per party.`,
-  );
-  out.line(
-    `In all, ${cluster.parties.map((name, i) => `${name} sent ${bytesText(all[i] ?? 0)}`).join(", ")} in ${costs.rounds} rounds. Everything took ${secondsText(seconds)}.`,
+    `In all, ${cluster.members.map((name, i) => `${name} sent ${bytesText(all[i] ?? 0)}`).join(", ")} in ${costs.rounds} rounds. Everything took ${secondsText(seconds)}.`,
   );
   out.line();
   whatNext(cluster, out);
 }
 
-export function whatNext({ directory: path, parties }: DemoCluster, out: Output): void {
+export function whatNext({ directory: path, parties, dealer }: DemoCluster, out: Output): void {
   const near = relative(process.cwd(), path);
   const directory = near.startsWith("..") ? path : near;
   out.line("Revealed: the mean loss of each batch and the number of hits, by grants of alice and bob. Nothing else.");
   out.line(
-    `The model is still secret: three encrypted shares in ${parties.map((name) => join(directory, "data", name)).join(", ")}.`,
+    `The model is still secret: ${inWords(parties.length)} encrypted shares in ${parties.map((name) => join(directory, "data", name)).join(", ")}.`,
   );
   out.line();
   out.line("Next:");
-  out.line(`  ${colors.cyan("npm start -- --tutorial")}      a smaller run beside the same training in the clear`);
-  out.line(
-    `  ${colors.cyan("npx secretgrad init my")}       a cluster of your own; ${colors.cyan("npx secretgrad --help")} for the rest`,
-  );
-  out.line(`  ${colors.cyan("examples/")}                    short programs to start from`);
+  const next = [
+    ["npm start -- --tutorial", "a smaller run beside the same training in the clear"],
+    dealer === undefined
+      ? ["npm start -- --protocol additive", "two parties and a dealer instead of three parties"]
+      : ["npm start", "three parties instead, and no dealer"],
+    ["npx secretgrad init my", `a cluster of your own; ${colors.cyan("npx secretgrad --help")} for the rest`],
+    ["examples/", "short programs to start from"],
+  ] as const;
+  for (const [start, what] of next) out.line(`  ${colors.cyan(start.padEnd(32))}  ${what}`);
   out.line(
     `  Go on with this model: ${colors.cyan(`npx secretgrad up ${directory}`)}, then connect("${join(directory, "cluster.json")}") and session.resume([...model.parameters(), ...sgd.state()])`,
   );
@@ -179,29 +188,7 @@ export async function shareAll(cluster: DemoCluster, count: number | undefined, 
   );
 }
 
-/** Traffic of all runs. */
-export class Costs {
-  rounds = 0;
-  readonly bytesByParty: number[] = [];
-  readonly #kinds = new Map<string, { rounds: number; bytes: number; times: number }>();
-
-  add({ rounds, bytes }: RunReport): void {
-    this.rounds += rounds;
-    bytes.forEach((count, i) => {
-      this.bytesByParty[i] = (this.bytesByParty[i] ?? 0) + count;
-    });
-    const kind = { rounds, bytes: Math.max(...bytes) };
-    const key = JSON.stringify(kind);
-    this.#kinds.set(key, { ...kind, times: (this.#kinds.get(key)?.times ?? 0) + 1 });
-  }
-
-  /** The run that was made most often: a training step. */
-  get step(): { readonly rounds: number; readonly bytes: number } {
-    const [most] = [...this.#kinds.values()].sort((a, b) => b.times - a.times);
-    return most ?? { rounds: 0, bytes: 0 };
-  }
-}
-
+const inWords = (count: number): string => ["no", "one", "two", "three", "four"][count] ?? String(count);
 export const round = (value: number, digits: number): number => Number(value.toFixed(digits));
 
 /** The shares of MNIST are half a gigabyte; the model's are small and stay. */

@@ -7,7 +7,8 @@ import { connect, data, nn, optim } from "../../src/index.js";
 import { type Output, secondsText } from "../output.js";
 import { ClearMlp } from "./clear.js";
 import type { DemoCluster } from "./cluster.js";
-import { Costs, round, shareAll, whatNext } from "./demo.js";
+import { Costs } from "./costs.js";
+import { round, shareAll, whatNext } from "./demo.js";
 import { layers, mnist } from "./mnist.js";
 import { initialWeights } from "./weights.js";
 
@@ -21,7 +22,7 @@ export async function tutorial(cluster: DemoCluster, out: Output, started: numbe
   const initial = initialWeights(layers);
   const clear = await clearTwin(initial);
 
-  const costs = new Costs();
+  const costs = new Costs(cluster);
   const session = await connect(cluster.clusterFile, { waitForGrantsMs: 30_000, onRun: (report) => costs.add(report) });
   const images = session.dataset("alice/images");
   const labels = session.dataset("bob/labels");
@@ -60,7 +61,6 @@ export async function tutorial(cluster: DemoCluster, out: Output, started: numbe
     ];
     out.line(`${columns.join(" ")} ${secondsPerBatch.toFixed(3).padStart(19)}`);
   }
-  const { rounds, bytes } = costs.step;
   await session.save();
   await session.close();
   const seconds = round((performance.now() - started) / 1000, 1);
@@ -68,8 +68,7 @@ export async function tutorial(cluster: DemoCluster, out: Output, started: numbe
     done: true,
     accuracy,
     secondsPerBatch: round(secondsPerBatch, 4),
-    roundsPerBatch: rounds,
-    bytesPerPartyPerBatch: bytes,
+    ...costs.stepObject(),
     seconds,
   });
   out.line();

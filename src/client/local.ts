@@ -7,7 +7,7 @@ import { InputError, NameError } from "../errors.js";
 import { createMemoryMeshes } from "../net/index.js";
 import type { Caller } from "../party/cluster.js";
 import { type Plan, planReveals } from "../plan/index.js";
-import { protocolNamed } from "../protocol/index.js";
+import { chooseProtocol, type ProtocolChoice } from "../protocol/index.js";
 import { readValues, type Values } from "../tensor/index.js";
 import type { CallResult, PartyCaller } from "./caller.js";
 import type { GrantInfo, GrantLimits } from "./granting.js";
@@ -16,15 +16,10 @@ import { Session } from "./session.js";
 import type { SessionOptions } from "./session-options.js";
 
 export interface LocalOptions extends Pick<SessionOptions, "fraction" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
-  /**
-   * "rep3" (default): three parties. "additive-2", …: as many parties, and a dealer behind them. "plain": one, which computes on the numbers
-   * themselves; for finding mistakes.
-   */
-  readonly protocol?: "rep3" | "plain" | `additive-${number}` | "additive-2-fss";
+  /** Which protocol, and among whom. "rep3" (default): three parties. "plain": one, which computes on the numbers themselves. */
+  readonly protocol?: ProtocolChoice;
   /** Needed for protocols with a dealer, which is in this process, too: with any party's share it knows everything. */
   readonly insecure?: boolean;
-  /** Names of the parties. */
-  readonly names?: readonly string[];
   /** "auto" (default): owners agree to everything. "explicit": call grant() for them. */
   readonly grants?: "auto" | "explicit";
   /** For tests, which would print it again and again. */
@@ -69,16 +64,18 @@ export class LocalSession extends Session {
   }
 }
 
-/** A session with parties that live in this process. Throws InputError for a protocol with a dealer without `insecure`. */
+/**
+ * A session with parties that live in this process. Throws InputError for a protocol with a dealer without `insecure`, and for
+ * one that cannot be.
+ *
+ * @example await local({ protocol: { kind: "additive", parties: ["alice", "bob"], dealer: "james" }, insecure: true })
+ */
 export async function local(options: LocalOptions = {}): Promise<LocalSession> {
-  const definition = protocolNamed(options.protocol ?? "rep3");
+  const { definition, names } = chooseProtocol(options.protocol ?? "rep3");
   if (definition.dealer !== undefined && !options.insecure)
     throw new InputError(
       `local: expected insecure: true for ${definition.name}, whose dealer would share this process with the parties and could undo every share, got none; try adding it to try things out, or a cluster with a dealer of its own (secretgrad init --protocol ${definition.name})`,
     );
-  const names = options.names ?? Array.from({ length: definition.parties }, (_, i) => `p${i}`);
-  if (names.length !== definition.parties)
-    throw new InputError(`local: expected ${definition.parties} names for ${definition.name}, got ${names.length}`);
   // Loaded when needed: a driver of real parties does without them.
   const { Party, memoryStores } = await import("../party/index.js");
   if (!told && !options.quiet) {
@@ -130,7 +127,7 @@ export async function local(options: LocalOptions = {}): Promise<LocalSession> {
       );
     }
   };
-  const { protocol: _, insecure: __, names: ___, grants = "auto", quiet: ____, ...rest } = options;
+  const { protocol: _, insecure: __, grants = "auto", quiet: ___, ...rest } = options;
   const session: SessionOptions = {
     ...rest,
     definition,

@@ -61,7 +61,11 @@ export class Session implements GraphHost {
     this.graph = new Graph(this);
   }
 
-  /** Names of the parties. */
+  /** The name of the protocol: rep3, additive-2, … */
+  get protocol(): string {
+    return this.options.definition.name;
+  }
+  /** Names of the parties; a dealer's is the last. */
   get parties(): string[] {
     return this.options.parties.map((party) => party.name);
   }

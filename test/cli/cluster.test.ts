@@ -65,11 +65,17 @@ test("init says who deals, and gives users names that no party has", async () =>
   const directory = temporaryDirectory();
   const made = (folder: string, ...args: string[]) =>
     secretgrad(["init", join(directory, folder), "--port", "0", "--protocol", ...args]);
-  const { code, stdout, stderr } = await made("two", "additive-2", "--parties", "alice,bob,james");
+  const two = ["additive", "--parties", "alice,bob", "--dealer", "james"];
+  const { code, stdout, stderr } = await made("two", ...two);
   assert.equal(code, 0, stderr);
   assert.match(stdout, /james +dealer at /);
   assert.match(stdout, /james deals: it holds no shares and learns no value/);
   assert.match(stdout, /secretgrad party alice --cluster .*\n.*secretgrad dealer james --cluster /);
+  const members = (folder: string) => {
+    const { protocol, parties } = JSON.parse(readFileSync(join(directory, folder, "cluster.json"), "utf8"));
+    return [protocol, ...parties.map(({ name }: { name: string }) => name)];
+  };
+  assert.deepEqual(members("two"), ["additive-2", "alice", "bob", "james"]);
   const { users } = JSON.parse(readFileSync(join(directory, "two", "cluster.json"), "utf8"));
   assert.deepEqual(
     users.map(({ name, role }: { name: string; role: string }) => [name, role]),
@@ -79,6 +85,11 @@ test("init says who deals, and gives users names that no party has", async () =>
       ["driver", "driver"],
     ],
   );
+  await made("keys", "additive", "--comparison", "fss");
+  assert.deepEqual(members("keys"), ["additive-2-fss", "p0", "p1", "dealer"]);
+  // As cluster files name it, with the dealer among the parties.
+  await made("named", "additive-2", "--parties", "alice,bob,james");
+  assert.deepEqual(members("named"), members("two"));
   const three = await made("three", "additive-3", "--json");
   assert.equal(three.objects[0]!.dealer, "p3");
   const ahead = await made("ahead", "additive-2-dealt");
@@ -86,6 +97,12 @@ test("init says who deals, and gives users names that no party has", async () =>
   assert.doesNotMatch(ahead.stdout, / deals/);
   const few = await made("few", "additive-3", "--parties", "a,b,c");
   assert.match(few.stderr, /expected 4 names for additive-3, the last being the dealer, got 3/);
+  const both = await made("both", "additive", "--parties", "alice,bob", "--dealer", "bob");
+  assert.match(both.stderr, /expected a dealer that is none of the parties, got bob/);
+  // A party and an owner with one name could not be told apart.
+  const again = await made("again", ...two, "--users", "alice:owner,ann:driver");
+  assert.match(again.stderr, /expected each name once, got alice twice/);
+  assert.deepEqual([few.code, both.code, again.code], [1, 1, 1]);
 });
 
 test("a cluster from init to a granted result", async (t) => {

@@ -1,7 +1,7 @@
 /** Which protocols run in one process, and what must be said for one with a dealer. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { InputError, nn, optim } from "../../src/index.js";
+import { GrantMissingError, InputError, nn, optim } from "../../src/index.js";
 import { quiet } from "./helpers.js";
 
 test("a protocol with a dealer runs in one process only if that is said to be insecure", async () => {
@@ -17,6 +17,28 @@ test("a protocol with a dealer runs in one process only if that is said to be in
     assert.deepEqual([...(await x.relu().mul(x).reveal()).data].map(Math.round), [1, 0, 9]);
     await session.close();
   }
+});
+
+test("the members of a protocol may have names, also those of data owners", async () => {
+  const session = await quiet({
+    protocol: { kind: "additive", parties: ["alice", "bob"], dealer: "james" },
+    insecure: true,
+    grants: "explicit",
+  });
+  assert.deepEqual([session.protocol, session.parties], ["additive-2", ["alice", "bob", "james"]]);
+  await session.share("alice/numbers", [1, 2]);
+  await session.share("bob/numbers", [3, 4]);
+  const product = () => session.dataset("alice/numbers").all().mul(session.dataset("bob/numbers").all()).reveal();
+  // Parties with the owners' names are no owners.
+  await assert.rejects(product(), GrantMissingError);
+  for (const owner of ["alice", "bob"])
+    for (const digest of await session.owner(owner).plans()) await session.grant(owner, digest, { release: ["open"] });
+  assert.deepEqual([...(await product()).data].map(Math.round), [3, 8]);
+  await session.close();
+
+  const three = await quiet({ protocol: { kind: "rep3", parties: ["north", "south", "west"] } });
+  assert.deepEqual([three.protocol, three.parties], ["rep3", ["north", "south", "west"]]);
+  await three.close();
 });
 
 test("training among two with a dealer is the training in the clear", async () => {

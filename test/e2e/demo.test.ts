@@ -7,6 +7,8 @@ import { secretgrad, temporaryDirectory } from "../cli/program.js";
 
 /** S3's accuracies, which the tutorial must reach within two points from the third epoch on. */
 const published = [35, 57, 62, 67, 70, 72, 74, 75, 75, 75];
+/** Of the last object. */
+const lastKeys = ["done", "accuracy", "secondsPerBatch", "roundsPerBatch", "bytesPerPartyPerBatch", "seconds"];
 
 test("npm start -- --tutorial: ten epochs like S3's, and like the same training in the clear", async () => {
   const cwd = temporaryDirectory();
@@ -28,29 +30,40 @@ test("npm start -- --tutorial: ten epochs like S3's, and like the same training 
     assert.ok(secondsPerBatch > 0);
   }
   const last = objects.at(-1)!;
-  assert.deepEqual(Object.keys(last), [
-    "done",
-    "accuracy",
-    "secondsPerBatch",
-    "roundsPerBatch",
-    "bytesPerPartyPerBatch",
-    "seconds",
-  ]);
+  assert.deepEqual(Object.keys(last), lastKeys);
   assert.equal(last.accuracy, epochs.at(-1)!.accuracy);
 });
 
-test("npm start with fewer images: loss and hits revealed, data removed, the model kept", async () => {
-  const cwd = temporaryDirectory();
-  const { code, stderr, objects } = await secretgrad(["demo", "--images", "1300", "--json"], {
-    cwd,
-    timeoutMs: 120_000,
+for (const [protocol, members, more] of [
+  ["rep3", ["p0", "p1", "p2"], []],
+  ["additive", ["p0", "p1", "james"], ["dealerBytesPerBatch"]],
+] as const)
+  test(`npm start with fewer images, ${protocol}: loss and hits revealed, data removed, the model kept`, async () => {
+    const cwd = temporaryDirectory();
+    const { code, stderr, objects } = await secretgrad(["demo", "--protocol", protocol, "--images", "1300", "--json"], {
+      cwd,
+      timeoutMs: 120_000,
+    });
+    assert.equal(code, 0, stderr);
+    const [epoch, last] = objects;
+    assert.deepEqual(Object.keys(epoch!), ["epoch", "accuracy", "clearAccuracy", "secondsPerBatch"]);
+    assert.ok(Number(epoch!.accuracy) > 40, String(epoch!.accuracy));
+    assert.equal(last!.done, true);
+    assert.deepEqual(Object.keys(last!), [...lastKeys.slice(0, -1), ...more, "seconds"]);
+    const [demo] = readdirSync(join(cwd, ".secretgrad"));
+    const files = readdirSync(join(cwd, ".secretgrad", demo!), { recursive: true, encoding: "utf8" });
+    assert.ok(files.includes("cluster.json"));
+    for (const member of members) assert.ok(files.some((file) => file.startsWith(join("data", member))));
   });
+
+test("npm start among two parties and a dealer says so", async () => {
+  const cwd = temporaryDirectory();
+  const { code, stdout, stderr } = await secretgrad(["demo", "--protocol", "additive", "--images", "128"], { cwd });
   assert.equal(code, 0, stderr);
-  const [epoch, last] = objects;
-  assert.deepEqual(Object.keys(epoch!), ["epoch", "accuracy", "clearAccuracy", "secondsPerBatch"]);
-  assert.ok(Number(epoch!.accuracy) > 40, String(epoch!.accuracy));
-  assert.equal(last!.done, true);
-  const [demo] = readdirSync(join(cwd, ".secretgrad"));
-  const files = readdirSync(join(cwd, ".secretgrad", demo!), { recursive: true, encoding: "utf8" });
-  assert.ok(files.includes("cluster.json") && files.some((file) => file.startsWith(join("data", "p0"))));
+  assert.match(stdout, /^Two parties and a dealer learn/);
+  assert.match(stdout, /p0, p1 and the dealer james run as three processes/);
+  assert.match(stdout, /nor does the dealer.* the dealer with any one party learns everything/);
+  assert.match(stdout, /rounds and [\d.]+ MB sent per party, [\d.]+ MB by the dealer\.\n/);
+  assert.match(stdout, /p0 sent .* p1 sent .* james sent /);
+  assert.match(stdout, /two encrypted shares in \S+p0, \S+p1\.\n/);
 });
