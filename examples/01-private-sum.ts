@@ -4,9 +4,10 @@
  * Each owner agrees to one plan by its digest: the sum. A plan that would reveal one number finds nobody to agree.
  */
 import { GrantMissingError, local } from "secretgrad";
+import { protocol } from "./support/protocol.js";
 
 const owners = ["alice", "bob", "carol"];
-const session = await local({ grants: "explicit" });
+const session = await local({ protocol, insecure: true, grants: "explicit" });
 await session.share("alice/number", [3]);
 await session.share("bob/number", [4]);
 await session.share("carol/number", [2]);

@@ -1,7 +1,8 @@
 /** A secret tensor prints its shape and never its values; reveal() is the only way to them. */
 import { local, SecretLeakError } from "secretgrad";
+import { protocol } from "./support/protocol.js";
 
-const session = await local();
+const session = await local({ protocol, insecure: true });
 const x = session.secret([1, 2, 3]);
 
 console.log("Printed:", x);

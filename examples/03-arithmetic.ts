@@ -1,7 +1,8 @@
 /** Arithmetic with secrets: public + secret, secret + secret, secret × secret, comparisons. */
 import { local, where } from "secretgrad";
+import { protocol } from "./support/protocol.js";
 
-const session = await local();
+const session = await local({ protocol, insecure: true });
 const x = session.secret([1, 2, 3]);
 const y = session.secret([4, 5, 6]);
 

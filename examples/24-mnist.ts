@@ -4,9 +4,10 @@
  */
 import { data, local, nn, optim } from "secretgrad";
 import { images, labels } from "./support/mnist.js";
+import { args, protocol } from "./support/protocol.js";
 
-const epochs = Number(process.argv[2] ?? 10);
-const session = await local();
+const epochs = Number(args[0] ?? 10);
+const session = await local({ protocol, insecure: true });
 await session.share("alice/images", await images("train", 0, 640));
 await session.share("bob/labels", data.oneHot(10)(await labels("train", 0, 640)));
 await session.share("alice/test-images", await images("t10k", 0, 640));

@@ -4,8 +4,9 @@
  */
 import { data, local, nn } from "secretgrad";
 import { images, labels, numbers } from "./support/mnist.js";
+import { protocol } from "./support/protocol.js";
 
-const session = await local({ fraction: 16 });
+const session = await local({ protocol, insecure: true, fraction: 16 });
 await session.share("alice/images", await images("t10k", 0, 500));
 await session.share("bob/labels", await labels("t10k", 0, 500), { format: "integer" });
 

@@ -1,16 +1,17 @@
 /**
  * How long a batch of 64 takes: training and prediction, with ReLU and with the square as activation, and the same code
- * on plain numbers. All three parties share this process; `npm run bench` measures three processes.
+ * on plain numbers. All parties share this process; `npm run bench` measures them in processes of their own.
  */
 import { data, local, nn, optim, type Tensor } from "secretgrad";
 import { images, labels } from "./support/mnist.js";
+import { args, protocol } from "./support/protocol.js";
 
 const batchSize = 64;
-const repeats = Number(process.argv[2] ?? 10);
+const repeats = Number(args[0] ?? 10);
 
-for (const protocol of ["rep3", "plain"] as const)
+for (const each of [protocol, "plain"] as const)
   for (const activation of ["relu", "square"] as const) {
-    const session = await local({ protocol });
+    const session = await local({ protocol: each, insecure: true });
     await session.share("alice/images", await images("train", 0, 640));
     await session.share("bob/labels", data.oneHot(10)(await labels("train", 0, 640)));
     const between = nn.module({}, (x: Tensor) => (activation === "relu" ? x.relu() : x.square()));
@@ -33,7 +34,7 @@ for (const protocol of ["rep3", "plain"] as const)
       await model(batch).argmax().reveal();
       predicting.push(performance.now() - began);
     }
-    const what = `${protocol.padEnd(5)} ${activation.padEnd(6)}`;
+    const what = `${session.protocol.padEnd(10)} ${activation.padEnd(6)}`;
     console.log(
       `${what}  ${median(training).toFixed(1)} ms per training batch, ${(median(predicting) / batchSize).toFixed(2)} ms per item predicted`,
     );

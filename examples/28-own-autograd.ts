@@ -3,6 +3,7 @@
  * Nothing in it knows how numbers are shared, so the rules are the ones of any textbook. (optim does this for you.)
  */
 import { local, type Tensor } from "secretgrad";
+import { protocol } from "./support/protocol.js";
 
 /** A value, how it was made, and where its gradient gathers. */
 class Value {
@@ -40,7 +41,7 @@ class Value {
   }
 }
 
-const session = await local();
+const session = await local({ protocol, insecure: true });
 const x = session.secret([
   [0, 0],
   [0, 1],

@@ -144,13 +144,13 @@ async function mainJob(cluster: DemoCluster, wanted: number | undefined, out: Ou
     `In all, ${cluster.members.map((name, i) => `${name} sent ${bytesText(all[i] ?? 0)}`).join(", ")} in ${costs.rounds} rounds. Everything took ${secondsText(seconds)}.`,
   );
   out.line();
-  whatNext(cluster, out);
+  whatNext(cluster, "the mean loss of each batch and the number of hits", out);
 }
 
-export function whatNext({ directory: path, parties, dealer }: DemoCluster, out: Output): void {
+export function whatNext({ directory: path, parties, dealer }: DemoCluster, revealed: string, out: Output): void {
   const near = relative(process.cwd(), path);
   const directory = near.startsWith("..") ? path : near;
-  out.line("Revealed: the mean loss of each batch and the number of hits, by grants of alice and bob. Nothing else.");
+  out.line(`Revealed: ${revealed}, by grants of alice and bob. Nothing else.`);
   out.line(
     `The model is still secret: ${inWords(parties.length)} encrypted shares in ${parties.map((name) => join(directory, "data", name)).join(", ")}.`,
   );

@@ -78,7 +78,7 @@ export async function tutorial(cluster: DemoCluster, out: Output, started: numbe
     ),
   );
   out.line();
-  whatNext(cluster, out);
+  whatNext(cluster, "the number of hits after each epoch", out);
 }
 
 /** The same training on the numbers themselves. */

@@ -5,10 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { protocol } from "./protocol.js";
 
 const program = process.env.SECRETGRAD_CLI ?? fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
-/** A directory with keys, three running parties, and a way to run commands beside them. */
+/** The options of `secretgrad init` have the names of the choice's properties. */
+function protocolOptions(): string[] {
+  if (typeof protocol === "string") return ["--protocol", protocol];
+  const { kind, ...rest } = protocol;
+  return Object.entries({ protocol: kind, ...rest }).flatMap(([key, value]) => [`--${key}`, String(value)]);
+}
+
+/** A directory with keys, running parties, and a way to run commands beside them. */
 export async function startCluster() {
   const directory = await mkdtemp(join(tmpdir(), "secretgrad-example-"));
   const running: ChildProcess[] = [];
@@ -49,7 +57,7 @@ export async function startCluster() {
   };
 
   try {
-    await run("init", ".", "--port", "0");
+    await run("init", ".", "--port", "0", ...protocolOptions());
     await background(/in session/, "up", ".");
   } catch (error) {
     await stop();

@@ -1,15 +1,17 @@
-/** Every example runs and prints what it promises. The numbers are those of the mission's rows. */
+/** Every example runs and prints what it promises, under both protocols. The numbers are those of the mission's rows. */
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fresh, program, root, tsx } from "../cli/program.js";
 
 interface Expected {
   readonly args?: readonly string[];
-  check(stdout: string): void;
+  check(stdout: string, protocol: Protocol): void;
 }
+const protocols = { rep3: "rep3", additive: "additive-2" } as const;
+type Protocol = keyof typeof protocols;
 const has = (...patterns: RegExp[]): Expected => ({
   check(stdout) {
     for (const pattern of patterns) assert.match(stdout, pattern);
@@ -58,7 +60,12 @@ const examples: Readonly<Record<string, Expected>> = {
       assert.ok(hits > 350 && hits < 420, String(hits));
     },
   },
-  "27-speed.ts": has(/rep3 +relu +[\d.]+ ms per training batch/, /plain square/),
+  "27-speed.ts": {
+    check(stdout, protocol) {
+      assert.match(stdout, new RegExp(`^${protocols[protocol]} +relu +[\\d.]+ ms per training batch`));
+      assert.match(stdout, /plain +square/);
+    },
+  },
   "28-own-autograd.ts": {
     check(stdout) {
       const losses = stdout.trim().split(" ").map(Number);
@@ -79,8 +86,26 @@ test("every example has a test", () => {
   );
 });
 
-for (const [name, { args = [], check }] of Object.entries(examples))
-  test(name, async () => check(await run(join(folder, name), args)));
+/** The only one without the protocols: it shares by hand. */
+const byHand = "06-shares-by-hand.ts";
+
+test("every example has its protocol from the one place where it is chosen", () => {
+  const cluster = readFileSync(join(folder, "support/cluster.ts"), "utf8");
+  assert.match(cluster, /from "\.\/protocol\.js"/);
+  for (const name of Object.keys(examples)) {
+    const source = readFileSync(join(folder, name), "utf8");
+    const starts = source.match(/\b(local|startCluster)\(.*?\)/g)?.join() ?? "";
+    if (name === byHand) assert.equal(starts, "");
+    else assert.match(starts, /^(local\(\{ (protocol|protocol: each), insecure: true.*\}\)|startCluster\(\))$/, name);
+  }
+});
+
+for (const [name, { args = [], check }] of Object.entries(examples)) {
+  test(name, async () => check(await run(join(folder, name), args), "rep3"));
+  if (name !== byHand)
+    test(`${name} --protocol additive`, async () =>
+      check(await run(join(folder, name), [...args, "--protocol", "additive"]), "additive"));
+}
 
 /** In a process of its own, as a reader would start it; from the sources if the build is old. */
 function run(file: string, args: readonly string[]): Promise<string> {
