@@ -6,6 +6,7 @@
 import { secureRandom } from "../../random/index.js";
 import type { Cost } from "../cost.js";
 import type { ProtocolDefinition } from "../protocol.js";
+import { colluders } from "./definition.js";
 
 /** `live`: the protocol with the dealer in the session, as its last member. */
 export function dealtAhead(live: ProtocolDefinition): ProtocolDefinition {
@@ -15,7 +16,7 @@ export function dealtAhead(live: ProtocolDefinition): ProtocolDefinition {
     name: `${live.name}-dealt`,
     parties: count,
     live,
-    protects: `All but one of the ${count} parties together learn nothing, nor does the dealer, as long as all follow the protocol; the dealer, or whoever has the files that it made for all parties, learns everything with any one party.`,
+    protects: `${colluders(count)}, nor does the dealer, as long as all follow the protocol; the dealer, or whoever has the files that it made for all parties, learns everything with any one party.`,
     costs: among(live.costs, count),
     ...(comparisons ? { comparisons: among(comparisons, count) } : {}),
     sharing: {

@@ -38,7 +38,7 @@ export function additive(count: number, comparison: Comparison = "adder"): Proto
     name: `additive-${count}${keys ? "-fss" : ""}`,
     parties: count + 1,
     dealer: count,
-    protects: `All but one of the ${count} parties together learn nothing, nor does the dealer, as long as all follow the protocol; the dealer with any one party learns everything.`,
+    protects: `${colluders(count)}, nor does the dealer, as long as all follow the protocol; the dealer with any one party learns everything.`,
     costs: costs(count, keys),
     ...(count === 2 ? { comparisons: { adder: costs(2), fss: costs(2, true) } } : {}),
     sharing: sharing(count),
@@ -46,6 +46,12 @@ export function additive(count: number, comparison: Comparison = "adder"): Proto
   };
   return definition;
 }
+
+/** Who learns nothing. */
+export const colluders = (count: number): string =>
+  count === 2
+    ? "Neither of the two parties alone learns anything"
+    : `All but one of the ${count} parties together learn nothing`;
 
 class AdditiveEnd implements Protocol {
   readonly self: number;
