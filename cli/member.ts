@@ -85,7 +85,7 @@ export async function runMember(options: MemberOptions): Promise<void> {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "EADDRINUSE" || code === "EACCES" || code === "EADDRNOTAVAIL")
       throw new CommandError(
-        `${as} ${name}: expected to listen at ${host}:${port}, got ${code}; try --port or stop what listens there`,
+        `${as} ${name}: expected to listen at ${host}:${port}, got ${code}; try stopping what listens there, or another port for ${name} in ${options.cluster}`,
       );
     throw error;
   }

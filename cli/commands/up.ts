@@ -36,6 +36,8 @@ export default command({
         args: [i === dealer ? "dealer" : "party", name, "--cluster", clusterFile, "--json"],
         onLine(line, stream) {
           const entry = stream === "stdout" ? parse(line) : undefined;
+          // The last words of a command come on stderr, too, and there for people.
+          if (!args.json && entry && entry.event === undefined) return;
           if (args.json) out.object(entry ? { party: name, ...entry } : { party: name, message: line });
           else console.log(`${paints[i % paints.length]!(name.padEnd(width))} ${entry ? text(entry) : line}`);
           if (entry?.event === "session is up" && inSession.add(name).size === cluster.parties.length) {

@@ -1,6 +1,7 @@
 /** The way of a cluster by the command line: init, up, share, datasets, plan, grant, grants, status. */
 import assert from "node:assert/strict";
 import { chmodSync, copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect, GrantMissingError } from "../../src/index.js";
@@ -221,6 +222,25 @@ test("a cluster from init to a granted result", async (t) => {
   assert.deepEqual((await run("datasets")).objects, []);
   await session.close();
   assert.equal(await up.stop(), 0);
+});
+
+test("up says which port of which party is taken", async (t) => {
+  const directory = temporaryDirectory();
+  assert.equal((await secretgrad(["init", directory, "--port", "0"])).code, 0);
+  const { parties } = JSON.parse(readFileSync(join(directory, "cluster.json"), "utf8")) as {
+    parties: { host: string; port: number }[];
+  };
+  const { host, port } = parties[1]!;
+  const other = createServer();
+  await new Promise<void>((resolve) => other.listen(port, host, resolve));
+  t.after(() => other.close());
+  const up = start(["up", directory]);
+  t.after(() => up.stop());
+  await up.line(/p1 has ended/);
+  const said = up.lines.filter((line) => /EADDRINUSE/.test(line));
+  assert.equal(said.length, 1, up.lines.join("\n"));
+  assert.match(said[0]!, new RegExp(`^p1 .*party p1: expected to listen at ${host}:${port}.*try .*cluster\\.json`));
+  assert.doesNotMatch(up.lines.join("\n"), /undefined/);
 });
 
 test("a storage key beside the data, of the wrong size or missing is refused", async () => {
