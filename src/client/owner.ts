@@ -178,6 +178,13 @@ export class Owner {
     return this.close();
   }
 
+  toString(): string {
+    return `Owner(${this.name} at ${this.options.parties.map(({ name }) => name).join(", ")})`;
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
   /** From whichever party has it: the digest says whether it is the right one. */
   async #fetch(digest: string): Promise<Plan> {
     let reason: unknown;

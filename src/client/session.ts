@@ -176,6 +176,14 @@ export class Session implements GraphHost {
     return this.close();
   }
 
+  toString(): string {
+    const { definition, name } = this.options;
+    return `${this.constructor.name}(${name} at ${this.parties.join(", ")}; ${definition.name}, ${this.env.fraction} fraction bits)`;
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
+
   /**
    * GraphHost: runs a plan after all earlier ones. Plans get their place in the order of the calls; the call returns
    * when there is room for another one, at most four being in flight. Never throws: errors go to the plan's reveals, or

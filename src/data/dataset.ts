@@ -3,6 +3,7 @@
  * which is shared among the parties and stays there.
  */
 import { ShapeError } from "../errors.js";
+import type { Shape } from "../ring/index.js";
 import type { Graph } from "../tensor/index.js";
 import { Tensor } from "../tensor/index.js";
 import type { DatasetMeta } from "./share-meta.js";
@@ -10,11 +11,15 @@ import type { DatasetMeta } from "./share-meta.js";
 export class Dataset {
   constructor(
     readonly graph: Graph,
-    readonly meta: Pick<DatasetMeta, "name" | "rows" | "rowShape" | "scale" | "bound">,
+    readonly meta: Pick<DatasetMeta, "name" | "owner" | "rows" | "rowShape" | "scale" | "bound" | "format">,
   ) {}
 
   get rows(): number {
     return this.meta.rows;
+  }
+  /** [rows, ...shape of a row] */
+  get shape(): Shape {
+    return [this.rows, ...this.meta.rowShape];
   }
 
   /** Rows in stored order, all of them or from `position` on. */
@@ -31,6 +36,15 @@ export class Dataset {
     const position = graph.position("position", at.position);
     const attrs = { name, rows, rowShape, scale, bound, batch, stride, shuffle, epoch, position };
     return new Tensor(graph, graph.recorder.node("dataset", [], attrs));
+  }
+
+  toString(): string {
+    const { name, owner, scale, format } = this.meta;
+    const numbers = format === "integer" ? "whole numbers" : `${scale} fraction bits`;
+    return `Dataset(${name}, owner ${owner}, [${this.shape}], ${numbers}, secret)`;
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
   }
 }
 

@@ -47,7 +47,10 @@ export function module<C extends Readonly<Record<string, Module | Parameter>>>(
     if (child instanceof Parameter) parameters.set(key, child);
     else for (const [path, parameter] of child.named) parameters.set(`${key}.${path}`, parameter);
   }
+  const text = () => `Module(${[...parameters.values()].map(({ name, shape }) => `${name} [${shape}]`).join(", ")})`;
   const self = Object.assign((x: Tensor) => forward(x, children), {
+    toString: text,
+    [Symbol.for("nodejs.util.inspect.custom")]: text,
     named: parameters,
     parameters: () => [...parameters.values()],
     loadStateDict(state: Readonly<Record<string, Values | Plaintext>>): Module {

@@ -37,9 +37,13 @@ export function sgd(parameters: readonly Variable[], options: SgdOptions): Optim
   const { momentum = 0, weightDecay = 0 } = options;
   const updates = new Map<Variable, Variable>();
   let lastRate: number | undefined;
-  const optimizer: Optimizer = {
+  const text = () =>
+    `sgd(lr ${optimizer.lr}, momentum ${momentum}, weightDecay ${weightDecay}, ${parameters.length} parameters)`;
+  const optimizer = {
+    toString: text,
+    [Symbol.for("nodejs.util.inspect.custom")]: text,
     lr: options.lr,
-    minimize(loss) {
+    minimize(loss: Tensor) {
       const { graph } = loss;
       const b = graph.recorder;
       const { fraction } = graph.host.env;

@@ -16,4 +16,11 @@ export class Variable {
     /** Declared: values stay below 2^integerBits (docs/decisions/0003-bounds.md). */
     readonly integerBits = 15,
   ) {}
+
+  toString(): string {
+    return `${this.constructor.name}(${this.name}, [${this.shape}], secret)`;
+  }
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString();
+  }
 }

@@ -45,6 +45,23 @@ test("a secret has no value: printing, text, JSON, branching and arithmetic say 
   const { inspect } = await import("node:util");
   assert.equal(inspect(x), "Tensor([1], secret)");
   assert.equal(`${x}`, "Tensor([1], secret)");
+  await session.share("alice/rows", [[1, 2]]);
+  await session.share("alice/whole", [1, 2, 3], { format: "integer" });
+  const model = nn.sequential(nn.linear(2, 3), nn.relu(), nn.linear(3, 1, { bias: false }));
+  const sgd = optim.sgd(model.parameters(), { lr: 0.1, momentum: 0.9 });
+  for (const [value, text] of [
+    [session, "LocalSession(you at p0; plain, 20 fraction bits)"],
+    [session.dataset("alice/rows"), "Dataset(alice/rows, owner alice, [1,2], 20 fraction bits, secret)"],
+    [session.dataset("alice/whole"), "Dataset(alice/whole, owner alice, [3], whole numbers, secret)"],
+    [session.owner("alice"), "Owner(alice at p0)"],
+    [model, "Module(model/0.weight [3,2], model/0.bias [3], model/2.weight [1,3])"],
+    [model.parameters()[1], "Parameter(model/0.bias, [3], secret)"],
+    [sgd, "sgd(lr 0.1, momentum 0.9, weightDecay 0, 3 parameters)"],
+    [sgd.state()[0], "Variable(model/0.weight.update, [3,2], secret)"],
+  ] as const) {
+    assert.equal(inspect(value), text);
+    assert.equal(`${value}`, text);
+  }
   assert.throws(() => JSON.stringify({ x }), { name: "SecretLeakError", message: /try await tensor.reveal/ });
   assert.throws(() => (x as unknown as number) > 3, { name: "SecretLeakError", message: /lt\(\)/ });
   assert.throws(() => (x as unknown as number) + 1, SecretLeakError);

@@ -5,7 +5,15 @@ import { Dataset } from "../../src/data/dataset.js";
 import { PolicyError } from "../../src/errors.js";
 import { Graph, Variable } from "../../src/tensor/index.js";
 
-const meta = { name: "alice/rows", rows: 8, rowShape: [3], scale: 20, bound: 30 };
+const meta = {
+  name: "alice/rows",
+  owner: "alice",
+  rows: 8,
+  rowShape: [3],
+  scale: 20,
+  bound: 30,
+  format: "fixed" as const,
+};
 
 test("an assignment that is refused when the plan closes rejects the plan's reveals", async () => {
   let submitted = 0;
