@@ -43,7 +43,10 @@ export class Session implements GraphHost {
   #order: Promise<void> = Promise.resolve();
   #sequence = 0;
   #newestDone = 0;
+  /** Of a run that revealed nothing: until somebody has been told, nothing more is run. */
   #error: unknown;
+  /** What a reveal was rejected with since runs were last in flight. */
+  #told: unknown;
   #closed = false;
   /** Where plans go instead of to the parties. */
   #preview: Plan[] | undefined;
@@ -201,6 +204,7 @@ export class Session implements GraphHost {
       ? new SessionEndedError("session: expected an open session, got a closed one; try connect() again")
       : this.#error;
     if (error) {
+      closing.undo?.();
       for (const reveal of reveals) reveal.reject(error);
       this.#error = reveals.length === 0 ? error : undefined;
       return;
@@ -217,15 +221,24 @@ export class Session implements GraphHost {
     const room = earlier.length < mostInFlight ? undefined : earlier[earlier.length - mostInFlight];
     const sent = this.#order.then(async () => {
       await room;
+      // Else the run would fail for want of what the earlier one should have left, and hide why.
+      if (this.#error) throw this.#error;
       await this.#put(plan);
     });
     const run = sent
       .then(() => this.#run(closing, number, earlier))
       .catch((cause: unknown) => {
+        closing.undo?.();
         for (const reveal of reveals) reveal.reject(cause);
         if (reveals.length === 0) this.#error ??= cause;
+        else this.#told = cause;
       })
-      .finally(() => this.#inFlight.delete(run));
+      .finally(() => {
+        this.#inFlight.delete(run);
+        if (this.#inFlight.size > 0) return;
+        if (this.#error === this.#told) this.#error = undefined;
+        this.#told = undefined;
+      });
     // A plan that is new may be refused or wait for a grant; it holds up what comes after it, so that nothing overtakes it.
     this.#order = this.#proven.has(plan.digest) ? sent.catch(() => undefined) : run;
     this.#inFlight.add(run);

@@ -21,6 +21,8 @@ export interface Closing {
   readonly scalars: Readonly<Record<string, number>>;
   readonly feeds: readonly Feed[];
   readonly reveals: readonly PendingReveal[];
+  /** Of first values: to be called if the run failed or never was, so that they are given again. */
+  undo?(): void;
 }
 export interface PendingReveal {
   readonly label: string;
@@ -46,7 +48,7 @@ export class Graph {
   #current = new Map<string, Ref>();
   #assigned = new Set<string>();
   readonly #known = new Map<string, Variable>();
-  #initialise: Variable[] = [];
+  #read = new Set<Variable>();
   #flushing = false;
   #failed: unknown;
 
@@ -97,7 +99,7 @@ export class Graph {
         `variable ${variable.name}: expected one variable of this name in a session, got two; try nn.named()`,
       );
     this.#known.set(variable.name, variable);
-    if (!variable.stored && !this.#initialise.includes(variable)) this.#initialise.push(variable);
+    this.#read.add(variable);
     const current = this.#current.get(variable.name);
     if (current) return current;
     const { fraction } = this.host.env;
@@ -174,9 +176,11 @@ export class Graph {
     try {
       for (const name of this.#assigned) this.#recorder.node("assign", [this.#current.get(name)!], { name });
       const closings: Closing[] = [];
-      if (this.#initialise.length > 0) closings.push(initialPlan(this.host.env, this.#initialise));
       const { hasEffects } = this.#recorder;
       const plan = this.#recorder.close();
+      // Only now: a run that was to store one may have failed since it was read.
+      const unstored = [...this.#read].filter(({ stored }) => !stored);
+      if (unstored.length > 0) closings.push(initialPlan(this.host.env, unstored));
       if (hasEffects) closings.push({ plan, scalars: this.#scalars, feeds: this.#feeds, reveals: this.#reveals });
       return closings;
     } finally {
@@ -191,7 +195,7 @@ export class Graph {
     this.#reveals = [];
     this.#current = new Map();
     this.#assigned = new Set();
-    this.#initialise = [];
+    this.#read = new Set();
   }
 }
 
@@ -216,5 +220,8 @@ function initialPlan(env: PlanEnv, variables: readonly Variable[]): Closing {
     recorder.node("assign", [ref], { name });
     variable.stored = true;
   }
-  return { plan: recorder.close(), scalars: {}, feeds, reveals: [] };
+  const undo = () => {
+    for (const variable of variables) variable.stored = false;
+  };
+  return { plan: recorder.close(), scalars: {}, feeds, reveals: [], undo };
 }

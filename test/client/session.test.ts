@@ -4,6 +4,7 @@ import { test } from "node:test";
 import {
   data,
   GrantMissingError,
+  MemoryError,
   NameError,
   nn,
   optim,
@@ -127,6 +128,42 @@ test("an error of a run without reveals surfaces at flush, of one with reveals w
   await session.close();
   await assert.rejects(session.secret([1]).reveal(), SessionEndedError);
   await assert.rejects(session.secret([1]).reveal(), SessionEndedError);
+});
+
+test("after a failed run that would have made variables, the first cause is told, and they are made again", async () => {
+  const session = await quiet({ protocol: "plain" });
+  for (const cause of [
+    new GrantMissingError("run: expected a grant, got none"),
+    new MemoryError("run: expected less, got more"),
+    new PeerLostError("run: expected p0 to stay connected, got silence", "p0"),
+  ]) {
+    let failing = true;
+    const driver = through(session, async (_, method, real) => {
+      if (method !== "run" || !failing) return real();
+      failing = false;
+      throw cause;
+    });
+    const model = nn.named(cause.name, nn.linear(2, 1)).loadStateDict({ weight: [[1, 2]], bias: [3] });
+    const predict = () => model(driver.secret([[1, 1]])).reveal();
+    const first = predict();
+    const told = assert.rejects(first, cause);
+    // Recorded while the run that would make the model is under way.
+    await Promise.resolve();
+    const next = model(driver.secret([[1, 1]]));
+    await told;
+    assert.equal((await next.reveal()).item(), 6);
+    assert.equal((await predict()).item(), 6);
+
+    // Nothing is revealed, so it waits until somebody asks; what follows meanwhile is not run.
+    failing = true;
+    const other = nn.named(`other.${cause.name}`, nn.linear(1, 1)).loadStateDict({ weight: [[2]], bias: [0] });
+    optim.sgd(other.parameters(), { lr: 0 }).minimize(nn.mseLoss(other(driver.secret([[1]])), [[1]]));
+    await driver.graph.close();
+    await assert.rejects(driver.flush(), cause);
+    assert.equal((await other(driver.secret([[1]])).reveal()).item(), 2);
+    await driver.close();
+  }
+  await session.close();
 });
 
 test("a lost peer explains more than an ended session, and a silent party is not waited for", async () => {
