@@ -3,6 +3,7 @@ import type { PlanDescription } from "../../src/client/index.js";
 import { clusterOption, command, decimal, jsonOption, keyOption, userOption } from "../command.js";
 import { CommandError, UsageError } from "../errors.js";
 import { bytesText, output, secondsText, table } from "../output.js";
+import { printable } from "../terminal.js";
 
 export default command({
   description: "List the plans that drivers have sent, or show one: what it would reveal, to whom, at what cost",
@@ -49,7 +50,7 @@ export default command({
         if (args.save !== undefined) await saveNew(args.save, plan.bytes);
         const description = await owner.describe(plan, link);
         out.object(description);
-        if (!args.json) for (const line of describe(description)) out.line(line);
+        if (!args.json) for (const line of describe(description)) out.line(printable(line));
         return;
       }
       const digests = await owner.plans();
@@ -67,7 +68,7 @@ export default command({
                   ({ release, rows, recipients }) => `${release}${rows > 0 ? ` of ${rows} rows` : ""} to ${recipients}`,
                 )
                 .join("; ") || "nothing",
-              plan.datasets.map(({ name }) => name).join(", "),
+              printable(dataOf(plan)),
               `${plan.assigns.length} variables`,
               String(plan.rounds),
               (mostOfParty(plan) / 1e6).toFixed(2),
@@ -91,11 +92,21 @@ async function saveNew(file: string, bytes: Uint8Array): Promise<void> {
   }
 }
 
+/** The datasets behind a plan: those that it reads, then those that only came into the variables that it reads. */
+function dataOf({ datasets, variables }: PlanDescription): string {
+  const direct = new Set(datasets.map(({ name }) => name));
+  const stored = sourcesOf(variables).filter((source) => source.startsWith("dataset:"));
+  const indirect = stored.map((source) => source.slice("dataset:".length)).filter((name) => !direct.has(name));
+  return [...direct, ...indirect.map((name) => `${name} by variables`)].join(", ");
+}
+const sourcesOf = (variables: PlanDescription["variables"]): string[] =>
+  [...new Set(variables.flatMap(({ sources }) => sources))].sort();
+
 const mostOfParty = ({ bytesPerParty, dealerBytes }: PlanDescription): number =>
   Math.max(...bytesPerParty.slice(0, dealerBytes === undefined ? undefined : -1));
 
 export function describe(plan: PlanDescription): string[] {
-  const { reveals, datasets, inputs, scalars, assigns, operators, link } = plan;
+  const { reveals, datasets, variables, inputs, scalars, assigns, operators, link } = plan;
   const lines = [`Plan ${plan.digest}`, ""];
   if (reveals.length === 0) lines.push("Reveals nothing.");
   for (const { label, release, rows, shape, recipients, sources, owners } of reveals) {
@@ -115,6 +126,10 @@ export function describe(plan: PlanDescription): string[] {
   for (const { name, rows, of, shuffled } of datasets)
     lines.push(
       `Reads ${rows} of ${of} rows of ${name}${shuffled ? ", chosen by the parties' coin" : ", in stored order"}`,
+    );
+  if (variables.length > 0)
+    lines.push(
+      `Reads ${variables.map(({ name }) => name).join(", ")}, which came from ${sourcesOf(variables).join(", ")}`,
     );
   for (const { slot, shape } of inputs) lines.push(`Takes input ${slot} of shape [${shape}] from the driver`);
   if (scalars.length > 0) lines.push(`Takes numbers that the driver chooses for each run: ${scalars.join(", ")}`);

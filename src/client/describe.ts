@@ -45,6 +45,8 @@ export interface PlanDescription {
     readonly of: number;
     readonly shuffled: boolean;
   }[];
+  /** Stored values that it reads, with the datasets and drivers whose data went into each so far. */
+  readonly variables: readonly { readonly name: string; readonly sources: readonly string[] }[];
   readonly inputs: readonly { readonly slot: string; readonly shape: readonly number[] }[];
   /** Numbers that the driver chooses anew for each run, for everybody to see. */
   readonly scalars: readonly string[];
@@ -81,6 +83,7 @@ export function describePlan(
     if (!source.startsWith("variable:")) return [source];
     return variables.get(source.slice("variable:".length))?.sources ?? [source];
   };
+  const { read, assigned } = planVariables(plan);
   const reveals = planReveals(plan).map(({ label, release, recipients, rows = 0, flows, type }) => {
     const sources = [...new Set(flows.flatMap((flow) => ultimate(flow.source)))].sort();
     const owners = [...new Set(sources.flatMap((source) => ownerOf(source) ?? []))];
@@ -96,9 +99,10 @@ export function describePlan(
       of: rows,
       shuffled: shuffle,
     })),
+    variables: read.map(({ name }) => ({ name, sources: ultimate(`variable:${name}`) })),
     inputs: planInputs(plan).map(({ slot, type }) => ({ slot, shape: type.shape })),
     scalars: planScalars(plan).flatMap(({ slot, kind }) => (kind === "number" ? [slot] : [])),
-    assigns: planVariables(plan).assigned.map(({ name }) => name),
+    assigns: assigned.map(({ name }) => name),
     nodes: plan.nodes.length,
     operators: Object.fromEntries(Object.entries(cost.perOperator).map(([op, { nodes }]) => [op, nodes])),
     rounds: cost.rounds,

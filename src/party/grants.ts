@@ -235,8 +235,10 @@ export class Grants {
       .filter((objection) => objection !== undefined);
     const got = near.length > 0 ? `one ${near.at(-1)}` : "none";
     const prefix = digest.slice(0, 12);
+    const via = need.via();
+    const source = via === undefined ? need.source : `${need.source}, which arrives by ${via.replace(":", " ")}`;
     return new GrantMissingError(
-      `plan ${prefix}: expected a grant by ${need.owner} (source ${need.source}) for reveal "${need.label}" (release ${need.release} of ${need.rows} rows to ${need.recipients.join(", ")}), got ${got}; try \`secretgrad grant ${prefix}${need.release === "open" ? " --release open" : ""} --times N\` as ${need.owner}`,
+      `plan ${prefix}: expected a grant by ${need.owner} (source ${source}) for reveal "${need.label}" (release ${need.release} of ${need.rows} rows to ${need.recipients.join(", ")}), got ${got}; try \`secretgrad grant ${prefix}${need.release === "open" ? " --release open" : ""} --times N\` as ${need.owner}`,
     );
   }
 }

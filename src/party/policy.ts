@@ -19,6 +19,8 @@ export interface Requirement {
   readonly owner: string;
   /** One of the owner's sources in the cone of the reveal, for messages. */
   readonly source: string;
+  /** The variable by which that source arrives, if it does by none of the run's own datasets and inputs. */
+  via(): string | undefined;
   readonly label: string;
   readonly release: string;
   readonly recipients: readonly string[];
@@ -80,15 +82,18 @@ function requirementsOfReveal(reveal: PlanReveal, { caller, catalogue, identitie
     throw new PolicyError(
       `reveal "${label}": expected users and compute parties of this cluster as recipients, got ${stranger}; try adding a user`,
     );
-  const sources = ultimateSources(
-    reveal.flows.map((flow) => flow.source),
-    caller,
-    catalogue,
-  );
+  const direct = reveal.flows.map((flow) => flow.source);
+  const sources = ultimateSources(direct, caller, catalogue);
   const byOwner = new Map(sources.map((source) => [ownerOfSource(source), source]));
   // What came from the caller alone is the caller's to reveal.
   byOwner.delete(caller);
-  return [...byOwner].map(([owner, source]) => ({ owner, source, label, release, recipients, rows }));
+  return [...byOwner].map(([owner, source]) => {
+    const via = () =>
+      direct.includes(source)
+        ? undefined
+        : direct.find((each) => ultimateSources([each], caller, catalogue).includes(source));
+    return { owner, source, via, label, release, recipients, rows };
+  });
 }
 
 function checkDatasets({ plan, scalars, dataset }: RunFacts): void {

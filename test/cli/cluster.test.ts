@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { connect, GrantMissingError } from "../../src/index.js";
+import { Variable } from "../../src/tensor/index.js";
 import { secretgrad, start, temporaryDirectory } from "./program.js";
 
 test("init makes private keys that only the owner reads, and overwrites nothing", async () => {
@@ -182,6 +183,19 @@ test("a cluster from init to a granted result", async (t) => {
   const granted = await run("grant", short, "--user", "alice", "--release", "open", "--to", "driver");
   assert.equal(granted.code, 0, granted.stderr);
   assert.equal((await session.dataset("alice/ages").all().sum().reveal()).item(), 6);
+
+  // What went into a variable is listed where only the variable is read.
+  const stored = new Variable("total", [], () => 0);
+  session.graph.write(stored, session.dataset("alice/ages").all().sum().ref);
+  await session.flush();
+  await assert.rejects(session.reveal([stored]), /source dataset:alice\/ages, which arrives by variable total/);
+  const all = await secretgrad(["plan", "--cluster", file, "--user", "alice"]);
+  assert.match(all.stdout, /open to driver +alice\/ages by variables +0 variables/);
+  const ofTotal = /^([0-9a-f]{12}) .*by variables/m.exec(all.stdout)![1]!;
+  const explained = await secretgrad(["plan", ofTotal, "--cluster", file, "--user", "alice"]);
+  assert.match(explained.stdout, /^Reads total, which came from dataset:alice\/ages$/m);
+  assert.match(explained.stdout, /must agree +alice/);
+
   const grants = await run("grants", "--user", "alice");
   assert.deepEqual(
     grants.objects.map(({ left, times, release }) => [left, times, release]),

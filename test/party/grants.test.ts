@@ -35,7 +35,7 @@ describe("grants", () => {
     const prefix = pooled.digest.slice(0, 12);
     for (const part of [
       "alice",
-      "dataset:alice/rows",
+      "(source dataset:alice/rows)",
       "open",
       "driver",
       prefix,
@@ -165,7 +165,9 @@ describe("grants", () => {
     await cluster.run(learn, at(0)); // reveals nothing, so it needs no grant
     await cluster.run(again, { inputs: { x: [word(1), word(1)] } });
     for (const each of [look, lookAgain]) {
-      assert.match((await failure(cluster.run(each))).message, /alice/);
+      const { message } = await failure(cluster.run(each));
+      const by = each === look ? "w" : "v";
+      assert.match(message, new RegExp(`by alice \\(source dataset:alice/rows, which arrives by variable ${by}\\)`));
       await cluster.grant(alice, each);
       assert.match((await failure(cluster.run(each))).message, /bob/);
       await cluster.grant(bob, each);
