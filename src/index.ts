@@ -36,6 +36,7 @@ export {
   type RunReport,
   Session,
   type SessionOptions,
+  type VariableListing,
 } from "./client/index.js";
 export * as data from "./data/index.js";
 export * from "./errors.js";

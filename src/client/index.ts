@@ -4,6 +4,7 @@ export { type ConnectOptions, connect, connectOwner, type IdentityOptions, prepa
 export type { ComparisonCost, PlanDescription, RevealDescription } from "./describe.js";
 export { describePlan, standardLink } from "./describe.js";
 export type { GrantInfo, GrantLimits } from "./granting.js";
+export type { VariableListing } from "./listings.js";
 export { type LocalOptions, LocalSession, local } from "./local.js";
 export { Owner, type ShareDatasetOptions, type WatchOptions } from "./owner.js";
 export type { RunReport } from "./run-answer.js";

@@ -20,7 +20,7 @@ import {
 } from "../tensor/index.js";
 import { type CallResult, callAll } from "./caller.js";
 import { type ComparisonCost, compareCosts, describePlan, type PlanDescription, standardLink } from "./describe.js";
-import { commonDatasets, commonVariables } from "./listings.js";
+import { commonDatasets, commonVariables, type VariableListing } from "./listings.js";
 import { type RunReport, readAnswers } from "./run-answer.js";
 import type { SessionOptions } from "./session-options.js";
 import { shareInputs } from "./share-inputs.js";
@@ -104,7 +104,7 @@ export class Session implements GraphHost {
    * @example await session.resume([...model.parameters(), ...sgd.state()])
    */
   async resume(variables: readonly Variable[]): Promise<number> {
-    const held = commonVariables(this.options.parties, await this.#all("variable.list", () => ({ params: {} })));
+    const held = await this.#stored();
     let found = 0;
     for (const variable of variables) {
       const known = held.get(variable.name);
@@ -117,6 +117,28 @@ export class Session implements GraphHost {
       found++;
     }
     return found;
+  }
+
+  /** What all parties store, of every driver: models, optimizers' states. */
+  async variables(): Promise<VariableListing[]> {
+    return [...(await this.#stored()).values()];
+  }
+
+  /**
+   * Removes variables of yours, by name or as a model has them, at all parties after everything sent has run. What uses
+   * them later starts afresh. Throws InputError if the parties lack one, PolicyError if it is another driver's; then none
+   * is removed. Durable after save().
+   *
+   * @example await session.remove([...model.parameters(), ...sgd.state()])
+   */
+  async remove(variables: readonly (Variable | string)[]): Promise<void> {
+    await this.flush();
+    const names = variables.map((variable) => (typeof variable === "string" ? variable : variable.name));
+    if (names.length === 0) return;
+    const request = hex(secureRandom(16));
+    await this.#all("variable.remove", () => ({ params: { request, names } }));
+    for (const name of names) this.graph.forget(name);
+    for (const variable of variables) if (typeof variable !== "string") variable.stored = false;
   }
 
   /** What a plan would cost with this session's protocol; on a link, and with each way of comparing that there is. */
@@ -143,7 +165,7 @@ export class Session implements GraphHost {
     } finally {
       this.#preview = undefined;
     }
-    const variables = commonVariables(this.options.parties, await this.#all("variable.list", () => ({ params: {} })));
+    const variables = await this.#stored();
     return plans.map((plan) => describePlan(plan, this.options.definition, variables, link));
   }
 
@@ -307,6 +329,10 @@ export class Session implements GraphHost {
     reveals.forEach((reveal, i) => {
       reveal.resolve(words[i]!);
     });
+  }
+
+  async #stored(): Promise<Map<string, VariableListing>> {
+    return commonVariables(this.options.parties, await this.#all("variable.list", () => ({ params: {} })));
   }
 
   #all(method: string, make: (party: number) => { params: unknown; body?: Uint8Array }): Promise<CallResult[]> {

@@ -43,7 +43,7 @@ export class Admission {
     }
     for (const name of names) {
       if (!this.#catalogue.has(name))
-        throw new InputError(`variable ${name}: expected one that exists, got none; try variable.list`);
+        throw new InputError(`variable ${name}: expected one that exists, got none; try session.variables()`);
       checkWriter(name, caller, this.#catalogue);
     }
     if (plan?.assigned.length) this.#checkVariables(this.#changes(0, request));

@@ -116,6 +116,13 @@ export class Graph {
     this.#assigned.add(variable.name);
   }
 
+  /** The parties hold it no more: it, or another one of this name, is initialised when it is next read. */
+  forget(name: string): void {
+    const known = this.#known.get(name);
+    if (known) known.stored = false;
+    this.#known.delete(name);
+  }
+
   /** Times `seed`, a public value of shape []. */
   gradients(loss: Ref, variables: readonly Variable[], seed?: Ref): (Ref | undefined)[] {
     return differentiate(

@@ -15,6 +15,7 @@ import {
   ShapeError,
   StaleValueError,
 } from "../../src/index.js";
+import { Variable } from "../../src/tensor/index.js";
 import { quiet, through } from "./helpers.js";
 
 test("arithmetic in local(), with three parties and with one", async () => {
@@ -258,6 +259,36 @@ test("a model goes on in a second session, and a misshapen one is refused", asyn
   assert.deepEqual((await after.stateDict(later)).weight!.toArray(), trained.weight!.toArray());
   assert.equal(await later.resume(nn.named("other", nn.linear(2, 1)).parameters()), 0);
   await assert.rejects(later.resume(nn.linear(3, 1).parameters()), ShapeError);
+  await session.close();
+});
+
+test("variables are listed and removed, by name or as a model has them, and start afresh", async () => {
+  const session = await quiet();
+  await session.share("alice/x", [[1], [2]]);
+  const model = nn.linear(1, 1).loadStateDict({ weight: [[2]], bias: [0] });
+  const total = new Variable("total", [], () => 0);
+  session.graph.write(total, session.dataset("alice/x").all().sum().ref);
+  const predict = async (network: nn.Module) => Math.round((await network(session.secret([[3]])).reveal()).item());
+  assert.equal(await predict(model), 6);
+  const listed = async () => (await session.variables()).map(({ name, shape, sources }) => [name, shape, sources]);
+  assert.deepEqual((await listed()).sort(), [
+    ["model/bias", [1], ["caller:you"]],
+    ["model/weight", [1, 1], ["caller:you"]],
+    ["total", [], ["dataset:alice/x"]],
+  ]);
+
+  // All or nothing; what is recorded runs before.
+  await assert.rejects(session.remove(["total", "nothing"]), { name: "InputError", message: /variable nothing/ });
+  optim.sgd(model.parameters(), { lr: 0 }).minimize(nn.mseLoss(model(session.secret([[1]])), [[1]]));
+  await session.remove([...model.parameters(), "total"]);
+  await session.remove([]);
+  assert.deepEqual(await listed(), []);
+  model.loadStateDict({ weight: [[4]], bias: [0] });
+  assert.equal(await predict(model), 12);
+
+  // By name, and another model takes the place.
+  await session.remove(model.parameters().map(({ name }) => name));
+  assert.equal(await predict(nn.linear(1, 1).loadStateDict({ weight: [[5]], bias: [0] })), 15);
   await session.close();
 });
 
