@@ -68,7 +68,7 @@ export class Owner {
     await this.#all("dataset.remove", () => ({ params: { name } }));
   }
 
-  /** Digests of the plans that drivers have sent to any party. */
+  /** Digests of the plans that drivers have sent to any party since it started; of each party the 5000 used last. */
   async plans(): Promise<string[]> {
     const answers = await this.#all("plan.list", noParams);
     const lists = answers.map(({ result }, i) =>

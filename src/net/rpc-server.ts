@@ -1,7 +1,7 @@
 /** Calls over a connection (rpc.ts), serving end: looks up the method, limits what runs at once, hides internal errors. */
 import { BoundError, FrameError, NameError, PeerLostError, SecretgradError } from "../errors.js";
 import { type Frame, FrameKind } from "./frame.js";
-import { BODY_LIMIT_BYTES, JSON_LIMIT_BYTES, type RpcLimits } from "./rpc.js";
+import { ANSWER_LIMIT_BYTES, BODY_LIMIT_BYTES, JSON_LIMIT_BYTES, type RpcLimits } from "./rpc.js";
 import { decodeCall, encodeCall, type Json } from "./rpc-codec.js";
 import type { Connection, ConnectionHandlers } from "./transport.js";
 import { errorToWire } from "./wire-errors.js";
@@ -39,6 +39,7 @@ const LOOK_MS = 20;
 export function serve(connection: Connection, handlers: Handlers, options: ServeOptions = {}): void {
   const bodyLimit = options.bodyLimitBytes ?? BODY_LIMIT_BYTES;
   const jsonLimit = options.jsonLimitBytes ?? JSON_LIMIT_BYTES;
+  const answerLimit = options.answerLimitBytes ?? ANSWER_LIMIT_BYTES;
   const concurrency = options.concurrency ?? 8;
   const longest = options.queue ?? 64;
   const stallMs = options.stallMs ?? STALL_MS;
@@ -52,8 +53,8 @@ export function serve(connection: Connection, handlers: Handlers, options: Serve
   let taken = -1;
   let takenAt = 0;
   let look: NodeJS.Timeout | undefined;
-  const answer = (id: number, head: unknown, body?: Uint8Array) =>
-    connection.send({ kind: FrameKind.response, session: 0n, run: id, round: 0, parts: encodeCall(head, body) });
+  const answer = (id: number, parts: Uint8Array[]) =>
+    connection.send({ kind: FrameKind.response, session: 0n, run: id, round: 0, parts });
 
   const perform = async ({ run, payload }: Frame): Promise<void> => {
     let method = "?";
@@ -66,11 +67,17 @@ export function serve(connection: Connection, handlers: Handlers, options: Serve
       const { result = null, body: back } = await handler(head.params, body, connection);
       if (back && back.length > bodyLimit)
         throw new BoundError(`call ${method}: expected an answer of at most ${bodyLimit} bytes, got ${back.length}`);
-      answer(run, { result }, back);
+      const parts = encodeCall({ result }, back);
+      const json = parts[1]!.length;
+      if (json > answerLimit)
+        throw new BoundError(
+          `call ${method}: expected an answer of at most ${answerLimit} bytes of JSON, got ${json}; try removing some of what it lists`,
+        );
+      answer(run, parts);
     } catch (error) {
       const wire = errorToWire(error, `call ${method}`);
       if (!(error instanceof SecretgradError)) options.onError?.(error, method);
-      answer(run, { error: wire });
+      answer(run, encodeCall({ error: wire }));
       // A caller that cannot speak the format is not listened to any more.
       if (error instanceof FrameError && method === "?") connection.close(error);
     }
@@ -125,7 +132,7 @@ export function serve(connection: Connection, handlers: Handlers, options: Serve
       lastId = frame.run;
       if (running >= concurrency && waiting.length >= longest) {
         const busy = new BoundError(`call: expected at most ${longest} waiting calls, got one more; try again later`);
-        answer(frame.run, { error: errorToWire(busy, "call") });
+        answer(frame.run, encodeCall({ error: errorToWire(busy, "call") }));
         return;
       }
       waiting.push(frame);

@@ -8,8 +8,10 @@ import { errorFromWire } from "./wire-errors.js";
 export interface RpcLimits {
   /** Largest body, in either direction. Default 256 MiB. */
   readonly bodyLimitBytes?: number;
-  /** Largest JSON. Default 1 MiB. */
+  /** Largest JSON of a call. Default 1 MiB. */
   readonly jsonLimitBytes?: number;
+  /** Largest JSON of an answer, which may list all that a party holds. Default 32 MiB. */
+  readonly answerLimitBytes?: number;
 }
 
 export interface RpcResult {
@@ -24,6 +26,7 @@ export interface CallOptions {
 
 export const BODY_LIMIT_BYTES = 256 * 2 ** 20;
 export const JSON_LIMIT_BYTES = 2 ** 20;
+export const ANSWER_LIMIT_BYTES = 32 * 2 ** 20;
 const TIMEOUT_MS = 60_000;
 
 interface Open {
@@ -38,6 +41,7 @@ export class RpcClient {
   readonly #connection: Connection;
   readonly #bodyLimit: number;
   readonly #jsonLimit: number;
+  readonly #answerLimit: number;
   readonly #open = new Map<number, Open>();
   #lastId = 0;
   #closed: Error | undefined;
@@ -48,9 +52,10 @@ export class RpcClient {
     this.#connection = connection;
     this.#bodyLimit = limits.bodyLimitBytes ?? BODY_LIMIT_BYTES;
     this.#jsonLimit = limits.jsonLimitBytes ?? JSON_LIMIT_BYTES;
+    this.#answerLimit = limits.answerLimitBytes ?? ANSWER_LIMIT_BYTES;
     this.closed = new Promise((resolve) => {
       connection.receive({
-        limitBytes: 4 + this.#jsonLimit + this.#bodyLimit,
+        limitBytes: 4 + this.#answerLimit + this.#bodyLimit,
         keep: true,
         header: ({ kind, run }) => {
           if (kind !== FrameKind.response || run < 1 || run > this.#lastId)
@@ -108,7 +113,7 @@ export class RpcClient {
   }
 
   #answer({ run, payload }: Frame): void {
-    const { head, body } = decodeCall(payload, this.#jsonLimit, this.peer);
+    const { head, body } = decodeCall(payload, this.#answerLimit, this.peer);
     const open = this.#open.get(run);
     if (!open) return;
     this.#open.delete(run);

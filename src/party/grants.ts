@@ -62,8 +62,6 @@ export interface GrantInfo extends Grant {
 const MOST_OF_OWNER = 10_000;
 const MOST_OF_PLAN = 1000;
 const MOST = 100_000;
-/** Grants in one answer. */
-const LISTED = 2000;
 /** Records that are worth a rewrite at the start. */
 const COMPACT_ABOVE = 1000;
 const FORGET_MS = 30 * 24 * 3_600_000;
@@ -105,12 +103,12 @@ export class Grants {
     if (!known.revoked) this.#write({ type: "revoke", id });
   }
 
-  /** The newest grants that concern somebody: an owner's own, or those that let one learn something. */
+  /** The grants that concern somebody: an owner's own, or the newest that let one learn something. */
   list({ name, role }: Caller): GrantInfo[] {
     const held = [...this.#held.values()].filter(({ owner, grant }) =>
       role === "owner" ? owner === name : grant.recipients.includes(name),
     );
-    return held.slice(-LISTED).map((held) => ({
+    return held.slice(-MOST_OF_OWNER).map((held) => ({
       ...held.grant,
       owner: held.owner,
       left: left(held),

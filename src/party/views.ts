@@ -6,7 +6,7 @@ import type { Core } from "./core.js";
 import type { Outcome } from "./entry.js";
 import type { KnownPlan } from "./plans.js";
 
-/** Plans that `plan.list` names, so that the answer stays below the limits of a call. */
+/** Plans that `plan.list` names: owners ask for them again and again. */
 const PLANS_LISTED = 5000;
 
 /** The session at this moment. */

@@ -33,6 +33,7 @@ const handlers: Handlers = {
     throw new TypeError("secret 12345");
   },
   reject: () => Promise.reject(new errors.NameError("no such dataset")),
+  list: (params) => ({ result: "x".repeat(Number(params)) }),
   large: (params) => ({ body: new Uint8Array(Number(params)) }),
 };
 
@@ -134,8 +135,21 @@ test("limits hold at both ends before anything is allocated", async () => {
   // The server cuts off a client that ignores them.
   await assert.rejects(client.call("echo", null, new Uint8Array(5000)), errors.PeerLostError);
   assert.ok(server.closed);
-  const answering = pair({}, { bodyLimitBytes: 100 });
+  const answering = pair({}, { bodyLimitBytes: 100, answerLimitBytes: 100 });
   await assert.rejects(answering.client.call("large", 2 ** 21), errors.FrameError);
+});
+
+test("an answer may be longer than a call; one that is too long is a named error of that call alone", async () => {
+  const { client, driver } = pair({ answerLimitBytes: 3 * 2 ** 20 }, { answerLimitBytes: 3 * 2 ** 20 });
+  assert.equal((await client.call("list", 2 ** 21)).result, "x".repeat(2 ** 21));
+  await assert.rejects(client.call("list", 2 ** 22), (error) => {
+    assert.ok(error instanceof errors.BoundError);
+    assert.match(error.message, /call list: expected an answer of at most 3145728 bytes of JSON.*try removing/);
+    return true;
+  });
+  assert.equal((await client.call("list", 1)).result, "x");
+  assert.ok(!driver.closed);
+  client.close();
 });
 
 test("at most so many calls run at once, so many wait, the next one is refused", async () => {
