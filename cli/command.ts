@@ -64,6 +64,14 @@ export function decimal(option: string, text: string): number {
     throw new UsageError(`--${option}: expected a number, got ${text}`);
   return value;
 }
+/** An amount of memory, in bytes. */
+export function memorySize(option: string, text: string): number {
+  const [, digits, unit] = /^(\d+(?:\.\d+)?)(MiB|GiB)$/i.exec(text) ?? [];
+  const value = Math.floor(Number(digits) * 2 ** (unit?.toLowerCase() === "gib" ? 30 : 20));
+  if (!(value >= 2 ** 24 && value <= 2 ** 32))
+    throw new UsageError(`--${option}: expected a size from 16MiB to 4GiB, got ${text}; try 512MiB`);
+  return value;
+}
 /** A comma-separated list. */
 export function list(text: string): string[] {
   return text
@@ -83,6 +91,12 @@ export const clusterOption = {
   description: "The cluster file",
   default: process.env.SECRETGRAD_CLUSTER ?? "cluster.json",
   valueHint: "file",
+} as const;
+export const memoryOption = {
+  type: "string",
+  description:
+    "Most memory for shares (variables and a run's values, estimated from above); runs that need more are refused. Up to 4GiB, default 3.75GiB",
+  valueHint: "size",
 } as const;
 export const keyOption = {
   type: "string",

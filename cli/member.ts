@@ -1,7 +1,7 @@
 /** What `secretgrad party` and `secretgrad dealer` share: runs one member of a cluster until it is stopped. Not their help. */
 import { mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { clusterOption, integer, jsonOption, keyOption } from "./command.js";
+import { clusterOption, integer, jsonOption, keyOption, memoryOption, memorySize } from "./command.js";
 import { CommandError, UsageError } from "./errors.js";
 import { stopSignal } from "./stop.js";
 
@@ -21,6 +21,7 @@ export const memberOptions = {
   },
   host: { type: "string", description: "Listen here instead of where the cluster file says", valueHint: "host" },
   port: { type: "string", description: "The same for the port", valueHint: "port" },
+  memory: memoryOption,
   json: { ...jsonOption, description: "Log as JSON lines on stdout" },
 } as const;
 
@@ -36,6 +37,7 @@ export interface MemberOptions {
   readonly dealt?: readonly string[] | undefined;
   readonly host?: string | undefined;
   readonly port?: string | undefined;
+  readonly memory?: string | undefined;
   readonly json?: boolean | undefined;
 }
 
@@ -49,6 +51,7 @@ export async function runMember(options: MemberOptions): Promise<void> {
   const { log } = await import("./log.js");
 
   const { name, as } = options;
+  const limits = options.memory === undefined ? {} : { memoryBytes: memorySize("memory", options.memory) };
   const beside = (...path: string[]) => join(dirname(options.cluster), ...path);
   const cluster = await readCluster(options.cluster);
   const definition = protocolNamed(cluster.protocol);
@@ -77,7 +80,7 @@ export async function runMember(options: MemberOptions): Promise<void> {
   try {
     daemon = new Daemon({
       ...{ cluster, identity, definition, stores, version: readVersion() },
-      ...{ listen: { host, port }, dealt, log: logger },
+      ...{ listen: { host, port }, dealt, limits, log: logger },
     });
     address = await daemon.start();
   } catch (error) {

@@ -1,7 +1,7 @@
 /** `secretgrad up`: all parties of a cluster on this machine, each its own process. Restarts none. */
 import { join } from "node:path";
 import colors from "picocolors";
-import { command, jsonOption } from "../command.js";
+import { command, jsonOption, memoryOption, memorySize } from "../command.js";
 import { CommandError } from "../errors.js";
 import { output } from "../output.js";
 import { stopSignal } from "../stop.js";
@@ -15,11 +15,14 @@ export default command({
     "For trying things out: whoever controls the machine can put the shares together. In earnest, run each party elsewhere.",
   args: {
     dir: { type: "positional", description: "Where `secretgrad init` wrote the cluster", default: "." },
+    memory: memoryOption,
     json: jsonOption,
   },
   examples: [["secretgrad init my && secretgrad up my", "three parties, logs with their names in front"]],
   async run(args) {
     const out = output(args.json);
+    if (args.memory !== undefined) memorySize("memory", args.memory);
+    const memory = args.memory === undefined ? [] : ["--memory", args.memory];
     const clusterFile = join(args.dir, "cluster.json");
     const { readCluster } = await import("../../src/client/cluster-file.js");
     const { startChild } = await import("../processes.js");
@@ -33,7 +36,7 @@ export default command({
     const children = cluster.parties.map(({ name }, i) =>
       startChild({
         name,
-        args: [i === dealer ? "dealer" : "party", name, "--cluster", clusterFile, "--json"],
+        args: [i === dealer ? "dealer" : "party", name, "--cluster", clusterFile, ...memory, "--json"],
         onLine(line, stream) {
           const entry = stream === "stdout" ? parse(line) : undefined;
           // The last words of a command come on stderr, too, and there for people.

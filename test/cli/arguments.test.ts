@@ -1,6 +1,7 @@
 /** Wrong usage: exit code 2 and one line that says what was expected; help that suffices. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { memorySize } from "../../cli/command.js";
 import { expiry } from "../../cli/commands/grant.js";
 import { printable } from "../../cli/terminal.js";
 import { secretgrad, temporaryDirectory } from "./program.js";
@@ -39,6 +40,8 @@ const wrong: readonly (readonly [string[], RegExp])[] = [
   ],
   [["init", "--protocol", "additive", "--comparison", "best"], /--comparison: expected adder or fss, got best/],
   [["demo", "--protocol", "plain"], /--protocol: expected rep3 or additive, got plain/],
+  [["party", "p0", "--memory", "4GB"], /--memory: expected a size from 16MiB to 4GiB, got 4GB; try 512MiB/],
+  [["up", "--memory", "4.1GiB"], /--memory: expected a size .* got 4\.1GiB/],
   [["init", "--host", "a,b"], /expected one host, or 3, got 2/],
 ];
 
@@ -95,6 +98,14 @@ test("help explains every command with an example, and the version is the packag
   }
   const { version } = (await import("../../package.json", { with: { type: "json" } })).default;
   assert.equal((await secretgrad(["--version"])).stdout.trim(), version);
+});
+
+test("memory: from 16 MiB to all that a party can use", () => {
+  assert.equal(memorySize("memory", "4GiB"), 2 ** 32);
+  assert.equal(memorySize("memory", "1.5gib"), 1.5 * 2 ** 30);
+  assert.equal(memorySize("memory", "16MiB"), 2 ** 24);
+  for (const text of ["", "15MiB", "4097MiB", "1e3MiB", "-1GiB", "1 GiB", "1000000000", "MiB"])
+    assert.throws(() => memorySize("memory", text), { name: "UsageError" });
 });
 
 test("expiry: from now or a date to come", () => {

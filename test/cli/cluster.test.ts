@@ -124,7 +124,7 @@ test("a cluster from init to a granted result", async (t) => {
     ],
   );
 
-  const up = start(["up", directory, "--json"]);
+  const up = start(["up", directory, "--memory", "16MiB", "--json"]);
   t.after(() => up.stop());
   await up.line(/"ready"/);
   const status = await run("status");
@@ -231,6 +231,10 @@ test("a cluster from init to a granted result", async (t) => {
   await watching.line(new RegExp(`"granted","digest":"${doubled}`));
   assert.equal((await session.dataset("alice/ages").all().mul(2).sum().reveal()).item(), 12);
   assert.equal(await watching.stop(), 0);
+  await assert.rejects(session.secret(new Float64Array(600_000)).reveal(), {
+    name: "MemoryError",
+    message: /expected a plan that fits into 16\.0 MiB/,
+  });
 
   assert.equal((await run("datasets", "--remove", "alice/ages")).code, 0);
   assert.deepEqual((await run("datasets")).objects, []);
