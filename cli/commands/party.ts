@@ -6,7 +6,8 @@ export default command({
   description: "Run one party, until Ctrl-C",
   details:
     "A party holds one share of everything and learns nothing from it. Run each party in another organisation, on another\n" +
-    "machine. It reconnects to its peers by itself; what it has acknowledged survives a restart.",
+    "machine. It reconnects to its peers by itself; what it has acknowledged survives a restart. Plans are forgotten then, and\n" +
+    "drivers send them again.",
   args: {
     name: { type: "positional", description: "Which party of the cluster file", required: true },
     dealt: {

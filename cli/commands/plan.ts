@@ -8,7 +8,8 @@ import { printable } from "../terminal.js";
 export default command({
   description: "List the plans that drivers have sent, or show one: what it would reveal, to whom, at what cost",
   details:
-    "Everything shown is read from the plan itself, on this machine. A plan without a grant reveals nothing of yours.",
+    "Everything shown is read from the plan itself, on this machine. A plan without a grant reveals nothing of yours.\n" +
+    "Parties learn a plan when a driver first runs it and forget it when they restart; grants stay.",
   args: {
     digest: { type: "positional", description: "Beginning of a plan's digest; without it: all plans", required: false },
     rtt: {
@@ -56,7 +57,8 @@ export default command({
       const digests = await owner.plans();
       const list = await Promise.all(digests.map(async (digest) => owner.describe(await owner.plan(digest), link)));
       for (const each of list) out.object(each);
-      if (list.length === 0) out.line("No plans yet: parties learn a plan when a driver first runs it.");
+      if (list.length === 0)
+        out.line("No plans: parties learn a plan when a driver first runs it, and forget it when they restart.");
       else
         out.line(
           table(

@@ -37,6 +37,7 @@ export interface WatchOptions extends GrantLimits {
 
 const plansAnswer = v.object({ plans: v.array(v.object({ digest: v.string() })) });
 type IdentifiedGrant = NewGrant & { readonly id: string };
+const tryAgain = "try `secretgrad plan`, or ask the driver to run it again: parties forget plans when they restart";
 const noParams = () => ({ params: {} });
 
 export class Owner {
@@ -77,12 +78,12 @@ export class Owner {
     return [...new Set(lists.flatMap(({ plans }) => plans.map(({ digest }) => digest)))].sort();
   }
 
-  /** The plan with this digest, or with the only digest that begins so. */
+  /** The plan with this digest, or with the only digest that begins so. Throws NameError for one that no party knows (any more). */
   async plan(digest: string): Promise<Plan> {
     const found = digest.length === 64 ? [digest] : (await this.plans()).filter((each) => each.startsWith(digest));
     if (found.length !== 1)
       throw new NameError(
-        `plan ${digest}: expected the beginning of one digest, got that of ${found.length} plans; try \`secretgrad plan\``,
+        `plan ${digest}: expected the beginning of one digest, got that of ${found.length} plans; ${found.length > 1 ? "try more of it" : tryAgain}`,
       );
     return this.#fetch(found[0]!);
   }
@@ -199,7 +200,7 @@ export class Owner {
     }
     if (reason instanceof PeerLostError) throw reason;
     throw new NameError(
-      `plan ${digest.slice(0, 12)}: expected it at one of the parties, got it from none; try \`secretgrad plan\``,
+      `plan ${digest.slice(0, 12)}: expected it at one of the parties, got it from none; ${tryAgain}`,
       { cause: reason },
     );
   }

@@ -1,8 +1,10 @@
 /** An owner's client: what a plan is said to reveal, limits of grants, watching, revoking. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Owner, type PlanDescription } from "../../src/client/index.js";
+import { Owner, type PlanDescription, Session } from "../../src/client/index.js";
 import { data, GrantMissingError, nn, optim, PeerLostError } from "../../src/index.js";
+import type { Caller } from "../../src/party/index.js";
+import { alice, driver, TestCluster } from "../party/helpers.js";
 import { quiet } from "./helpers.js";
 
 const rows = (n: number): number[][] => Array.from({ length: n }, (_, i) => [i / n, 1]);
@@ -104,6 +106,35 @@ test("a revoked grant allows nothing", async () => {
   assert.equal((await alice.grants())[0]!.revoked, true);
   await assert.rejects(alice.plan("0000"), /beginning of one digest/);
   await session.close();
+});
+
+test("a plan that the parties forgot at a restart is said to be so, and is there when the driver has run it again", async () => {
+  const cluster = await new TestCluster().connect();
+  const parties = (caller: Caller) =>
+    cluster.names.map((name, i) => ({
+      name,
+      async call(method: string, params: unknown, body?: Uint8Array) {
+        const { result, body: back = new Uint8Array() } = await cluster.call(i, caller, method, params, body);
+        return { result, body: back };
+      },
+    }));
+  const session = new Session({ definition: cluster.definition, parties: parties(driver), name: "driver" });
+  const owner = new Owner({ definition: cluster.definition, parties: parties(alice), name: "alice" });
+  const run = async () => assert.equal((await session.secret([2]).reveal()).item(), 2);
+  await run();
+  const [digest] = await owner.plans();
+  for (const self of cluster.names.keys()) await cluster.kill(self);
+  await cluster.connect();
+  assert.deepEqual(await owner.plans(), []);
+  for (const known of [digest!, digest!.slice(0, 8)])
+    await assert.rejects(owner.plan(known), {
+      name: "NameError",
+      message: /try `secretgrad plan`, or ask the driver to run it again: parties forget plans when they restart/,
+    });
+  await run();
+  assert.equal((await owner.plan(digest!.slice(0, 8))).digest, digest);
+  await session.close();
+  await cluster.close();
 });
 
 test("sharing refuses NaN, foreign names and the same name twice", async () => {
