@@ -7,6 +7,7 @@ import { expander, secureRandom } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
+import { addWords } from "../words.js";
 import { asShare, draw, openShare, openStreams, type Party, Replicated } from "./share.js";
 
 /**
@@ -158,22 +159,3 @@ export const sharing: Sharing = {
     return result;
   },
 };
-
-/** Little-endian 64-bit words in halves of 32 bits, so that no BigInt is made per word: plus minus minus. */
-function addWords(result: Uint8Array, plus: readonly Uint8Array[], minus: readonly Uint8Array[]): void {
-  const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [out, ups, downs] = [view(result), plus.map(view), minus.map(view)];
-  for (let at = 0; at < result.length; at += 8) {
-    let [low, high] = [0, 0];
-    for (const part of ups) {
-      low += part.getUint32(at, true);
-      high += part.getUint32(at + 4, true);
-    }
-    for (const part of downs) {
-      low -= part.getUint32(at, true);
-      high -= part.getUint32(at + 4, true);
-    }
-    out.setUint32(at, low >>> 0, true);
-    out.setUint32(at + 4, (high + Math.floor(low / 2 ** 32)) >>> 0, true);
-  }
-}
