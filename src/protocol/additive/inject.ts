@@ -3,22 +3,13 @@
  * c = bit ^ r is public, bit = c + (1 - 2c) r is linear. Words to bits is in compare.ts and convert.ts.
  */
 import type { Block } from "../../ring/index.js";
+import { checkSame } from "../checks.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { CHUNK, Deal } from "./deal.js";
 import { masked, roundingOf, sightOfRounded } from "./masks.js";
 import { wrapTimes } from "./rounding.js";
-import {
-  Additive,
-  asShare,
-  checkSame,
-  openBits,
-  openShare,
-  type Party,
-  type Planes,
-  place,
-  planeWords,
-} from "./share.js";
+import { Additive, asShare, openBits, openShare, type Party, type Planes, place, planeWords } from "./share.js";
 
 /** 1 round, 1 bit to each other party; the dealer sends n words to the last one. */
 export function* fromBits(party: Party, site: Site, bits: Bits): Rounds<Share> {

@@ -1,7 +1,8 @@
 /** In and out: inputs of parties and outsiders, reveals, storage. The dealer takes part with nothing, and learns nothing. */
-import { BoundError, InputError, StorageError } from "../../errors.js";
+import { BoundError, StorageError } from "../../errors.js";
 import { expander, type Stream, secureRandom } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
+import { checkInput } from "../checks.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds, Transfer } from "../rounds.js";
 import { addWords } from "../words.js";
@@ -20,8 +21,7 @@ export function* input(party: Party, site: Site, owner: number, words: Block | u
   const block = site.scope.alloc(n);
   if (party.self !== owner) party.pairs[owner]!.stream(nonce).fill(party.ring.bytes(block, 0, n * 8));
   else {
-    if (words === undefined || words.words < n)
-      throw new InputError(`input: expected ${n} words from their owner, got ${words?.words ?? "none"}`);
+    checkInput(words, n);
     party.kernels.copy(block.ptr, words.ptr, n);
     for (const key of party.pairs) if (key) combine(party, site, key.stream(nonce), block, n, "sub");
   }

@@ -5,7 +5,7 @@
  * any value, knows every mask, and is sent nothing. The last of the n, party n-1, gets from the dealer what cannot be
  * drawn from keys.
  */
-import { BoundError, ShapeError } from "../../errors.js";
+import { ShapeError } from "../../errors.js";
 import type { Prg } from "../../random/index.js";
 import type { Block, Kernels, Ring, Scope } from "../../ring/index.js";
 import type { Bits, Linear, Product, Share } from "../protocol.js";
@@ -101,17 +101,3 @@ export const planeWords = (n: number): number => Math.ceil(n / 64);
 /** Memory for words at a compute party, none at the dealer. */
 export const place = (party: Party, scope: Scope, words: number): Block | undefined =>
   party.deals ? undefined : scope.alloc(words);
-
-export function checkWidth(what: string, width: number, smallest: number): void {
-  if (!Number.isInteger(width) || width < smallest || width > 64)
-    throw new BoundError(
-      `${what}: expected a width of ${smallest} to 64 bits, got ${width}; try the bound of the value`,
-    );
-}
-export function checkSame(what: string, a: number, b: number): void {
-  if (a !== b) throw new ShapeError(`${what}: expected inputs of one size, got ${a} and ${b}; try a linear map first`);
-}
-export function checkRange(what: string, from: number, count: number, width: number): void {
-  if (!Number.isInteger(from) || !Number.isInteger(count) || from < 0 || count < 1 || from + count > width)
-    throw new ShapeError(`${what}: expected planes within ${width}, got ${count} from ${from}; try a wider value`);
-}

@@ -8,8 +8,8 @@
  *
  * 1 round; n words to each other party; the dealer sends n + shift ceil(n/64) words to the last one.
  */
-import { BoundError } from "../../errors.js";
 import type { Block } from "../../ring/index.js";
+import { checkShift } from "../checks.js";
 import type { Product, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { Deal } from "./deal.js";
@@ -17,8 +17,7 @@ import { addWrap, type Rounding, sightOf } from "./rounding.js";
 import { Additive, asShare, openProduct, type Party } from "./share.js";
 
 export function* truncate(party: Party, site: Site, x: Product, shift: number): Rounds<Share> {
-  if (!Number.isInteger(shift) || shift < 1 || shift > 61)
-    throw new BoundError(`truncate: expected a shift of 1 to 61 bits, got ${shift}; try another scale`);
+  checkShift(shift);
   const { kernels } = party;
   const { n, words } = openProduct(x);
   const deal = new Deal(party, site);

@@ -1,7 +1,8 @@
 /** Boolean operations on planes in the clear. */
+import { checkRange, checkSame } from "../checks.js";
 import type { Bits, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { asBits, checkRange, checkSame, openBits, type Party, planeWords } from "./share.js";
+import { asBits, openBits, type Party, planeWords } from "./share.js";
 
 export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
   return pairwise(party, site, "xor", x, y);

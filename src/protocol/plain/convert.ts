@@ -1,7 +1,8 @@
 /** Words to planes in the clear. */
+import { checkWidth } from "../checks.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { asBits, checkWidth, open, type Party, planeWords } from "./share.js";
+import { asBits, open, type Party, planeWords } from "./share.js";
 
 /** 0 rounds. */
 // biome-ignore lint/correctness/useYield: plain has nobody to talk to

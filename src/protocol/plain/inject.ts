@@ -1,7 +1,8 @@
 /** Planes to words in the clear. */
+import { checkSame } from "../checks.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { asShare, checkSame, open, openBits, type Party } from "./share.js";
+import { asShare, open, openBits, type Party } from "./share.js";
 
 /** 0 rounds. */
 // biome-ignore lint/correctness/useYield: plain has nobody to talk to

@@ -1,6 +1,7 @@
 /** In and out in the clear: an outsider's "sharing" is the words themselves, kept by the one party. */
-import { InputError, StorageError } from "../../errors.js";
+import { StorageError } from "../../errors.js";
 import type { Block, Scope } from "../../ring/index.js";
+import { checkInput } from "../checks.js";
 import type { Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { asShare, copyOf, open, type Party } from "./share.js";
@@ -9,8 +10,7 @@ import { asShare, copyOf, open, type Party } from "./share.js";
 // biome-ignore lint/correctness/useYield: plain has nobody to talk to
 export function* input(party: Party, site: Site, words: Block | undefined, n: number): Rounds<Share> {
   site.nonce();
-  if (words === undefined || words.words < n)
-    throw new InputError(`input: expected ${n} words from their owner, got ${words?.words ?? "none"}`);
+  checkInput(words, n);
   return asShare(n, copyOf(party, site, words, n));
 }
 

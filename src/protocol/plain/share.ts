@@ -1,5 +1,5 @@
 /** How plain holds values: in the clear. The template of a protocol folder; no secrecy whatsoever. */
-import { BoundError, ShapeError } from "../../errors.js";
+import { ShapeError } from "../../errors.js";
 import { Prg } from "../../random/index.js";
 import type { Block, Kernels, Ring } from "../../ring/index.js";
 import type { Bits, Product, Share, Site } from "../protocol.js";
@@ -50,18 +50,4 @@ export function copyOf(party: Party, site: Site, block: Block, n: number): Block
   const words = site.scope.alloc(n);
   party.kernels.copy(words.ptr, block.ptr, n);
   return words;
-}
-
-export function checkWidth(what: string, width: number, smallest: number): void {
-  if (!Number.isInteger(width) || width < smallest || width > 64)
-    throw new BoundError(
-      `${what}: expected a width of ${smallest} to 64 bits, got ${width}; try the bound of the value`,
-    );
-}
-export function checkSame(what: string, a: number, b: number): void {
-  if (a !== b) throw new ShapeError(`${what}: expected inputs of one size, got ${a} and ${b}; try a linear map first`);
-}
-export function checkRange(what: string, from: number, count: number, width: number): void {
-  if (!Number.isInteger(from) || !Number.isInteger(count) || from < 0 || count < 1 || from + count > width)
-    throw new ShapeError(`${what}: expected planes within ${width}, got ${count} from ${from}; try a wider value`);
 }

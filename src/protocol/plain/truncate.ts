@@ -2,7 +2,7 @@
  * Truncation in the clear with the same law as the secret protocols: floor((x + r) / 2^shift) for r uniform below
  * 2^shift, that is floor + Bernoulli(fraction). The coins are public; only their law matters.
  */
-import { BoundError } from "../../errors.js";
+import { checkShift } from "../checks.js";
 import type { Product, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { asShare, open, type Party } from "./share.js";
@@ -10,8 +10,7 @@ import { asShare, open, type Party } from "./share.js";
 /** 0 rounds. */
 // biome-ignore lint/correctness/useYield: plain has nobody to talk to
 export function* truncate(party: Party, site: Site, x: Product, shift: number): Rounds<Share> {
-  if (!Number.isInteger(shift) || shift < 1 || shift > 61)
-    throw new BoundError(`truncate: expected a shift of 1 to 61 bits, got ${shift}; try another scale`);
+  checkShift(shift);
   const { kernels, ring } = party;
   const { n, words } = open(x);
   const result = site.scope.alloc(n);

@@ -3,21 +3,10 @@
  * Araki et al. 2016 (https://eprint.iacr.org/2016/768) over Z_2, 64 elements a word.
  */
 import type { Block } from "../../ring/index.js";
+import { checkRange, checkSame } from "../checks.js";
 import type { Bits, Site } from "../protocol.js";
 import type { Exchange, Rounds } from "../rounds.js";
-import {
-  asBits,
-  CHUNK,
-  checkRange,
-  checkSame,
-  draw,
-  openBits,
-  openStreams,
-  type Party,
-  Planes,
-  planeWords,
-  type Streams,
-} from "./share.js";
+import { asBits, CHUNK, draw, openBits, openStreams, type Party, Planes, planeWords, type Streams } from "./share.js";
 
 /** Local: components XOR. */
 export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {

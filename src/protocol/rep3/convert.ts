@@ -2,12 +2,13 @@
  * Words to bits: the first two rounds of adder.ts, then a prefix adder over its blocks. Bits to words is in inject.ts.
  */
 import type { Block } from "../../ring/index.js";
+import { checkWidth } from "../checks.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { addFirst } from "./adder.js";
 import { type Adder, cutBits, type Gate, layOut } from "./adder-layout.js";
 import { passOn, zeroBits } from "./bits.js";
-import { asBits, checkWidth, openShare, openStreams, type Party, Planes, planeWords } from "./share.js";
+import { asBits, openShare, openStreams, type Party, Planes, planeWords } from "./share.js";
 
 /** The first level of toBits: g of all positions but the last, p of those outside the lowest block, all s_j ^ c_j. */
 export function bitsAdder(width: number): Adder {

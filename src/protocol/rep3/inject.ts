@@ -8,12 +8,12 @@
  * lacks: mu, r1 and y_0 (from k_0) against role 1, y_2 (from k_2) against role 0.
  */
 import type { Block, Kernels } from "../../ring/index.js";
+import { checkSame } from "../checks.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import { parallel, type Rounds } from "../rounds.js";
 import {
   asShare,
   CHUNK,
-  checkSame,
   draw,
   openBits,
   openShare,

@@ -2,9 +2,10 @@
  * How words come into rep3 and leave it, and how an outsider shares and adds up. Not the transport, and not the decision
  * whether something may leave (that is the plan's reveal).
  */
-import { InputError, StorageError } from "../../errors.js";
+import { StorageError } from "../../errors.js";
 import { expander, secureRandom } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
+import { checkInput } from "../checks.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { addWords } from "../words.js";
@@ -19,8 +20,7 @@ export function* input(party: Party, site: Site, owner: number, words: Block | u
   const streams = openStreams(party, site);
   const [a, b] = [site.scope.alloc(n), site.scope.alloc(n)];
   if (party.self === owner) {
-    if (words === undefined || words.words < n)
-      throw new InputError(`input: expected ${n} words from their owner, got ${words?.words ?? "none"}`);
+    checkInput(words, n);
     draw(party, streams.lower, a, n);
     kernels.sub(b.ptr, words.ptr, a.ptr, n);
     yield { send: [{ peer: party.next, block: b, bytes: n * 8 }], receive: [] };

@@ -5,7 +5,7 @@
  * k_i is known to parties i-1 and i, so party i holds (k_i, k_{i+1}) and misses one component and one key, those with
  * index i+2 (Araki et al. 2016, https://eprint.iacr.org/2016/768).
  */
-import { BoundError, ShapeError } from "../../errors.js";
+import { ShapeError } from "../../errors.js";
 import type { Prg, Stream } from "../../random/index.js";
 import type { Block, Kernels, Ring } from "../../ring/index.js";
 import type { Bits, Product, Share, Site } from "../protocol.js";
@@ -109,17 +109,3 @@ export function pieces(n: number, pivot: number): Piece[] {
  */
 export type Role = 0 | 1 | 2;
 export const roleOf = (party: number, pivot: number): Role => ((party - pivot + 4) % 3) as Role;
-
-export function checkWidth(what: string, width: number, smallest: number): void {
-  if (!Number.isInteger(width) || width < smallest || width > 64)
-    throw new BoundError(
-      `${what}: expected a width of ${smallest} to 64 bits, got ${width}; try the bound of the value`,
-    );
-}
-export function checkSame(what: string, a: number, b: number): void {
-  if (a !== b) throw new ShapeError(`${what}: expected inputs of one size, got ${a} and ${b}; try a linear map first`);
-}
-export function checkRange(what: string, from: number, count: number, width: number): void {
-  if (!Number.isInteger(from) || !Number.isInteger(count) || from < 0 || count < 1 || from + count > width)
-    throw new ShapeError(`${what}: expected planes within ${width}, got ${count} from ${from}; try a wider value`);
-}

@@ -17,8 +17,8 @@
  *
  * 2 rounds; role 0 sends n + F words, role 1 n + 2F, role 2 n + F, where F = shift ceil(n / 64).
  */
-import { BoundError } from "../../errors.js";
 import type { Block } from "../../ring/index.js";
+import { checkShift } from "../checks.js";
 import type { Product, Share, Site } from "../protocol.js";
 import { parallel, type Rounds } from "../rounds.js";
 import {
@@ -43,8 +43,7 @@ const OFFSET = (1n << 62n) - 1n;
 export const fieldWords = (n: number, bits: number): number => bits * planeWords(n);
 
 export function* truncate(party: Party, site: Site, x: Product, shift: number): Rounds<Share> {
-  if (!Number.isInteger(shift) || shift < 1 || shift > 61)
-    throw new BoundError(`truncate: expected a shift of 1 to 61 bits, got ${shift}; try another scale`);
+  checkShift(shift);
   const { n, words } = openProduct(x);
   const streams = openStreams(party, site);
   const [a, b] = [site.scope.alloc(n), site.scope.alloc(n)];

@@ -1,0 +1,34 @@
+/** What every protocol asks of its callers' numbers, with one wording of each error. Not checks of what other parties send. */
+import { BoundError, InputError, ShapeError } from "../errors.js";
+import type { Block } from "../ring/index.js";
+
+/** Throws BoundError unless `width` is a whole number from `smallest` to 64. */
+export function checkWidth(what: string, width: number, smallest: number): void {
+  if (!Number.isInteger(width) || width < smallest || width > 64)
+    throw new BoundError(
+      `${what}: expected a width of ${smallest} to 64 bits, got ${width}; try the bound of the value`,
+    );
+}
+
+/** Throws BoundError unless a truncation by `shift` bits is possible. */
+export function checkShift(shift: number): void {
+  if (!Number.isInteger(shift) || shift < 1 || shift > 61)
+    throw new BoundError(`truncate: expected a shift of 1 to 61 bits, got ${shift}; try another scale`);
+}
+
+/** Throws ShapeError unless two sizes are equal. */
+export function checkSame(what: string, a: number, b: number): void {
+  if (a !== b) throw new ShapeError(`${what}: expected inputs of one size, got ${a} and ${b}; try a linear map first`);
+}
+
+/** Throws ShapeError unless planes from … from + count - 1 are among `width`. */
+export function checkRange(what: string, from: number, count: number, width: number): void {
+  if (!Number.isInteger(from) || !Number.isInteger(count) || from < 0 || count < 1 || from + count > width)
+    throw new ShapeError(`${what}: expected planes within ${width}, got ${count} from ${from}; try a wider value`);
+}
+
+/** Throws InputError unless the owner of an input has given n words. */
+export function checkInput(words: Block | undefined, n: number): asserts words is Block {
+  if (words === undefined || words.words < n)
+    throw new InputError(`input: expected ${n} words from their owner, got ${words?.words ?? "none"}`);
+}
