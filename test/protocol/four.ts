@@ -7,7 +7,8 @@
  */
 import type * as P from "../../src/protocol/index.js";
 import { atOnce, inSequence, parallel, plain, sideBySide } from "../../src/protocol/index.js";
-import { asBits, asShare, open, openBits, planeWords } from "../../src/protocol/plain/share.js";
+import { asBits, asShare, open, openBits } from "../../src/protocol/plain/share.js";
+import { planeWords } from "../../src/protocol/planes.js";
 import { expander, Prg, type Stream, secureRandom } from "../../src/random/index.js";
 import type { Scope } from "../../src/ring/index.js";
 

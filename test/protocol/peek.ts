@@ -1,5 +1,6 @@
 /** What a party of rep3 holds of a result, for checks on its view. For tests only: nothing in src/ may look into a share. */
-import { Planes, planeWords, Replicated } from "../../src/protocol/rep3/share.js";
+import { planeWords } from "../../src/protocol/planes.js";
+import { Planes, Replicated } from "../../src/protocol/rep3/share.js";
 import type { End } from "./harness.js";
 
 /** Components x_i and x_{i+1} as bytes; nothing for what is not a value of rep3. */

@@ -6,12 +6,13 @@
  * of the a_j of a block, 2^bits - 1 planes; the rest is linear. So blocks cost no round and nothing between parties.
  */
 import type { Block } from "../../ring/index.js";
+import { planeWords } from "../planes.js";
 import type { Site } from "../protocol.js";
 import { type Adder, planesOf } from "../rep3/adder-layout.js";
 import type { Deal } from "./deal.js";
 import { sight } from "./masks.js";
 import type { Sight } from "./rounding.js";
-import { type Additive, type Party, planeWords } from "./share.js";
+import type { Additive, Party } from "./share.js";
 
 /** Words of a plane that one pass over the cache handles. */
 const STEP = 256;

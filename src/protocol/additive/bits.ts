@@ -4,11 +4,12 @@
  */
 import type { Block } from "../../ring/index.js";
 import { checkRange, checkSame } from "../checks.js";
+import { planeWords } from "../planes.js";
 import type { Bits, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { Deal } from "./deal.js";
 import { hold } from "./masks.js";
-import { asBits, openBits, type Party, Planes, place, planeWords, Sign } from "./share.js";
+import { asBits, openBits, type Party, Planes, place, Sign } from "./share.js";
 
 /** Local: parts XOR. */
 export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {

@@ -4,13 +4,14 @@
  */
 import type { Block } from "../../ring/index.js";
 import { checkWidth } from "../checks.js";
+import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import { signAdder, zeroAdder } from "../rep3/compare.js";
 import type { Rounds } from "../rounds.js";
 import { PublicSum } from "./adder.js";
 import { Gate } from "./bits.js";
 import { Deal } from "./deal.js";
-import { asBits, openShare, type Party, Planes, planeWords } from "./share.js";
+import { asBits, openShare, type Party, Planes } from "./share.js";
 import { MOST_KEYS, signByKeys } from "./sign-by-keys.js";
 
 /** Plane x < 0. log2 L rounds for L blocks, of 3h - 1 planes for h pairs; one more with n words unless x's mask is open. */

@@ -1,12 +1,13 @@
 /** Words to bits: the carries of e + a in blocks (adder.ts), then a prefix adder over the blocks. Bits to words: inject.ts. */
 import { checkWidth } from "../checks.js";
+import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import { bitsAdder, sklansky } from "../rep3/convert.js";
 import type { Rounds } from "../rounds.js";
 import { PublicSum } from "./adder.js";
 import { Gate } from "./bits.js";
 import { Deal } from "./deal.js";
-import { asBits, openShare, type Party, Planes, planeWords } from "./share.js";
+import { asBits, openShare, type Party, Planes } from "./share.js";
 
 /** log2 L rounds for L blocks, 2 planes an AND of Sklansky's levels; one more with n words unless x's mask is open. */
 export function* toBits(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {

@@ -23,12 +23,11 @@
  * words to the last; select of a value by its own sign: nothing.
  */
 import type { Cost } from "../cost.js";
+import { fieldWords, planeWords } from "../planes.js";
 import type { Costs } from "../protocol.js";
 import { signAdder, zeroAdder } from "../rep3/compare.js";
 import { bitsAdder, sklansky } from "../rep3/convert.js";
 import { correctionBytes } from "./dcf.js";
-import { fieldWords } from "./deal.js";
-import { planeWords } from "./share.js";
 import { keyShape, MOST_KEYS } from "./sign-by-keys.js";
 
 export function costs(count: number, keys = false): Costs {

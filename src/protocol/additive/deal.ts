@@ -8,19 +8,10 @@
 import { SessionEndedError } from "../../errors.js";
 import type { Stream } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
+import { CHUNK, fieldWords, forFields } from "../planes.js";
 import type { Site } from "../protocol.js";
 import type { Exchange, Rounds, Transfer } from "../rounds.js";
 import type { Party } from "./share.js";
-
-/** Elements that one pass over the cache handles. */
-export const CHUNK = 4096;
-
-/** Words that n fields of `bits` bits take. */
-export const fieldWords = (n: number, bits: number): number => bits * Math.ceil(n / 64);
-/** Walks over fields in chunks: elements [at, at + count), whose planes begin at word `plane`. */
-export function forFields(n: number, bits: number, step: (at: number, count: number, plane: number) => void): void {
-  for (let at = 0; at < n; at += CHUNK) step(at, Math.min(CHUNK, n - at), (at / 64) * bits);
-}
 
 type Combine = "add" | "xor";
 

@@ -4,12 +4,13 @@
  */
 import type { Block } from "../../ring/index.js";
 import { checkSame } from "../checks.js";
+import { CHUNK, planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { CHUNK, Deal } from "./deal.js";
+import { Deal } from "./deal.js";
 import { masked, roundingOf, sightOfRounded } from "./masks.js";
 import { wrapTimes } from "./rounding.js";
-import { Additive, asShare, openBits, openShare, type Party, type Planes, place, planeWords } from "./share.js";
+import { Additive, asShare, openBits, openShare, type Party, type Planes, place } from "./share.js";
 
 /** 1 round, 1 bit to each other party; the dealer sends n words to the last one. */
 export function* fromBits(party: Party, site: Site, bits: Bits): Rounds<Share> {

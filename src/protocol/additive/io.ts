@@ -3,10 +3,10 @@ import { BoundError, StorageError } from "../../errors.js";
 import { expander, type Stream, secureRandom } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
 import { checkInput } from "../checks.js";
+import { CHUNK } from "../planes.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds, Transfer } from "../rounds.js";
 import { addWords } from "../words.js";
-import { CHUNK } from "./deal.js";
 import { Additive, asShare, openShare, type Party } from "./share.js";
 
 /** 0 rounds: the others draw their parts from the key that they have in common with the owner. */

@@ -4,8 +4,8 @@
  * bits do not, so comparisons need no other opening; and a selection needs one more field of `shift` bits.
  */
 import type { Block, Scope } from "../../ring/index.js";
+import { forFields } from "../planes.js";
 import type { Deal } from "./deal.js";
-import { forFields } from "./deal.js";
 import type { Party } from "./share.js";
 
 /** c at a party, r at the dealer. Freed with its value. */

@@ -95,9 +95,6 @@ export function openBits(value: Bits): Planes {
 const foreign = (kind: string) =>
   new ShapeError(`additive: expected a ${kind} of additive sharing, got one of another protocol; try converting it`);
 
-/** Words in one plane of n bits. */
-export const planeWords = (n: number): number => Math.ceil(n / 64);
-
 /** Memory for words at a compute party, none at the dealer. */
 export const place = (party: Party, scope: Scope, words: number): Block | undefined =>
   party.deals ? undefined : scope.alloc(words);

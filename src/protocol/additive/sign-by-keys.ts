@@ -10,12 +10,13 @@
  * serves the comparison, too, is docs/decisions/0012-dealer.md).
  */
 import type { Block } from "../../ring/index.js";
+import { planeWords } from "../planes.js";
 import type { Bits, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { correctionBytes, type DcfShape, evaluate, generate, rootBytes } from "./dcf.js";
 import { Deal } from "./deal.js";
 import { hold, masked, roundingOf, sightOfRounded } from "./masks.js";
-import { type Additive, asBits, type Party, Planes, planeWords, Sign } from "./share.js";
+import { type Additive, asBits, type Party, Planes, Sign } from "./share.js";
 
 /** Above so many elements an adder is used all the same: a key has about 1 kB an element. */
 export const MOST_KEYS = 32768;

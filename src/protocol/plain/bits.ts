@@ -1,8 +1,9 @@
 /** Boolean operations on planes in the clear. */
 import { checkRange, checkSame } from "../checks.js";
+import { planeWords } from "../planes.js";
 import type { Bits, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { asBits, openBits, type Party, planeWords } from "./share.js";
+import { asBits, openBits, type Party } from "./share.js";
 
 export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
   return pairwise(party, site, "xor", x, y);

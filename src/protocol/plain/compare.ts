@@ -1,8 +1,9 @@
 /** Sign and equality with zero in the clear, of the low `width` bits as the secret protocols see them. */
 import { checkWidth } from "../checks.js";
+import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { asBits, open, type Party, planeWords } from "./share.js";
+import { asBits, open, type Party } from "./share.js";
 
 /** Bit width-1. 0 rounds. */
 // biome-ignore lint/correctness/useYield: plain has nobody to talk to

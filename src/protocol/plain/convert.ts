@@ -1,8 +1,9 @@
 /** Words to planes in the clear. */
 import { checkWidth } from "../checks.js";
+import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { asBits, open, type Party, planeWords } from "./share.js";
+import { asBits, open, type Party } from "./share.js";
 
 /** 0 rounds. */
 // biome-ignore lint/correctness/useYield: plain has nobody to talk to

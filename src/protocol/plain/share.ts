@@ -44,8 +44,6 @@ export function openBits(value: Bits): ClearBits {
 const foreign = (kind: string) =>
   new ShapeError(`plain: expected a ${kind} of plain, got one of another protocol; try converting it`);
 
-export const planeWords = (n: number): number => Math.ceil(n / 64);
-
 export function copyOf(party: Party, site: Site, block: Block, n: number): Block {
   const words = site.scope.alloc(n);
   party.kernels.copy(words.ptr, block.ptr, n);

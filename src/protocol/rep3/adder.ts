@@ -19,20 +19,11 @@
  * Round 1: role 0 sends one bit per S, role 2 one per carry. Round 2: role 1 sends one per carry.
  */
 import type { Block } from "../../ring/index.js";
+import { planeWords } from "../planes.js";
 import type { Site } from "../protocol.js";
 import { parallel, type Rounds } from "../rounds.js";
 import { type Adder, planesOf } from "./adder-layout.js";
-import {
-  draw,
-  type Party,
-  type Piece,
-  pieces,
-  planeWords,
-  type Replicated,
-  type Role,
-  roleOf,
-  type Streams,
-} from "./share.js";
+import { draw, type Party, type Piece, pieces, type Replicated, type Role, roleOf, type Streams } from "./share.js";
 
 /** Shared planes, both components with the same layout. */
 export interface PlanePair {

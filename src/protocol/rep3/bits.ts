@@ -4,9 +4,10 @@
  */
 import type { Block } from "../../ring/index.js";
 import { checkRange, checkSame } from "../checks.js";
+import { CHUNK, planeWords } from "../planes.js";
 import type { Bits, Site } from "../protocol.js";
 import type { Exchange, Rounds } from "../rounds.js";
-import { asBits, CHUNK, draw, openBits, openStreams, type Party, Planes, planeWords, type Streams } from "./share.js";
+import { asBits, draw, openBits, openStreams, type Party, Planes, type Streams } from "./share.js";
 
 /** Local: components XOR. */
 export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {

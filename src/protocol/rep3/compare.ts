@@ -7,12 +7,13 @@
  * p. Blocks lie in bit-reversed order, so that the low and high parts of all pairs are two contiguous halves.
  */
 import { checkWidth } from "../checks.js";
+import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { addFirst, type PlanePair } from "./adder.js";
 import { type Adder, cutBits, layOut, remembered } from "./adder-layout.js";
 import { passOn, zeroBits } from "./bits.js";
-import { asBits, ONE_PIECE, openShare, openStreams, type Party, Planes, planeWords, type Streams } from "./share.js";
+import { asBits, ONE_PIECE, openShare, openStreams, type Party, Planes, type Streams } from "./share.js";
 
 /** Rounds weigh more than bytes for small tensors: longer blocks, one level less at some widths. */
 const blockBits = (n: number): number => (n <= ONE_PIECE ? 5 : 4);

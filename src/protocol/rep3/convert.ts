@@ -3,12 +3,13 @@
  */
 import type { Block } from "../../ring/index.js";
 import { checkWidth } from "../checks.js";
+import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { addFirst } from "./adder.js";
 import { type Adder, cutBits, type Gate, layOut } from "./adder-layout.js";
 import { passOn, zeroBits } from "./bits.js";
-import { asBits, openShare, openStreams, type Party, Planes, planeWords } from "./share.js";
+import { asBits, openShare, openStreams, type Party, Planes } from "./share.js";
 
 /** The first level of toBits: g of all positions but the last, p of those outside the lowest block, all s_j ^ c_j. */
 export function bitsAdder(width: number): Adder {

@@ -21,12 +21,12 @@
  * 2^bits - 1 over the blocks, and the sign bit), G the number of first carries.
  */
 import type { Cost } from "../cost.js";
+import { fieldWords, planeWords } from "../planes.js";
 import type { Costs } from "../protocol.js";
 import type { Adder } from "./adder-layout.js";
 import { signAdder, zeroAdder } from "./compare.js";
 import { bitsAdder, sklansky } from "./convert.js";
-import { pieces, planeWords } from "./share.js";
-import { fieldWords } from "./truncate.js";
+import { pieces } from "./share.js";
 
 /** The cost of a primitive with roles, from the words that roles 0, 1, 2 send for a piece of n elements. */
 function byRole(

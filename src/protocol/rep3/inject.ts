@@ -9,11 +9,11 @@
  */
 import type { Block, Kernels } from "../../ring/index.js";
 import { checkSame } from "../checks.js";
+import { CHUNK, planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import { parallel, type Rounds } from "../rounds.js";
 import {
   asShare,
-  CHUNK,
   draw,
   openBits,
   openShare,
@@ -22,7 +22,6 @@ import {
   type Piece,
   type Planes,
   pieces,
-  planeWords,
   Replicated,
   roleOf,
   type Streams,

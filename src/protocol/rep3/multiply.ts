@@ -4,12 +4,12 @@
  * (https://eprint.iacr.org/2018/403).
  */
 import type { Block } from "../../ring/index.js";
+import { CHUNK } from "../planes.js";
 import type { Bilinear, Product, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import {
   asProduct,
   asShare,
-  CHUNK,
   draw,
   openProduct,
   openShare,

@@ -8,6 +8,7 @@
 import { ShapeError } from "../../errors.js";
 import type { Prg, Stream } from "../../random/index.js";
 import type { Block, Kernels, Ring } from "../../ring/index.js";
+import { planeWords } from "../planes.js";
 import type { Bits, Product, Share, Site } from "../protocol.js";
 
 /** One party's ends: its neighbours, memory and keys. */
@@ -67,9 +68,6 @@ export function openBits(value: Bits): Planes {
 const foreign = (kind: string) =>
   new ShapeError(`rep3: expected a ${kind} of rep3, got one of another protocol; try converting it`);
 
-/** Words in one plane of n bits. */
-export const planeWords = (n: number): number => Math.ceil(n / 64);
-
 /** The two streams of one primitive. Both ends of a key draw the same things from it in the same order. */
 export interface Streams {
   readonly lower: Stream;
@@ -85,8 +83,6 @@ export function draw(party: Party, stream: Stream, block: Block, words: number, 
   stream.fill(party.ring.bytes(block, at * 8, words * 8));
 }
 
-/** Elements that one pass over the cache handles; a multiple of 64, so that bits and packed fields stay aligned. */
-export const CHUNK = 4096;
 /** Above this many elements a tensor is cut in three, and each party takes each role once. */
 export const ONE_PIECE = 16384;
 

@@ -19,18 +19,17 @@
  */
 import type { Block } from "../../ring/index.js";
 import { checkShift } from "../checks.js";
+import { CHUNK, fieldWords, planeWords } from "../planes.js";
 import type { Product, Share, Site } from "../protocol.js";
 import { parallel, type Rounds } from "../rounds.js";
 import {
   asShare,
-  CHUNK,
   draw,
   openProduct,
   openStreams,
   type Party,
   type Piece,
   pieces,
-  planeWords,
   Replicated,
   roleOf,
   type Streams,
@@ -38,9 +37,6 @@ import {
 
 /** X - Z. */
 const OFFSET = (1n << 62n) - 1n;
-
-/** Words that n fields of `bits` bits take. */
-export const fieldWords = (n: number, bits: number): number => bits * planeWords(n);
 
 export function* truncate(party: Party, site: Site, x: Product, shift: number): Rounds<Share> {
   checkShift(shift);
