@@ -19,7 +19,7 @@
  */
 import type { Block } from "../../ring/index.js";
 import { checkShift } from "../checks.js";
-import { CHUNK, fieldWords, planeWords } from "../planes.js";
+import { CHUNK, fieldWords, forFields, planeWords } from "../planes.js";
 import type { Product, Share, Site } from "../protocol.js";
 import { parallel, type Rounds } from "../rounds.js";
 import {
@@ -83,9 +83,8 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
     scope.alloc(planeWords(n)),
   ];
   const [r, s] = [0, 1].map(() => scope.alloc(fieldWords(Math.min(n, CHUNK), shift))) as [Block, Block];
-  for (let at = 0; at < n; at += CHUNK) {
-    const count = Math.min(CHUNK, n - at);
-    const [planes, field] = [planeWords(count), (at * shift) / 64];
+  forFields(n, shift, (at, count, field) => {
+    const planes = planeWords(count);
     const [wordsAt, zAt, uAt] = [words.ptr + at * 8, z.ptr + (from + at) * 8, y0.ptr + (from + at) * 8];
     const [slicedAt, masksAt, nuAt] = [sliced.ptr + field * 8, masks.ptr + field * 8, nu.ptr + at / 8];
     // u waits where y_0 will be; of ra and rb, r is the own one.
@@ -105,7 +104,7 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
     kernels.nonNegative(nuAt, uAt, count);
     kernels.addFields(slicedAt, s.ptr, nuAt, r.ptr, 0, planes, shift);
     kernels.addFields(masksAt, masksAt, 0, r.ptr, 0, planes, shift);
-  }
+  });
   const pivot = piece.pivot;
   yield {
     send: [
@@ -119,13 +118,11 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
     send: [],
     receive: role === 0 ? [{ peer: pivot, block: other, bytes: n * 8, offset: from * 8 }, fromPivot] : [fromPivot],
   };
-  for (let at = 0; at < n; at += CHUNK) {
-    const count = Math.min(CHUNK, n - at);
-    const field = (at * shift) / 8;
-    const [uAt, gAt] = [y0.ptr + (from + at) * 8, sliced.ptr + field];
-    kernels.addFields(gAt, gAt, nu.ptr + at / 8, masks.ptr + field, 0, planeWords(count), shift);
+  forFields(n, shift, (at, count, field) => {
+    const [uAt, gAt] = [y0.ptr + (from + at) * 8, sliced.ptr + field * 8];
+    kernels.addFields(gAt, gAt, nu.ptr + at / 8, masks.ptr + field * 8, 0, planeWords(count), shift);
     kernels.funnel(uAt, uAt, gAt, count, shift);
-  }
+  });
   for (const block of [words, sliced, masks, nu, r, s]) scope.free(block);
 }
 
@@ -141,13 +138,12 @@ function* joinWrap(job: Job, piece: Piece): Rounds<void> {
   const fields = fieldWords(n, shift);
   const [s1, s2, p, q] = [0, 1, 2, 3].map(() => scope.alloc(fields)) as [Block, Block, Block, Block];
   const b = scope.alloc(n);
-  for (let at = 0; at < n; at += CHUNK) {
-    const count = Math.min(CHUNK, n - at);
-    const [small, field] = [fieldWords(count, shift), (at * shift) / 64];
+  forFields(n, shift, (at, count, field) => {
+    const small = fieldWords(count, shift);
     draw(party, streams.lower, s1, small, field);
     draw(party, streams.upper, s2, small, field);
     draw(party, streams.upper, rho, count, from + at);
-  }
+  });
   const [role0, role2] = [party.previous, party.next];
   yield {
     send: [],
@@ -160,20 +156,19 @@ function* joinWrap(job: Job, piece: Piece): Rounds<void> {
   };
   const nv = scope.alloc(planeWords(Math.min(n, CHUNK)));
   const correction = 1n - (OFFSET + 1n) / (1n << BigInt(shift));
-  for (let at = 0; at < n; at += CHUNK) {
-    const count = Math.min(CHUNK, n - at);
-    const [planes, field] = [planeWords(count), (at * shift) / 8];
-    const [vAt, dAt, hAt] = [y1.ptr + (from + at) * 8, s1.ptr + field, p.ptr + field];
+  forFields(n, shift, (at, count, field) => {
+    const planes = planeWords(count);
+    const [vAt, dAt, hAt] = [y1.ptr + (from + at) * 8, s1.ptr + field * 8, p.ptr + field * 8];
     kernels.add(vAt, vAt, b.ptr + at * 8, count);
     kernels.add(vAt, vAt, z.ptr + (from + at) * 8, count);
     kernels.nonNegative(nv.ptr, vAt, count);
-    kernels.addFields(dAt, dAt, 0, s2.ptr + field, nv.ptr, planes, shift);
-    kernels.addFields(hAt, hAt, 0, q.ptr + field, 0, planes, shift);
+    kernels.addFields(dAt, dAt, 0, s2.ptr + field * 8, nv.ptr, planes, shift);
+    kernels.addFields(hAt, hAt, 0, q.ptr + field * 8, 0, planes, shift);
     kernels.not(hAt, hAt, planes * shift);
     kernels.funnel(vAt, vAt, hAt, count, shift);
     kernels.sub(vAt, vAt, rho.ptr + (from + at) * 8, count);
     kernels.addScalar(vAt, vAt, correction, count);
-  }
+  });
   yield {
     send: [
       { peer: role0, block: y1, bytes: n * 8, offset: from * 8 },
