@@ -1,14 +1,14 @@
 /**
  * The carries of e + a, where e is public and the dealer knows a: the start of every look at the bits of x = e + a. What is
- * computed is laid out in ../rep3/adder-layout.ts; what follows on shared planes is in compare.ts and convert.ts.
+ * computed is laid out in ../adder/layout.ts; what follows on shared planes is in compare.ts and convert.ts.
  *
  * In a block of bits, each carry is a sum of products of bits of e and products of bits of a. The dealer shares all products
  * of the a_j of a block, 2^bits - 1 planes; the rest is linear. So blocks cost no round and nothing between parties.
  */
 import type { Block } from "../../ring/index.js";
+import { type Adder, planesOf } from "../adder/layout.js";
 import { planeWords } from "../planes.js";
 import type { Site } from "../protocol.js";
-import { type Adder, planesOf } from "../rep3/adder-layout.js";
 import type { Deal } from "./deal.js";
 import { sight } from "./masks.js";
 import type { Sight } from "./rounding.js";

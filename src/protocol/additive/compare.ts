@@ -1,12 +1,12 @@
 /**
  * Sign and equality with zero: x opened as e = x - a, the carries of e + a in blocks (adder.ts), then a tree over the blocks,
- * whose form is that of ../rep3/compare.ts. Bit conversions are in convert.ts.
+ * whose form is that of ../adder/compare.ts. Bit conversions are in convert.ts.
  */
 import type { Block } from "../../ring/index.js";
+import { signAdder, zeroAdder } from "../adder/compare.js";
 import { checkWidth } from "../checks.js";
 import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
-import { signAdder, zeroAdder } from "../rep3/compare.js";
 import type { Rounds } from "../rounds.js";
 import { PublicSum } from "./adder.js";
 import { Gate } from "./bits.js";

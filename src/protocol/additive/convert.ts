@@ -1,8 +1,8 @@
 /** Words to bits: the carries of e + a in blocks (adder.ts), then a prefix adder over the blocks. Bits to words: inject.ts. */
+import { bitsAdder, sklansky } from "../adder/convert.js";
 import { checkWidth } from "../checks.js";
 import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
-import { bitsAdder, sklansky } from "../rep3/convert.js";
 import type { Rounds } from "../rounds.js";
 import { PublicSum } from "./adder.js";
 import { Gate } from "./bits.js";

@@ -22,11 +22,11 @@
  * pairs of blocks in the levels of the tree. By keys: msb is a delivery, nothing between the parties, keys to both and 2n or 3n
  * words to the last; select of a value by its own sign: nothing.
  */
+import { signAdder, zeroAdder } from "../adder/compare.js";
+import { bitsAdder, sklansky } from "../adder/convert.js";
 import type { Cost } from "../cost.js";
 import { fieldWords, planeWords } from "../planes.js";
 import type { Costs } from "../protocol.js";
-import { signAdder, zeroAdder } from "../rep3/compare.js";
-import { bitsAdder, sklansky } from "../rep3/convert.js";
 import { correctionBytes } from "./dcf.js";
 import { keyShape, MOST_KEYS } from "./sign-by-keys.js";
 

@@ -1,6 +1,6 @@
 /**
  * The two rounds with which every look at the bits of x = s + c begins, where s = x_0 + x_1 is known to role 0 and
- * c = x_2 to roles 1 and 2. What they compute is laid out in adder-layout.ts; what follows on shared planes is in
+ * c = x_2 to roles 1 and 2. What they compute is laid out in ../adder/layout.ts; what follows on shared planes is in
  * compare.ts and convert.ts.
  *
  * In a block with bits s_j and c_j, for a set S of positions let s_S be the AND of its s_j, likewise c_S. The carry out
@@ -19,10 +19,10 @@
  * Round 1: role 0 sends one bit per S, role 2 one per carry. Round 2: role 1 sends one per carry.
  */
 import type { Block } from "../../ring/index.js";
+import { type Adder, planesOf } from "../adder/layout.js";
 import { planeWords } from "../planes.js";
 import type { Site } from "../protocol.js";
 import { parallel, type Rounds } from "../rounds.js";
-import { type Adder, planesOf } from "./adder-layout.js";
 import { draw, type Party, type Piece, pieces, type Replicated, type Role, roleOf, type Streams } from "./share.js";
 
 /** Shared planes, both components with the same layout. */

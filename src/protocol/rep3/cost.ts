@@ -20,12 +20,12 @@
  * L is the number of blocks into which the bits are cut (8 at width 32), M the number of shared products (the sum of
  * 2^bits - 1 over the blocks, and the sign bit), G the number of first carries.
  */
+import { signAdder, zeroAdder } from "../adder/compare.js";
+import { bitsAdder, sklansky } from "../adder/convert.js";
+import type { Adder } from "../adder/layout.js";
 import type { Cost } from "../cost.js";
 import { fieldWords, planeWords } from "../planes.js";
 import type { Costs } from "../protocol.js";
-import type { Adder } from "./adder-layout.js";
-import { signAdder, zeroAdder } from "./compare.js";
-import { bitsAdder, sklansky } from "./convert.js";
 import { pieces } from "./share.js";
 
 /** The cost of a primitive with roles, from the words that roles 0, 1, 2 send for a piece of n elements. */

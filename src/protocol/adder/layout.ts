@@ -1,6 +1,6 @@
 /**
- * Which carries the first two rounds of a comparison compute, and where their planes lie: structure only, a function of
- * widths. How they are computed is in adder.ts.
+ * Which carries of x = s + c an adder computes at once, in blocks of bits, and where their planes lie: structure only, a
+ * function of widths. How they are computed, and who knows s and who c, is in adder.ts of each protocol.
  */
 
 /** A carry out of positions 0..top of a block (generate) or the AND of all their s_j ^ c_j (propagate). */
@@ -16,15 +16,15 @@ export interface Cut {
   readonly bits: number;
 }
 export interface BitBlock extends Cut {
-  /** s_S of this block is shared as plane base + S - 1; S is a bit mask. */
+  /** The AND s_S of the s_j with j in S is shared as plane base + S - 1; S is a bit mask. */
   readonly base: number;
   readonly gates: readonly Gate[];
 }
-/** What the two rounds compute: planes of gates first, then s_j ^ c_j for each of `singles`. */
+/** What is computed at once: planes of gates first, then s_j ^ c_j for each of `singles`. */
 export interface Adder {
   readonly width: number;
   readonly blocks: readonly BitBlock[];
-  /** Planes that role 0 shares: 2^bits - 1 for each block. */
+  /** Planes s_S, shared by who knows s: 2^bits - 1 for each block. */
   readonly monomials: number;
   readonly gates: number;
   readonly singles: readonly { readonly position: number; readonly monomial: number }[];
