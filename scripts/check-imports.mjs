@@ -1,5 +1,5 @@
-// Enforces the direction of imports between the rooms of src/ (docs/architecture.md) and finds import cycles.
-import { readdirSync, readFileSync, statSync } from "node:fs";
+// Enforces the direction of imports between the rooms of src/ (docs/architecture.md), keeps protocols apart, finds import cycles.
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, normalize, relative } from "node:path";
 
 /** Each room and the rooms it may import from (besides itself). */
@@ -36,6 +36,11 @@ const room = (path) => {
   const parts = relative("src", path).split("/");
   return parts.length === 1 ? parts[0].replace(/\.ts$/, "") : parts[0];
 };
+/** The protocol to whose folder a file belongs; such a folder has a definition.ts. */
+const protocol = (path) => {
+  const [name, ...rest] = relative("src/protocol", path).split("/");
+  return rest.length > 0 && existsSync(join("src/protocol", name, "definition.ts")) ? name : undefined;
+};
 const problems = [];
 const graph = new Map();
 for (const file of files) {
@@ -53,6 +58,9 @@ for (const file of files) {
     const [from, dest] = [room(file), room(target)];
     if (from !== dest && from !== "index" && !(may[from] ?? []).includes(dest))
       problems.push(`${file}: src/${from} may not import src/${dest} (${to})`);
+    const inside = protocol(target);
+    if (inside !== undefined && inside !== protocol(file) && relative("src/protocol", file) !== "index.ts")
+      problems.push(`${file}: only src/protocol/index.ts may import src/protocol/${inside} (${to})`);
   }
   if (/\bMath\.random\b/.test(text)) problems.push(`${file}: Math.random is banned; use src/random`);
   if (/\b(randomBytes|randomFillSync|getRandomValues)\b/.test(text) && room(file) !== "random")
