@@ -3,22 +3,18 @@
  * c = x_2 to roles 1 and 2. What they compute is laid out in ../adder/layout.ts; what follows on shared planes is in
  * compare.ts and convert.ts.
  *
- * In a block with bits s_j and c_j, for a set S of positions let s_S be the AND of its s_j, likewise c_S. The carry out
- * of positions 0..t and the AND of all their s_j ^ c_j expand, over Z_2, into
- *
- *   generate_t  = XOR over m <= t of c_m A_m,   propagate_t = c_{0..t} ^ XOR over m <= t of c_{0..m-1} A_m,
- *   A_m = XOR over all T within m+1..t of s_{m and T} c_{m+1..t without T}.
- *
- * So role 0 shares all s_S (b_0 = F(k_0) known to roles 2 and 0, b_1 = s_S ^ b_0 sent to role 1), and each carry is an
- * inner product of shared bits with bits that roles 1 and 2 both know: one masked bit from each of them, however many
- * terms it has. A ripple or prefix adder would first AND bit by bit (docs/decisions/0005-comparison.md: w + 88 bits and
- * 7 rounds a comparison at w = 32); blocks of four save two rounds and a third of the traffic. The expansion is ours;
- * that an inner product costs what one product costs is from Araki et al. 2016.
+ * In a block of bits, each carry is a sum of products s_S of bits of s, each times bits of c (../adder/carries.ts). So role 0
+ * shares all s_S (b_0 = F(k_0) known to roles 2 and 0, b_1 = s_S ^ b_0 sent to role 1), and each carry is an inner product
+ * of shared bits with bits that roles 1 and 2 both know: one masked bit from each of them, however many terms it has. A
+ * ripple or prefix adder would first AND bit by bit (docs/decisions/0005-comparison.md: w + 88 bits and 7 rounds a
+ * comparison at w = 32); blocks of four save two rounds and a third of the traffic. That an inner product costs what one
+ * product costs is from Araki et al. 2016.
  *
  * Masked by: F(k_0) against role 1, which sees b_1 and role 2's half; F(k_1) against role 2, which sees role 1's half.
  * Round 1: role 0 sends one bit per S, role 2 one per carry. Round 2: role 1 sends one per carry.
  */
 import type { Block } from "../../ring/index.js";
+import { addCarries, forBits, STEP } from "../adder/carries.js";
 import { type Adder, planesOf } from "../adder/layout.js";
 import { planeWords } from "../planes.js";
 import type { Site } from "../protocol.js";
@@ -63,9 +59,6 @@ export function* addFirst(party: Party, site: Site, streams: Streams, adder: Add
   };
   return { a: join(results.map((pair) => pair.a)), b: join(results.map((pair) => pair.b)) };
 }
-
-/** Words of a plane that one pass over the cache handles. */
-const STEP = 256;
 
 /** Role 0: shares every s_S. */
 function* shareSum(job: Job, piece: Piece): Rounds<PlanePair> {
@@ -130,69 +123,30 @@ function* meetLast(job: Job, piece: Piece): Rounds<PlanePair> {
   return result;
 }
 
-/**
- * half ^= this role's part of every gate; the planes c_j of `singles` go behind the gates of `own`. Uses `shared` up:
- * afterwards plane {m..t} of a block holds A_m of the gates at t.
- */
+/** half ^= this role's part of every gate; the planes c_j of `singles` go behind the gates of `own`. Uses `shared` up. */
 function meet(job: Job, piece: Piece, c: Block, shared: Block, half: Block, own: Block, role: Role): void {
   const { party, site, adder } = job;
   const { kernels } = party;
   const words = planeWords(piece.n);
-  const moved = site.scope.alloc(Math.min(piece.n, STEP * 64));
-  const prefix = site.scope.alloc(STEP);
-  const [sharedPtr, halfPtr] = [shared.ptr, half.ptr];
-  forSteps(job, piece, (at, count, planes) => {
-    const elements = Math.min(count * 64, piece.n - at * 64);
-    kernels.addScalar(moved.ptr, c.ptr + (piece.from + at * 64) * 8, adder.offset, elements);
-    kernels.slice(planes, moved.ptr, elements, adder.width);
-    for (const [index, { position }] of adder.singles.entries())
-      kernels.copy(own.ptr + ((adder.gates + index) * words + at) * 8, planes + position * count * 8, count);
-    for (const { base, from, bits, gates } of adder.blocks) {
-      const cAt = (position: number) => planes + (from + position) * count * 8;
-      const sharedAt = (set: number) => sharedPtr + ((base + set - 1) * words + at) * 8;
-      // In place, from short runs m..j to long ones: each s_S meets c of its gaps exactly once.
-      if (gates.length > 0)
-        for (let j = 1; j < bits; j++)
-          for (let m = 0; m < j; m++)
-            for (let above = 0; above < 1 << bits; above += 2 << j)
-              kernels.andXor(sharedAt(run(m, j) + above), sharedAt(run(m, j - 1) + above), cAt(j), count);
-      for (const { kind, top, plane } of gates) {
-        const target = halfPtr + (plane * words + at) * 8;
-        if (kind === "generate")
-          for (let m = 0; m <= top; m++) kernels.andXor(target, sharedAt(run(m, top)), cAt(m), count);
-        else {
-          kernels.xor(target, target, sharedAt(run(0, top)), count);
-          let product = cAt(0);
-          for (let m = 1; m <= top; m++) {
-            kernels.andXor(target, sharedAt(run(m, top)), product, count);
-            kernels.and(prefix.ptr, product, cAt(m), count);
-            product = prefix.ptr;
-          }
-          if (role === 2) kernels.xor(target, target, product, count);
-        }
-      }
-    }
-  });
-  for (const block of [moved, prefix]) site.scope.free(block);
+  const holder = { n: piece.n, c, from: piece.from, shared, gates: half, leads: role === 2 };
+  addCarries(kernels, site.scope, adder, holder, (index, at, count, bit) =>
+    kernels.copy(own.ptr + ((adder.gates + index) * words + at) * 8, bit, count),
+  );
 }
-/** The set of positions from..to, as a bit mask. */
-const run = (from: number, to: number): number => (2 << to) - (1 << from);
 
 /** shared ^= s_S for every set S of every block. */
 function addProducts(job: Job, piece: Piece, shared: Block): void {
   const { party, site, adder, x } = job;
   const { kernels } = party;
   const words = planeWords(piece.n);
-  const most = Math.min(words, STEP);
-  const sum = site.scope.alloc(most * 64);
-  const products = site.scope.alloc(most * (1 << Math.max(...adder.blocks.map(({ bits }) => bits))));
+  const products = site.scope.alloc(Math.min(words, STEP) * (1 << Math.max(...adder.blocks.map(({ bits }) => bits))));
   const sets: number[] = [];
   const sharedPtr = shared.ptr;
-  forSteps(job, piece, (at, count, planes) => {
-    const first = (piece.from + at * 64) * 8;
-    const elements = Math.min(count * 64, piece.n - at * 64);
-    kernels.add(sum.ptr, x.a.ptr + first, x.b.ptr + first, elements);
-    kernels.slice(planes, sum.ptr, elements, adder.width);
+  const write = (dst: number, first: number, count: number) => {
+    const at = (piece.from + first) * 8;
+    kernels.add(dst, x.a.ptr + at, x.b.ptr + at, count);
+  };
+  forBits(kernels, site.scope, piece.n, adder.width, write, (at, count, planes) => {
     for (const { base, from, bits } of adder.blocks)
       for (let set = 1; set < 1 << bits; set++) {
         const lowest = set & -set;
@@ -205,17 +159,7 @@ function addProducts(job: Job, piece: Piece, shared: Block): void {
         kernels.xor(target, target, sets[set]!, count);
       }
   });
-  site.scope.free(sum);
   site.scope.free(products);
-}
-
-/** Walks over the planes of a piece in steps that fit the cache, `at` and `count` in words, with room for the bits. */
-function forSteps(job: Job, piece: Piece, step: (at: number, count: number, planes: number) => void): void {
-  const { scope } = job.site;
-  const words = planeWords(piece.n);
-  const planes = scope.alloc(job.adder.width * Math.min(words, STEP));
-  for (let at = 0; at < words; at += STEP) step(at, Math.min(STEP, words - at), planes.ptr);
-  scope.free(planes);
 }
 
 function allocPlanes({ site, adder }: Job, words: number): PlanePair {
