@@ -6,6 +6,7 @@ import { checkInput } from "../checks.js";
 import { CHUNK } from "../planes.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds, Transfer } from "../rounds.js";
+import { loadWords, readRows } from "../stored.js";
 import { addWords } from "../words.js";
 import { Additive, asShare, openShare, type Party } from "./share.js";
 
@@ -91,15 +92,7 @@ export function incoming(party: Party, site: Site, stored: StoredShare, rowWords
     );
   if (party.deals) return asShare(new Additive(n, undefined, site.scope));
   const read = seeded ? expander(seeds[0]!) : correction!;
-  const block = site.scope.alloc(n);
-  // Consecutive rows are read at once.
-  for (let from = 0; from < rows.length; ) {
-    let to = from + 1;
-    while (to < rows.length && rows[to] === rows[to - 1]! + 1) to++;
-    read(rows[from]! * rowWords, party.ring.bytes(block, from * rowWords * 8, (to - from) * rowWords * 8));
-    from = to;
-  }
-  return asShare(new Additive(n, block, site.scope));
+  return asShare(new Additive(n, readRows(party.ring, site.scope, rows, rowWords, read), site.scope));
 }
 
 /** x_i; at the dealer how many words there are. */
@@ -118,10 +111,7 @@ export function load(party: Party, scope: Scope, saved: Uint8Array): Share {
     const n = Number(new DataView(saved.buffer, saved.byteOffset, 8).getBigUint64(0, true));
     return asShare(new Additive(n, undefined, scope));
   }
-  if (saved.length % 8 !== 0)
-    throw new StorageError(`load: expected a multiple of 8 bytes, got ${saved.length}; try an older version`);
-  const words = scope.alloc(saved.length / 8);
-  party.ring.bytes(words).set(saved);
+  const words = loadWords(party.ring, scope, saved);
   return asShare(new Additive(words.words, words, scope));
 }
 

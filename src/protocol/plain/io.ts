@@ -4,6 +4,7 @@ import type { Block, Scope } from "../../ring/index.js";
 import { checkInput } from "../checks.js";
 import type { Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
+import { loadWords, readRows } from "../stored.js";
 import { asShare, copyOf, open, type Party } from "./share.js";
 
 /** 0 rounds. */
@@ -31,11 +32,7 @@ export function incoming(party: Party, site: Site, stored: StoredShare, rowWords
   const { correction } = stored;
   if (stored.seeds.length > 0 || correction === undefined)
     throw new StorageError(`incoming: expected the words, got ${stored.seeds.length} seeds; try sharing it again`);
-  const n = rows.length * rowWords;
-  const words = site.scope.alloc(n);
-  for (const [index, row] of rows.entries())
-    correction(row * rowWords, party.ring.bytes(words, index * rowWords * 8, rowWords * 8));
-  return asShare(n, words);
+  return asShare(rows.length * rowWords, readRows(party.ring, site.scope, rows, rowWords, correction));
 }
 
 export function save(party: Party, x: Share): Uint8Array {
@@ -44,10 +41,7 @@ export function save(party: Party, x: Share): Uint8Array {
 }
 
 export function load(party: Party, scope: Scope, saved: Uint8Array): Share {
-  if (saved.length % 8 !== 0)
-    throw new StorageError(`load: expected a multiple of 8 bytes, got ${saved.length}; try an older version`);
-  const words = scope.alloc(saved.length / 8);
-  party.ring.bytes(words).set(saved);
+  const words = loadWords(party.ring, scope, saved);
   return asShare(words.words, words);
 }
 

@@ -8,6 +8,7 @@ import type { Block, Scope } from "../../ring/index.js";
 import { checkInput } from "../checks.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
+import { loadWords, readRows } from "../stored.js";
 import { addWords } from "../words.js";
 import { asShare, draw, openShare, openStreams, type Party, Replicated } from "./share.js";
 
@@ -91,25 +92,14 @@ export function outgoing(party: Party, site: Site, x: Share): Block {
 export function incoming(party: Party, site: Site, stored: StoredShare, rowWords: number, rows: Uint32Array): Share {
   site.nonce();
   const { self, ring } = party;
-  const n = rows.length * rowWords;
   const { seeds, correction } = stored;
   const kept = self === 0 ? undefined : correction;
   if (seeds.length !== (self === 0 ? 2 : 1) || (self !== 0 && kept === undefined))
     throw new StorageError(`incoming: expected ${seedsText(self)}, got ${seeds.length} seeds; try sharing it again`);
   const [first, second] = seeds.map((seed) => expander(seed));
-  const read = (source: (offset: number, target: Uint8Array) => void): Block => {
-    const block = site.scope.alloc(n);
-    // Consecutive rows are read at once.
-    for (let from = 0; from < rows.length; ) {
-      let to = from + 1;
-      while (to < rows.length && rows[to] === rows[to - 1]! + 1) to++;
-      source(rows[from]! * rowWords, ring.bytes(block, from * rowWords * 8, (to - from) * rowWords * 8));
-      from = to;
-    }
-    return block;
-  };
   const sources = self === 0 ? [first!, second!] : self === 1 ? [first!, kept!] : [kept!, first!];
-  return asShare(new Replicated(n, read(sources[0]!), read(sources[1]!)));
+  const [a, b] = sources.map((read) => readRows(ring, site.scope, rows, rowWords, read));
+  return asShare(new Replicated(rows.length * rowWords, a!, b!));
 }
 const seedsText = (self: number) => (self === 0 ? "two seeds" : "one seed and the correction");
 
@@ -125,13 +115,9 @@ export function save(party: Party, x: Share): Uint8Array {
 export function load(party: Party, scope: Scope, saved: Uint8Array): Share {
   if (saved.length % 16 !== 0)
     throw new StorageError(`load: expected a multiple of 16 bytes, got ${saved.length}; try an older version`);
-  const n = saved.length / 16;
-  const place = (part: Uint8Array): Block => {
-    const block = scope.alloc(n);
-    party.ring.bytes(block, 0, n * 8).set(part);
-    return block;
-  };
-  return asShare(new Replicated(n, place(saved.subarray(0, n * 8)), place(saved.subarray(n * 8))));
+  const half = saved.length / 2;
+  const [a, b] = [saved.subarray(0, half), saved.subarray(half)].map((part) => loadWords(party.ring, scope, part));
+  return asShare(new Replicated(half / 8, a!, b!));
 }
 
 /** The outsider's side: two seeds, of x_0 and x_1, and the correction x_2 = x - x_0 - x_1. */
