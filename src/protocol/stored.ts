@@ -1,15 +1,10 @@
 /** What an outsider's sharing or a party's own storage keeps as bytes, brought into the party's memory. Not the storage. */
 import { StorageError } from "../errors.js";
+import type { Expander } from "../random/index.js";
 import type { Block, Ring, Scope } from "../ring/index.js";
 
-/** The words of `rows`, in order, `rowWords` each; `read` fills its target from word `offset` on. */
-export function readRows(
-  ring: Ring,
-  scope: Scope,
-  rows: Uint32Array,
-  rowWords: number,
-  read: (offset: number, target: Uint8Array) => void,
-): Block {
+/** The words of `rows`, in order, `rowWords` each, as `read` gives those of the whole dataset. */
+export function readRows(ring: Ring, scope: Scope, rows: Uint32Array, rowWords: number, read: Expander): Block {
   const block = scope.alloc(rows.length * rowWords);
   // Consecutive rows are read at once.
   for (let from = 0; from < rows.length; ) {

@@ -1,7 +1,12 @@
 /** Sums of little-endian 64-bit words held as bytes, outside of wasm memory: what an outsider's sharing needs. Not kernels. */
+import { expand } from "../random/index.js";
 
-/** result = the sum of `plus` minus the sum of `minus`, word by word, in halves of 32 bits so that no BigInt is made. */
-export function addWords(result: Uint8Array, plus: readonly Uint8Array[], minus: readonly Uint8Array[]): void {
+/**
+ * The sum of `plus` minus the sum of `minus`, word by word, in halves of 32 bits so that no BigInt is made. All are as long as
+ * the first of `plus`.
+ */
+export function addWords(plus: readonly Uint8Array[], minus: readonly Uint8Array[] = []): Uint8Array {
+  const result = new Uint8Array(plus[0]!.length);
   const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const [out, ups, downs] = [view(result), plus.map(view), minus.map(view)];
   for (let at = 0; at < result.length; at += 8) {
@@ -17,4 +22,15 @@ export function addWords(result: Uint8Array, plus: readonly Uint8Array[], minus:
     out.setUint32(at, low >>> 0, true);
     out.setUint32(at + 4, (high + Math.floor(low / 2 ** 32)) >>> 0, true);
   }
+  return result;
+}
+
+/** What remains of `words`, those from word `offset` on, without the parts that are expanded from seeds. */
+export function correctionOf(words: Uint8Array, offset: number, seeds: readonly Uint8Array[]): Uint8Array {
+  const parts = seeds.map((seed) => {
+    const part = new Uint8Array(words.length);
+    expand(seed, offset, part);
+    return part;
+  });
+  return addWords([words], parts);
 }

@@ -7,7 +7,7 @@ import { CHUNK } from "../planes.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds, Transfer } from "../rounds.js";
 import { loadWords, readRows } from "../stored.js";
-import { addWords } from "../words.js";
+import { addWords, correctionOf } from "../words.js";
 import { Additive, asShare, openShare, type Party } from "./share.js";
 
 /** 0 rounds: the others draw their parts from the key that they have in common with the owner. */
@@ -120,22 +120,9 @@ export function sharing(count: number): Sharing {
   const parties = Array.from({ length: count + 1 }, (_, party) => party);
   return {
     freshSeeds: (): Seeds => ({ byParty: parties.map((party) => (party < count - 1 ? [secureRandom(16)] : [])) }),
-    correction(seeds, offset, words) {
-      const parts = seeds.byParty.flat().map((seed) => {
-        const part = new Uint8Array(words.length);
-        expander(seed)(offset, part);
-        return part;
-      });
-      const result = new Uint8Array(words.length);
-      addWords(result, [words], parts);
-      return result;
-    },
+    correction: (seeds, offset, words) => correctionOf(words, offset, seeds.byParty.flat()),
     keepsCorrection: parties.map((party) => party === count - 1),
-    combine(parts) {
-      const result = new Uint8Array(parts[0]!.length);
-      addWords(result, parts.slice(0, count), []);
-      return result;
-    },
+    combine: (parts) => addWords(parts.slice(0, count)),
   };
 }
 

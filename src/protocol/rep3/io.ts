@@ -9,7 +9,7 @@ import { checkInput } from "../checks.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { loadWords, readRows } from "../stored.js";
-import { addWords } from "../words.js";
+import { addWords, correctionOf } from "../words.js";
 import { asShare, draw, openShare, openStreams, type Party, Replicated } from "./share.js";
 
 /**
@@ -126,22 +126,7 @@ export const sharing: Sharing = {
     const [a, b] = [secureRandom(16), secureRandom(16)];
     return { byParty: [[a, b], [b], [a]] };
   },
-  correction(seeds, offset, words) {
-    const [a, b] = seeds.byParty[0]!;
-    const [first, second, result] = [words.length, words.length, words.length].map((n) => new Uint8Array(n)) as [
-      Uint8Array,
-      Uint8Array,
-      Uint8Array,
-    ];
-    expander(a!)(offset, first);
-    expander(b!)(offset, second);
-    addWords(result, [words], [first, second]);
-    return result;
-  },
+  correction: (seeds, offset, words) => correctionOf(words, offset, seeds.byParty[0]!),
   keepsCorrection: [false, true, true],
-  combine(parts) {
-    const result = new Uint8Array(parts[0]!.length);
-    addWords(result, parts, []);
-    return result;
-  },
+  combine: (parts) => addWords(parts),
 };
