@@ -1,6 +1,21 @@
-/** What every protocol asks of its callers' numbers, with one wording of each error. Not checks of what other parties send. */
+/** What every protocol asks of its callers' arguments, with one wording of each error. Not checks of what other parties send. */
 import { BoundError, InputError, ShapeError } from "../errors.js";
 import type { Block } from "../ring/index.js";
+import type { Bits, Product, Share } from "./protocol.js";
+
+/** What a protocol keeps in an opaque value. Throws ShapeError at a value of another protocol. */
+export function opened<T>(
+  protocol: string,
+  kind: "share" | "product" | "bits",
+  value: Share | Product | Bits,
+  held: new (...args: never[]) => T,
+): T {
+  const inside: unknown = value;
+  if (inside instanceof held) return inside;
+  throw new ShapeError(
+    `${protocol}: expected a ${kind} of ${protocol}, got one of another protocol; try converting it`,
+  );
+}
 
 /** Throws BoundError unless `width` is a whole number from `smallest` to 64. */
 export function checkWidth(what: string, width: number, smallest: number): void {

@@ -5,9 +5,9 @@
  * any value, knows every mask, and is sent nothing. The last of the n, party n-1, gets from the dealer what cannot be
  * drawn from keys.
  */
-import { ShapeError } from "../../errors.js";
 import type { Prg } from "../../random/index.js";
 import type { Block, Kernels, Ring, Scope } from "../../ring/index.js";
+import { opened } from "../checks.js";
 import type { Bits, Linear, Product, Share } from "../protocol.js";
 import type { Masked } from "./masks.js";
 import type { Rounding } from "./rounding.js";
@@ -80,20 +80,9 @@ export const asShare = (value: Additive): Share => value as unknown as Share;
 export const asProduct = (value: Summand): Product => value as unknown as Product;
 export const asBits = (value: Planes): Bits => value as unknown as Bits;
 
-export function openShare(value: Share): Additive {
-  if (!((value as unknown) instanceof Additive)) throw foreign("share");
-  return value as unknown as Additive;
-}
-export function openProduct(value: Product): Summand {
-  if (!((value as unknown) instanceof Summand)) throw foreign("product");
-  return value as unknown as Summand;
-}
-export function openBits(value: Bits): Planes {
-  if (!((value as unknown) instanceof Planes)) throw foreign("bits");
-  return value as unknown as Planes;
-}
-const foreign = (kind: string) =>
-  new ShapeError(`additive: expected a ${kind} of additive sharing, got one of another protocol; try converting it`);
+export const openShare = (value: Share): Additive => opened("additive", "share", value, Additive);
+export const openProduct = (value: Product): Summand => opened("additive", "product", value, Summand);
+export const openBits = (value: Bits): Planes => opened("additive", "bits", value, Planes);
 
 /** Memory for words at a compute party, none at the dealer. */
 export const place = (party: Party, scope: Scope, words: number): Block | undefined =>

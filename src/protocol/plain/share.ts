@@ -1,7 +1,7 @@
 /** How plain holds values: in the clear. The template of a protocol folder; no secrecy whatsoever. */
-import { ShapeError } from "../../errors.js";
 import { Prg } from "../../random/index.js";
 import type { Block, Kernels, Ring } from "../../ring/index.js";
+import { opened } from "../checks.js";
 import type { Bits, Product, Share, Site } from "../protocol.js";
 
 export interface Party {
@@ -33,16 +33,8 @@ export const asProduct = (n: number, words: Block): Product => new Clear(n, word
 export const asBits = (n: number, width: number, planes: Block): Bits =>
   new ClearBits(n, width, planes) as unknown as Bits;
 
-export function open(value: Share | Product): Clear {
-  if (!((value as unknown) instanceof Clear)) throw foreign("share");
-  return value as unknown as Clear;
-}
-export function openBits(value: Bits): ClearBits {
-  if (!((value as unknown) instanceof ClearBits)) throw foreign("bits");
-  return value as unknown as ClearBits;
-}
-const foreign = (kind: string) =>
-  new ShapeError(`plain: expected a ${kind} of plain, got one of another protocol; try converting it`);
+export const open = (value: Share | Product): Clear => opened("plain", "share", value, Clear);
+export const openBits = (value: Bits): ClearBits => opened("plain", "bits", value, ClearBits);
 
 export function copyOf(party: Party, site: Site, block: Block, n: number): Block {
   const words = site.scope.alloc(n);

@@ -5,9 +5,9 @@
  * k_i is known to parties i-1 and i, so party i holds (k_i, k_{i+1}) and misses one component and one key, those with
  * index i+2 (Araki et al. 2016, https://eprint.iacr.org/2016/768).
  */
-import { ShapeError } from "../../errors.js";
 import type { Prg, Stream } from "../../random/index.js";
 import type { Block, Kernels, Ring } from "../../ring/index.js";
+import { opened } from "../checks.js";
 import { planeWords } from "../planes.js";
 import type { Bits, Product, Share, Site } from "../protocol.js";
 
@@ -53,20 +53,9 @@ export const asShare = (value: Replicated): Share => value as unknown as Share;
 export const asProduct = (value: Summand): Product => value as unknown as Product;
 export const asBits = (value: Planes): Bits => value as unknown as Bits;
 
-export function openShare(value: Share): Replicated {
-  if (!((value as unknown) instanceof Replicated)) throw foreign("share");
-  return value as unknown as Replicated;
-}
-export function openProduct(value: Product): Summand {
-  if (!((value as unknown) instanceof Summand)) throw foreign("product");
-  return value as unknown as Summand;
-}
-export function openBits(value: Bits): Planes {
-  if (!((value as unknown) instanceof Planes)) throw foreign("bits");
-  return value as unknown as Planes;
-}
-const foreign = (kind: string) =>
-  new ShapeError(`rep3: expected a ${kind} of rep3, got one of another protocol; try converting it`);
+export const openShare = (value: Share): Replicated => opened("rep3", "share", value, Replicated);
+export const openProduct = (value: Product): Summand => opened("rep3", "product", value, Summand);
+export const openBits = (value: Bits): Planes => opened("rep3", "bits", value, Planes);
 
 /** The two streams of one primitive. Both ends of a key draw the same things from it in the same order. */
 export interface Streams {
