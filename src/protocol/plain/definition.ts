@@ -73,7 +73,6 @@ class Plain implements Protocol {
   not(site: Site, x: Bits) {
     return not(this.#party, site, x);
   }
-  /** Planes [from, from + count); proposed for the interface. */
   planes(site: Site, x: Bits, from: number, count: number) {
     return planes(this.#party, site, x, from, count);
   }
