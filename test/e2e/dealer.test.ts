@@ -1,48 +1,14 @@
 /** Clusters with a dealer, as processes over TLS: sharing, granting, training; what the dealer's disk holds; its sudden end. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
-import { connect, data, nn, optim, PeerLostError, Session } from "../../src/index.js";
+import { connect, Session } from "../../src/index.js";
 import { openStores } from "../../src/party/index.js";
 import { type TestCluster, testCluster } from "../cli/program.js";
+import { grantTraining, killInTraining, model, optimizer, rows, shareRows, state, train } from "./training.js";
 
-const rows = Array.from({ length: 64 }, (_, i) => [Math.sin(i), Math.cos(i)]);
 const sum = rows.flat().reduce((total, value) => total + value, 0);
-
-async function shared(cluster: TestCluster): Promise<void> {
-  const table = join(cluster.directory, "table.csv");
-  writeFileSync(table, `a,b\n${rows.map((row) => row.join()).join("\n")}\n`);
-  for (const args of [
-    ["--as", "alice/x"],
-    ["--as", "bob/y", "--columns", "1"],
-  ]) {
-    const { code, stderr } = await cluster.run("share", table, ...args);
-    assert.equal(code, 0, stderr);
-  }
-}
-
-function model(name: string): nn.Module {
-  return nn.named(name, nn.sequential(nn.linear(2, 16), nn.relu(), nn.linear(16, 1)));
-}
-
-async function train(
-  session: Session,
-  net: nn.Module,
-  epochs: number,
-  sgd: optim.Optimizer,
-  each: (step: number) => void = () => {},
-): Promise<number[]> {
-  const sets = { x: session.dataset("alice/x"), y: session.dataset("bob/y") };
-  const losses: number[] = [];
-  for await (const batch of data.batches(sets, { size: 16, epochs })) {
-    const loss = nn.mseLoss(net(batch.x), batch.y.reshape(-1, 1));
-    sgd.minimize(loss);
-    losses.push(await data.meanLoss(loss).reveal());
-    each(losses.length);
-  }
-  return losses;
-}
 
 for (const [protocol, parties] of [
   ["additive-2", ["north", "south", "james"]],
@@ -52,7 +18,7 @@ for (const [protocol, parties] of [
     let cluster: TestCluster;
     before(async () => {
       cluster = await testCluster({ timeoutMs: 4000, init: ["--protocol", protocol, "--parties", parties.join()] });
-      await shared(cluster);
+      await shareRows(cluster);
     });
     after(() => cluster.stop());
 
@@ -96,27 +62,16 @@ for (const [protocol, parties] of [
     });
 
     test("training goes on after the dealer was killed in a step, and its disk has no word of anybody's data", async () => {
-      for (const owner of ["alice", "bob"])
-        await cluster.watch(owner, "--release", "open,meanLoss", "--times", "100000", "--to", "driver");
+      await grantTraining(cluster);
       const session = await connect(cluster.file, { as: "driver", waitForGrantsMs: 10_000 });
       const net = model("net");
-      const sgd = optim.sgd(net.parameters(), { lr: 0.05, momentum: 0.5 });
+      const sgd = optimizer(net);
       const losses = await train(session, net, 6, sgd);
       assert.ok(losses.at(-1)! < losses[0]! && losses.every(Number.isFinite), losses.join());
       await session.save();
-      const state = async () => Object.values(await net.stateDict(session)).map(({ data: values }) => [...values]);
-      const saved = await state();
+      const saved = await state(net, session);
 
-      let killed = 0;
-      await assert.rejects(
-        train(session, net, 100, sgd, (step) => {
-          if (step !== 5) return;
-          killed = performance.now();
-          cluster.party("james").process.kill("SIGKILL");
-        }),
-        (error: unknown) => error instanceof PeerLostError && /james/.test(error.peer),
-      );
-      assert.ok(performance.now() - killed < 6000, "within the time-out");
+      await killInTraining(cluster, "james", 5, session, net, sgd);
       const down = await cluster.run("status", "--json");
       assert.equal(down.code, 1);
       for (const { party, missingPeers } of down.objects)
@@ -126,7 +81,7 @@ for (const [protocol, parties] of [
 
       cluster.startParty("james");
       await cluster.inSession();
-      assert.deepEqual(await state(), saved);
+      assert.deepEqual(await state(net, session), saved);
       assert.ok((await train(session, net, 2, sgd)).every(Number.isFinite));
       await session.close();
     });

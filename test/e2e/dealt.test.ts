@@ -1,10 +1,11 @@
 /** Two party processes over TLS whose dealer has dealt ahead: from a refused run to training, a killed party, and the last step. */
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { connect, data, nn, optim, PeerLostError, type Session } from "../../src/index.js";
+import { connect, PeerLostError } from "../../src/index.js";
 import { type TestCluster, testCluster } from "../cli/program.js";
+import { grantTraining, model, optimizer, shareRows, state, train } from "./training.js";
 
 let cluster: TestCluster;
 before(async () => {
@@ -12,35 +13,13 @@ before(async () => {
     timeoutMs: 4000,
     init: ["--protocol", "additive-2-dealt", "--parties", "north,south"],
   });
-  const table = join(cluster.directory, "table.csv");
-  const rows = Array.from({ length: 64 }, (_, i) => `${Math.sin(i)},${Math.cos(i)}`);
-  writeFileSync(table, `a,b\n${rows.join("\n")}\n`);
-  for (const args of [
-    ["--as", "alice/x"],
-    ["--as", "bob/y", "--columns", "1"],
-  ]) {
-    const { code, stderr } = await cluster.run("share", table, ...args);
-    assert.equal(code, 0, stderr);
-  }
-  for (const owner of ["alice", "bob"])
-    await cluster.watch(owner, "--release", "open,meanLoss", "--times", "100000", "--to", "driver");
+  await shareRows(cluster);
+  await grantTraining(cluster);
 });
 after(() => cluster.stop());
 
-const net = nn.named("net", nn.sequential(nn.linear(2, 16), nn.relu(), nn.linear(16, 1)));
-const sgd = optim.sgd(net.parameters(), { lr: 0.05, momentum: 0.5 });
-
-async function train(session: Session, epochs: number, each: () => void = () => {}): Promise<number[]> {
-  const sets = { x: session.dataset("alice/x"), y: session.dataset("bob/y") };
-  const losses: number[] = [];
-  for await (const batch of data.batches(sets, { size: 16, epochs })) {
-    const loss = nn.mseLoss(net(batch.x), batch.y.reshape(-1, 1));
-    sgd.minimize(loss);
-    losses.push(await data.meanLoss(loss).reveal());
-    each();
-  }
-  return losses;
-}
+const net = model("net");
+const sgd = optimizer(net);
 
 /** Follows what a refused run says, and deals for it. */
 async function dealFor(refusal: unknown, steps: number, folder: string): Promise<void> {
@@ -65,17 +44,17 @@ async function dealFor(refusal: unknown, steps: number, folder: string): Promise
 test("trains without a dealer, goes on after a party was killed in a step, and stops when all is used", async () => {
   const steps = 30;
   const session = await connect(cluster.file, { as: "driver", waitForGrantsMs: 10_000 });
-  const refusal = await train(session, 1).catch((error) => error);
+  const refusal = await train(session, net, 1, sgd).catch((error) => error);
   assert.equal(refusal.name, "NameError");
   await dealFor(refusal, steps, "step");
-  const before = await train(session, 2);
+  const before = await train(session, net, 2, sgd);
   assert.equal(before.length, 8);
   await session.save();
 
   // Killed as soon as a segment is marked at south, long before its run can be acknowledged.
   const account = join(cluster.directory, "dealt", "step", "south.deal.used");
   const { size } = statSync(account);
-  const failing = train(session, 10).catch((error: unknown) => error);
+  const failing = train(session, net, 10, sgd).catch((error: unknown) => error);
   while (statSync(account).size === size) await new Promise(setImmediate);
   cluster.party("south").process.kill("SIGKILL");
   const lost = await failing;
@@ -91,7 +70,7 @@ test("trains without a dealer, goes on after a party was killed in a step, and s
   assert.match((await cluster.run("status")).stdout, /south +[0-9a-f]{12} +lr=\d+,momentum=\d+ +\d+ of 30 runs left/);
 
   const rest: number[] = [];
-  const end = await train(session, 100, () => rest.push(0)).catch((error) => error);
+  const end = await train(session, net, 100, sgd, () => rest.push(0)).catch((error) => error);
   assert.equal(end.name, "PolicyError");
   assert.match(end.message, /expected correlations that were never used, got 30 used ones/);
   assert.equal(rest.length, steps - next);
@@ -103,7 +82,7 @@ test("trains without a dealer, goes on after a party was killed in a step, and s
     assert.equal(new Set(numbers).size, numbers.length, `${party}: ${numbers}`);
     assert.equal(Math.max(...numbers), steps - 1);
   }
-  const weights = Object.values(await net.stateDict(session)).flatMap(({ data: values }) => [...values]);
+  const weights = (await state(net, session)).flat();
   assert.ok(weights.length > 0 && weights.every(Number.isFinite));
   await session.close();
 });

@@ -3,54 +3,17 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { connect, data, HandshakeError, nn, optim, PeerLostError, PolicyError, type Session } from "../../src/index.js";
+import { connect, data, HandshakeError, PolicyError } from "../../src/index.js";
 import { secretgrad, type TestCluster, temporaryDirectory, testCluster } from "../cli/program.js";
+import { grantTraining, killInTraining, model, optimizer, shareRows, state, train } from "./training.js";
 
 let cluster: TestCluster;
 before(async () => {
   cluster = await testCluster({ timeoutMs: 4000 });
-  const table = join(cluster.directory, "table.csv");
-  const rows = Array.from({ length: 64 }, (_, i) => `${Math.sin(i)},${Math.cos(i)}`);
-  writeFileSync(table, `a,b\n${rows.join("\n")}\n`);
-  for (const args of [
-    ["--as", "alice/x"],
-    ["--as", "bob/y", "--columns", "1"],
-  ]) {
-    const { code, stderr } = await cluster.run("share", table, ...args);
-    assert.equal(code, 0, stderr);
-  }
-  for (const owner of ["alice", "bob"])
-    await cluster.watch(owner, "--release", "open,meanLoss", "--times", "100000", "--to", "driver,eve");
+  await shareRows(cluster);
+  await grantTraining(cluster, "driver,eve");
 });
 after(() => cluster.stop());
-
-function model(name: string): nn.Module {
-  return nn.named(name, nn.sequential(nn.linear(2, 16), nn.relu(), nn.linear(16, 1)));
-}
-
-const optimizer = (net: nn.Module) => optim.sgd(net.parameters(), { lr: 0.05, momentum: 0.9 });
-
-/** Trains and returns the losses. */
-async function train(
-  session: Session,
-  net: nn.Module,
-  epochs: number,
-  sgd = optimizer(net),
-  each: (step: number) => void = () => {},
-): Promise<number[]> {
-  const sets = { x: session.dataset("alice/x"), y: session.dataset("bob/y") };
-  const losses: number[] = [];
-  for await (const batch of data.batches(sets, { size: 16, epochs })) {
-    const loss = nn.mseLoss(net(batch.x), batch.y.reshape(-1, 1));
-    sgd.minimize(loss);
-    losses.push(await data.meanLoss(loss).reveal());
-    each(losses.length);
-  }
-  return losses;
-}
-
-const state = async (net: nn.Module, session: Session) =>
-  Object.values(await net.stateDict(session)).map(({ data: values }) => [...values]);
 
 test("a party killed in a training step is named in time; after its restart all go on from one version", async () => {
   const session = await connect(cluster.file, { as: "driver", waitForGrantsMs: 10_000 });
@@ -60,16 +23,7 @@ test("a party killed in a training step is named in time; after its restart all 
   await session.save();
   const saved = await state(net, session);
 
-  let killed = 0;
-  await assert.rejects(
-    train(session, net, 100, sgd, (step) => {
-      if (step !== 6) return;
-      killed = performance.now();
-      cluster.party("p1").process.kill("SIGKILL");
-    }),
-    (error: unknown) => error instanceof PeerLostError && /p1/.test(error.peer + error.message),
-  );
-  assert.ok(performance.now() - killed < 6000, "within the time-out");
+  await killInTraining(cluster, "p1", 6, session, net, sgd);
   const down = await cluster.run("status", "--json");
   assert.equal(down.code, 1);
 
