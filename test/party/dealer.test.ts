@@ -3,11 +3,9 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { execute } from "../../src/engine/index.js";
 import { PolicyError } from "../../src/errors.js";
-import { bytesOfRun } from "../../src/party/memory.js";
-import { planInputs } from "../../src/plan/index.js";
 import { additive } from "../../src/protocol/index.js";
 import { alice, bob, driver, failure, names, TestCluster } from "./helpers.js";
-import { greedy, Measured } from "./measured.js";
+import { greedy, measure } from "./measured.js";
 import { assign, increase, init, input, open, plan, show, squareUp, total, variable, word } from "./plans.js";
 
 const dealer = 2;
@@ -161,29 +159,7 @@ describe("a dealer", () => {
     for (const protocol of [additive(2), additive(2, "fss")])
       it(`takes no more memory than is estimated, nor do its parties: ${name}, ${protocol.name}`, async () => {
         const n = protocol.name === "additive-2" ? 10_000 : 1000;
-        const rings = names.map(() => new Measured());
-        const used: number[] = [];
-        let estimate = 0;
-        const measured =
-          (self: number): typeof execute =>
-          async (program, options) => {
-            estimate = bytesOfRun(program.cost);
-            const ring = rings[self]!;
-            ring.peak = ring.usedBytes;
-            const before = ring.usedBytes;
-            const stats = await execute(program, options);
-            used[self] = ring.peak - before;
-            return stats;
-          };
-        const each = await new TestCluster(
-          (self) => ({ ring: rings[self]!, execute: measured(self) }),
-          undefined,
-          protocol,
-        ).connect();
-        const made = await each.put(make(n));
-        const words = Array.from({ length: n }, () => 1n);
-        await each.run(made, { inputs: Object.fromEntries(planInputs(made).map(({ slot }) => [slot, words])) });
+        const { used, estimate } = await measure(make(n), n, protocol);
         for (const bytes of used) assert.ok(bytes > 0 && bytes <= estimate, `${used} of ${estimate}`);
-        await each.close();
       });
 });

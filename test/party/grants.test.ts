@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { GrantMissingError, NameError, PolicyError } from "../../src/errors.js";
 import { add, sum } from "../../src/ops/build.js";
 import { type Caller, memoryStores } from "../../src/party/index.js";
-import { alice, bob, driver, failure, hex, names, settle, TestCluster } from "./helpers.js";
+import { alice, bob, driver, failure, hex, names, settle, TestCluster, usesLeft } from "./helpers.js";
 import { assign, batch, init, input, plan, show, total, variable, word } from "./plans.js";
 
 const rows = [
@@ -20,11 +20,6 @@ async function withRows(options = {}): Promise<TestCluster> {
   await cluster.share(bob, "bob/rows", rows);
   return cluster;
 }
-const left = async (cluster: TestCluster, id: string): Promise<number[]> =>
-  (await cluster.all(driver, "grant.list")).map(
-    ({ result }) =>
-      (result as { grants: { id: string; left: number }[] }).grants.find((grant) => grant.id === id)!.left,
-  );
 
 describe("grants", () => {
   it("are needed, and the refusal says by whom, for what and how", async () => {
@@ -52,7 +47,7 @@ describe("grants", () => {
     const pooled = await cluster.put(total("alice/rows", 4, 2));
     const id = await cluster.grant(alice, pooled, { times: 2 });
     await cluster.run(pooled, at(0));
-    assert.deepEqual(await left(cluster, id), [1, 1, 1]);
+    assert.deepEqual(await usesLeft(cluster, id), [1, 1, 1]);
     await cluster.run(pooled, at(2));
     const error = await failure(cluster.run(pooled, at(0)));
     assert.ok(error instanceof GrantMissingError);
@@ -61,7 +56,7 @@ describe("grants", () => {
     const late = await cluster.grant(alice, pooled, { expires: new Date(Date.now() + 9e8).toISOString() });
     const soon = await cluster.grant(alice, pooled, { expires: new Date(Date.now() + 1e8).toISOString() });
     await cluster.run(pooled, at(0));
-    assert.deepEqual([...(await left(cluster, soon)), ...(await left(cluster, late))], [0, 0, 0, 1, 1, 1]);
+    assert.deepEqual([...(await usesLeft(cluster, soon)), ...(await usesLeft(cluster, late))], [0, 0, 0, 1, 1, 1]);
     await cluster.close();
   });
 
@@ -121,13 +116,13 @@ describe("grants", () => {
     const error = await failure(cluster.run(pooled, at(0)));
     assert.ok(error instanceof GrantMissingError, `${error}`);
     await cluster.call(2, alice, "grant.put", params);
-    assert.deepEqual(await left(cluster, params.id), [5, 5, 5]);
+    assert.deepEqual(await usesLeft(cluster, params.id), [5, 5, 5]);
     // The same again is a retry; something else under the same id is not.
     await cluster.call(2, alice, "grant.put", params);
     const changed = cluster.call(2, alice, "grant.put", { ...params, times: 6 });
     assert.ok((await failure(changed)) instanceof NameError);
     await cluster.run(pooled, at(0));
-    assert.deepEqual(await left(cluster, params.id), [4, 4, 4]);
+    assert.deepEqual(await usesLeft(cluster, params.id), [4, 4, 4]);
     await cluster.close();
   });
 
@@ -140,7 +135,7 @@ describe("grants", () => {
     await cluster.close();
     for (const self of names.keys()) cluster.revive(self);
     await cluster.connect();
-    assert.deepEqual(await left(cluster, id), [2, 2, 2]);
+    assert.deepEqual(await usesLeft(cluster, id), [2, 2, 2]);
     // A party that lost its last record learns it from the others.
     await cluster.put(pooled);
     await cluster.run(pooled, at(0));
@@ -149,7 +144,7 @@ describe("grants", () => {
     grants.rewrite(grants.records().slice(0, -1));
     cluster.revive(1);
     await cluster.connect();
-    assert.deepEqual(await left(cluster, id), [1, 1, 1]);
+    assert.deepEqual(await usesLeft(cluster, id), [1, 1, 1]);
     await cluster.close();
   });
 
@@ -229,13 +224,13 @@ describe("one grant of a training", () => {
     const pooled = await cluster.put(total("alice/rows", 4, 2));
     const id = await cluster.grant(alice, pooled, { times: 2000 });
     for (let i = 0; i < 12; i++) await settle(Array.from({ length: 100 }, () => cluster.run(pooled, at(0))));
-    assert.deepEqual(await left(cluster, id), [800, 800, 800]);
+    assert.deepEqual(await usesLeft(cluster, id), [800, 800, 800]);
     assert.ok(stores[0]!.grants.length > 1000);
     await cluster.close();
     for (const self of names.keys()) cluster.revive(self);
     assert.equal(stores[0]!.grants.length, 2);
     await cluster.connect();
-    assert.deepEqual(await left(cluster, id), [800, 800, 800]);
+    assert.deepEqual(await usesLeft(cluster, id), [800, 800, 800]);
     await cluster.close();
   });
 });

@@ -23,6 +23,9 @@ export const hex = (bytes = 16): string => Buffer.from(secureRandom(bytes)).toSt
 
 export type Options = Partial<Omit<PartyOptions, "names" | "self" | "definition" | "stores">>;
 
+/** Words by slot. */
+export type Inputs = Readonly<Record<string, readonly bigint[]>>;
+
 export interface RunResult {
   readonly run: number;
   readonly words: ReadonlyMap<string, bigint[]>;
@@ -102,27 +105,15 @@ export class TestCluster {
     return plan;
   }
 
-  /** Shares inputs as a driver does. */
-  bodies(plan: Plan, inputs: Readonly<Record<string, readonly bigint[]>> = {}): Uint8Array[] {
-    const parts: Uint8Array[][] = this.names.map(() => []);
-    for (const { slot } of planInputs(plan)) {
-      const words = new Uint8Array(BigInt64Array.from(inputs[slot]!).buffer);
-      const { sharing } = this.definition;
-      const seeds = sharing.freshSeeds();
-      const correction = sharing.correction(seeds, 0, words);
-      for (const [party, list] of parts.entries()) {
-        list.push(...seeds.byParty[party]!);
-        if (sharing.keepsCorrection[party]) list.push(correction);
-      }
-    }
-    return parts.map((list) => Buffer.concat(list));
+  bodies(plan: Plan, inputs: Inputs = {}): Uint8Array[] {
+    return shareInputs(plan, inputs, this.definition);
   }
 
   async run(
     plan: Plan,
     options: {
       scalars?: Record<string, number>;
-      inputs?: Record<string, readonly bigint[]>;
+      inputs?: Inputs;
       checkpoint?: boolean;
       caller?: Caller;
       request?: string;
@@ -165,10 +156,34 @@ export class TestCluster {
   }
 }
 
+/** How often a grant can still be used, by party. */
+export async function usesLeft(cluster: TestCluster, id: string): Promise<number[]> {
+  const lists = await cluster.all(driver, "grant.list");
+  return lists.map(
+    ({ result }) =>
+      (result as { grants: { id: string; left: number }[] }).grants.find((grant) => grant.id === id)!.left,
+  );
+}
+
 export async function settle<T>(calls: readonly Promise<T>[]): Promise<T[]> {
   const results = await Promise.allSettled(calls);
   for (const result of results) if (result.status === "rejected") throw result.reason;
   return results.map((result) => (result as PromiseFulfilledResult<T>).value);
+}
+
+/** Shares inputs as a driver does: a body for each party. */
+export function shareInputs(plan: Plan, inputs: Inputs, { sharing }: ProtocolDefinition = rep3): Uint8Array[] {
+  const parts: Uint8Array[][] = sharing.keepsCorrection.map(() => []);
+  for (const { slot } of planInputs(plan)) {
+    const words = new Uint8Array(BigInt64Array.from(inputs[slot]!).buffer);
+    const seeds = sharing.freshSeeds();
+    const correction = sharing.correction(seeds, 0, words);
+    for (const [party, list] of parts.entries()) {
+      list.push(...seeds.byParty[party]!);
+      if (sharing.keepsCorrection[party]) list.push(correction);
+    }
+  }
+  return parts.map((list) => Buffer.concat(list));
 }
 
 /** Adds up the parts of all parties. */

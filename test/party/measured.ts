@@ -1,18 +1,47 @@
-/** Plans that take much memory, and a ring that tells how much. Not a test. */
+/** Plans that take much memory, and how much a run of one took. Not a test. */
+import { execute } from "../../src/engine/index.js";
 import { matmul, relu, sum } from "../../src/ops/build.js";
 import type { Builder, Ref } from "../../src/ops/index.js";
-import type { Plan } from "../../src/plan/index.js";
+import { bytesOfRun } from "../../src/party/memory.js";
+import { type Plan, planInputs } from "../../src/plan/index.js";
+import type { ProtocolDefinition } from "../../src/protocol/index.js";
 import { Ring } from "../../src/ring/index.js";
+import { names, TestCluster } from "./helpers.js";
 import { assign, fraction, input, open, plan } from "./plans.js";
 
 /** A ring that remembers the most bytes that were in use at one time. */
-export class Measured extends Ring {
+class Measured extends Ring {
   peak = 0;
   override take(words: number) {
     const block = super.take(words);
     this.peak = Math.max(this.peak, this.usedBytes);
     return block;
   }
+}
+
+/** Runs a plan, whose inputs have n elements, once: the bytes that each member took, and what admission estimates. */
+export async function measure(plan: Plan, n: number, definition?: ProtocolDefinition) {
+  const rings = names.map(() => new Measured());
+  const used: number[] = [];
+  let estimate = 0;
+  const measured =
+    (self: number): typeof execute =>
+    async (program, options) => {
+      estimate = bytesOfRun(program.cost);
+      const ring = rings[self]!;
+      const before = ring.usedBytes;
+      ring.peak = before;
+      const stats = await execute(program, options);
+      used[self] = ring.peak - before;
+      return stats;
+    };
+  const options = (self: number) => ({ ring: rings[self]!, execute: measured(self) });
+  const cluster = await new TestCluster(options, undefined, definition).connect();
+  await cluster.put(plan);
+  const words = Array.from({ length: n }, () => 1n);
+  await cluster.run(plan, { inputs: Object.fromEntries(planInputs(plan).map(({ slot }) => [slot, words])) });
+  await cluster.close();
+  return { used, estimate };
 }
 
 const wide = (b: Builder, slot: string, shape: number[]): Ref =>

@@ -1,39 +1,18 @@
 /** Memory: what admission estimates is never less than what a run takes, and a run that does not fit ends nothing. */
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { execute } from "../../src/engine/index.js";
 import { MemoryError } from "../../src/errors.js";
-import { bytesOfRun } from "../../src/party/memory.js";
-import { planInputs } from "../../src/plan/index.js";
 import { Ring } from "../../src/ring/index.js";
 import { driver, failure, hex, names, TestCluster } from "./helpers.js";
-import { greedy, Measured } from "./measured.js";
+import { greedy, measure } from "./measured.js";
 import { assign, double, input, plan, word } from "./plans.js";
 
 describe("the memory of a run", () => {
   for (const [name, make] of Object.entries(greedy))
     for (const n of [1000, 30_000])
       it(`is at most what is estimated: ${name}, ${n} elements`, async () => {
-        const rings = names.map(() => new Measured());
-        const used: number[] = [];
-        let estimate = 0;
-        const measured =
-          (self: number): typeof execute =>
-          async (program, options) => {
-            estimate = bytesOfRun(program.cost);
-            const ring = rings[self]!;
-            const before = ring.usedBytes;
-            ring.peak = before;
-            const stats = await execute(program, options);
-            used[self] = ring.peak - before;
-            return stats;
-          };
-        const cluster = await new TestCluster((self) => ({ ring: rings[self]!, execute: measured(self) })).connect();
-        const each = await cluster.put(make(n));
-        const words = Array.from({ length: n }, () => 1n);
-        await cluster.run(each, { inputs: Object.fromEntries(planInputs(each).map(({ slot }) => [slot, words])) });
+        const { used, estimate } = await measure(make(n), n);
         for (const bytes of used) assert.ok(bytes > 0 && bytes <= estimate, `${bytes} of ${estimate}`);
-        await cluster.close();
       });
 });
 

@@ -6,7 +6,7 @@ import { createMemoryMeshes, type Mesh } from "../../src/net/index.js";
 import { sum } from "../../src/ops/build.js";
 import { memoryStores, Party } from "../../src/party/index.js";
 import { plain, rep3 } from "../../src/protocol/index.js";
-import { alice, driver, failure, hex, names, TestCluster } from "./helpers.js";
+import { alice, driver, failure, hex, names, TestCluster, usesLeft } from "./helpers.js";
 import { assign, batch, double, increase, init, open, plan, show, squareUp, total, variable, word } from "./plans.js";
 
 /** A mesh that ends the session just before or soon after the send number `n`, as if the process had died there. */
@@ -34,6 +34,20 @@ function dyingAt(mesh: Mesh, n: number, when: "before" | "after"): { mesh: Mesh;
     },
   });
   return { mesh: proxy, sends: () => sends };
+}
+
+/** A mesh that loses its own control messages of one type. */
+function without(mesh: Mesh, type: string): Mesh {
+  return new Proxy(mesh, {
+    get(target, key) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== "function") return value;
+      return (...args: unknown[]) => {
+        if (key === "sendControl" && Buffer.from(args[1] as Uint8Array).includes(`"${type}"`)) return undefined;
+        return Reflect.apply(value, target, args) as unknown;
+      };
+    },
+  });
 }
 
 async function trained(options = {}): Promise<TestCluster> {
@@ -122,11 +136,7 @@ describe("sessions", () => {
 
           const [a, b, c] = await versions(cluster);
           assert.ok(a === b && b === c, `${a} ${b} ${c}`);
-          const lists = await cluster.all(driver, "grant.list");
-          const left = lists.map(
-            ({ result }) =>
-              (result as { grants: { id: string; left: number }[] }).grants.find(({ id }) => id === grant)!.left,
-          );
+          const left = await usesLeft(cluster, grant);
           assert.ok(left[0] === left[1] && left[1] === left[2] && left[0]! >= 4, left.join());
           const now = await value(cluster);
           // 3 is on disk, 4 was in memory before the step, 16 is what it makes.
@@ -151,16 +161,7 @@ describe("sessions", () => {
     const twice = await cluster.put(double(1));
     await cluster.close();
     cluster.meshes = createMemoryMeshes(names);
-    const silent = new Proxy(cluster.meshes[2]!, {
-      get(target, key) {
-        const got: unknown = Reflect.get(target, key);
-        if (typeof got !== "function") return got;
-        return (...args: unknown[]) => {
-          if (key === "sendControl" && Buffer.from(args[1] as Uint8Array).includes('"done"')) return undefined;
-          return Reflect.apply(got, target, args) as unknown;
-        };
-      },
-    });
+    const silent = without(cluster.meshes[2]!, "done");
     await Promise.all(cluster.parties.map((party, i) => party.attach(i === 2 ? silent : cluster.meshes[i]!)));
     const params = { request: hex(), digest: twice.digest, scalars: {} };
     const bodies = cluster.bodies(twice, { x: [word(1)] });
@@ -308,17 +309,8 @@ describe("sessions", () => {
   it("name a peer that stops speaking while nothing runs", async () => {
     const cluster = new TestCluster({ timeoutMs: 600 });
     const meshes = createMemoryMeshes(names);
-    const pings = new Proxy(meshes[2]!, {
-      get(target, key) {
-        const got: unknown = Reflect.get(target, key);
-        if (typeof got !== "function") return got;
-        return (...args: unknown[]) => {
-          if (key === "sendControl" && Buffer.from(args[1] as Uint8Array).includes('"ping"')) return undefined;
-          return Reflect.apply(got, target, args) as unknown;
-        };
-      },
-    });
-    await Promise.all(cluster.parties.map((party, i) => party.attach(i === 2 ? pings : meshes[i]!)));
+    const silent = without(meshes[2]!, "ping");
+    await Promise.all(cluster.parties.map((party, i) => party.attach(i === 2 ? silent : meshes[i]!)));
     // Keeps this process alive, as its listener does with a daemon.
     const alive = setInterval(() => {}, 1000);
     const error = await Promise.race([meshes[0]!.ended, meshes[1]!.ended]);

@@ -2,9 +2,8 @@
 import { createServer } from "node:net";
 import { createIdentity, dial, fingerprint, type Identity, type Json, RpcClient } from "../../src/net/index.js";
 import { type Cluster, checkCluster } from "../../src/party/index.js";
-import { type Plan, planInputs } from "../../src/plan/index.js";
-import { rep3 } from "../../src/protocol/index.js";
-import { combine, hex, names, type RunResult, settle } from "./helpers.js";
+import type { Plan } from "../../src/plan/index.js";
+import { combine, hex, type Inputs, names, type RunResult, settle, shareInputs } from "./helpers.js";
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -72,21 +71,13 @@ export class Clients {
 
   async run(
     plan: Plan,
-    options: { inputs?: Record<string, bigint[]>; checkpoint?: boolean; scalars?: Record<string, number> } = {},
+    options: { inputs?: Inputs; checkpoint?: boolean; scalars?: Record<string, number> } = {},
   ): Promise<RunResult> {
     const { inputs = {}, checkpoint = false, scalars = {} } = options;
     const puts = names.map(() => plan.bytes);
     await this.all("plan.put", {}, puts);
-    const parts: Uint8Array[][] = names.map(() => []);
-    for (const { slot } of planInputs(plan)) {
-      const seeds = rep3.sharing.freshSeeds();
-      const correction = rep3.sharing.correction(seeds, 0, new Uint8Array(BigInt64Array.from(inputs[slot]!).buffer));
-      for (const [i, list] of parts.entries())
-        list.push(...seeds.byParty[i]!, ...(rep3.sharing.keepsCorrection[i] ? [correction] : []));
-    }
     const params = { request: hex(), digest: plan.digest, scalars, checkpoint };
-    const bodies = parts.map((list) => Buffer.concat(list));
-    return combine(await this.all("run", params, bodies));
+    return combine(await this.all("run", params, shareInputs(plan, inputs)));
   }
 
   close(): void {
