@@ -6,8 +6,8 @@ import type { Block } from "../../ring/index.js";
 import { checkRange, checkSame } from "../checks.js";
 import { CHUNK, planeWords } from "../planes.js";
 import type { Bits, Site } from "../protocol.js";
-import type { Exchange, Rounds } from "../rounds.js";
-import { asBits, draw, openBits, openStreams, type Party, Planes, type Streams } from "./share.js";
+import type { Rounds } from "../rounds.js";
+import { asBits, draw, openBits, openStreams, type Party, Planes, passOn, type Streams } from "./share.js";
 
 /** Local: components XOR. */
 export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
@@ -73,14 +73,6 @@ export function zeroBits(party: Party, site: Site, streams: Streams, words: numb
   }
   site.scope.free(other);
   return block;
-}
-
-/** The round that turns summands into shares: a goes to the previous party, the next party's comes into b. */
-export function passOn(party: Party, a: Block, b: Block, words: number): Exchange {
-  return {
-    send: [{ peer: party.previous, block: a, bytes: words * 8 }],
-    receive: [{ peer: party.next, block: b, bytes: words * 8 }],
-  };
 }
 
 function openPair(what: string, x: Bits, y: Bits): [Planes, Planes] {

@@ -8,8 +8,8 @@ import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { addFirst, type PlanePair } from "./adder.js";
-import { passOn, zeroBits } from "./bits.js";
-import { asBits, openShare, openStreams, type Party, Planes, type Streams } from "./share.js";
+import { zeroBits } from "./bits.js";
+import { asBits, openShare, openStreams, type Party, Planes, passOn, type Streams } from "./share.js";
 
 /**
  * Plane x < 0. With L blocks: 2 + log2 L rounds and, per 64 elements, in words: role 0 sends the shared products, roles

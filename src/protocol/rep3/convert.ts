@@ -8,8 +8,8 @@ import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { addFirst } from "./adder.js";
-import { passOn, zeroBits } from "./bits.js";
-import { asBits, openShare, openStreams, type Party, Planes } from "./share.js";
+import { zeroBits } from "./bits.js";
+import { asBits, openShare, openStreams, type Party, Planes, passOn } from "./share.js";
 
 /**
  * 2 + log2 L rounds for L blocks (1 round for width 1): first level as adder.ts, then a prefix adder of Sklansky's form,

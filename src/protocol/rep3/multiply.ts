@@ -15,6 +15,7 @@ import {
   openShare,
   openStreams,
   type Party,
+  passOn,
   Replicated,
   Summand,
 } from "./share.js";
@@ -76,9 +77,6 @@ export function* reshare(party: Party, site: Site, x: Product): Rounds<Share> {
     kernels.add(z, z, words.ptr + at * 8, count);
   }
   site.scope.free(mask);
-  yield {
-    send: [{ peer: party.previous, block: a, bytes: n * 8 }],
-    receive: [{ peer: party.next, block: b, bytes: n * 8 }],
-  };
+  yield passOn(party, a, b, n);
   return asShare(new Replicated(n, a, b));
 }

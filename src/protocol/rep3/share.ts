@@ -10,6 +10,7 @@ import type { Block, Kernels, Ring } from "../../ring/index.js";
 import { opened } from "../checks.js";
 import { planeWords } from "../planes.js";
 import type { Bits, Product, Share, Site } from "../protocol.js";
+import type { Exchange } from "../rounds.js";
 
 /** One party's ends: its neighbours, memory and keys. */
 export interface Party {
@@ -70,6 +71,14 @@ export function openStreams(party: Party, site: Site): Streams {
 /** The next `words` words of a stream, into `block` from word `at`. */
 export function draw(party: Party, stream: Stream, block: Block, words: number, at = 0): void {
   stream.fill(party.ring.bytes(block, at * 8, words * 8));
+}
+
+/** The round that turns summands into shares: a goes to the previous party, the next party's comes into b. */
+export function passOn(party: Party, a: Block, b: Block, words: number): Exchange {
+  return {
+    send: [{ peer: party.previous, block: a, bytes: words * 8 }],
+    receive: [{ peer: party.next, block: b, bytes: words * 8 }],
+  };
 }
 
 /** Above this many elements a tensor is cut in three, and each party takes each role once. */
