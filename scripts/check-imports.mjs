@@ -59,8 +59,12 @@ for (const file of files) {
     if (from !== dest && from !== "index" && !(may[from] ?? []).includes(dest))
       problems.push(`${file}: src/${from} may not import src/${dest} (${to})`);
     const inside = protocol(target);
-    if (inside !== undefined && inside !== protocol(file) && relative("src/protocol", file) !== "index.ts")
-      problems.push(`${file}: only src/protocol/index.ts may import src/protocol/${inside} (${to})`);
+    if (
+      inside !== undefined &&
+      inside !== protocol(file) &&
+      !["choice.ts", "index.ts"].includes(relative("src/protocol", file))
+    )
+      problems.push(`${file}: only src/protocol/choice.ts and index.ts may import src/protocol/${inside} (${to})`);
   }
   if (/\bMath\.random\b/.test(text)) problems.push(`${file}: Math.random is banned; use src/random`);
   if (/\b(randomBytes|randomFillSync|getRandomValues)\b/.test(text) && room(file) !== "random")
