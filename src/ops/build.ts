@@ -18,7 +18,7 @@ import {
 import type { Builder, Ref, ValueType } from "./op.js";
 import { maxBound } from "./type.js";
 
-export { constant, exactScale, factor, share };
+export { constant, exactScale, factor, scalarConstant as publicNumber, share };
 
 function raise(b: Builder, x: Ref, scale: number): Ref {
   return x.type.scale === scale ? x : b.node("rescale", [x], { bits: scale - x.type.scale });

@@ -1,2 +1,5 @@
-/** Optimizers. */
-export { type Optimizer, type SgdOptions, sgd } from "./sgd.js";
+/** Optimizers and their learning-rate schedules. Names and meaning of torch.optim, in camelCase. */
+export type { Clipping } from "./gradients.js";
+export type { Optimizer, ParamGroup } from "./optimizer.js";
+export * from "./schedules.js";
+export { type SgdOptions, sgd } from "./sgd.js";

@@ -70,19 +70,25 @@ export class Graph {
     return this.#recorder.node("input", [], { slot, shape, scale: fraction, bound: fraction + 15 });
   }
 
-  /** A public number that may differ from run to run without making another plan. At most `maxExponent` fraction bits. */
-  scalar(name: string, value: number, maxExponent: number): Ref {
+  /**
+   * A public number that may differ from run to run without making another plan: numbers of one binary order of magnitude, or,
+   * with less precision, all up to `largest`. At most `maxExponent` fraction bits.
+   */
+  scalar(name: string, value: number, maxExponent: number, largest = value): Ref {
     if (!Number.isFinite(value)) throw new ScaleError(`${name}: expected a finite number, got ${value}`);
-    const magnitude = value === 0 ? 0 : Math.floor(Math.log2(Math.abs(value)));
+    const most = Math.max(Math.abs(value), Math.abs(largest));
+    const magnitude = most === 0 ? 0 : Math.floor(Math.log2(most));
     const exponent = Math.min(Math.max(0, mantissaBits - 1 - magnitude), maxExponent);
     const mantissa = Math.round(value * 2 ** exponent);
-    if ((mantissa === 0 && value !== 0) || Math.abs(mantissa) > 2 ** mantissaBits)
+    if ((mantissa === 0 && value !== 0 && most === Math.abs(value)) || Math.abs(mantissa) > 2 ** mantissaBits)
       throw new ScaleError(
         `${name}: expected a magnitude between 2^-${maxExponent} and 2^${mantissaBits}, got ${value}; try a fraction with fewer bits`,
       );
     let slot = name;
-    for (let i = 2; slot in this.#scalars && this.#scalars[slot] !== mantissa; i++) slot = `${name}.${i}`;
-    this.#scalars[slot] = Math.min(mantissa, 2 ** mantissaBits - 1);
+    // Never shared, also if two numbers are equal in this run: they may not be in the next one.
+    for (let i = 2; slot in this.#scalars; i++) slot = `${name}.${i}`;
+    const limit = 2 ** mantissaBits - 1;
+    this.#scalars[slot] = Math.min(Math.max(mantissa, -limit), limit);
     return this.#recorder.node("scalar", [], { slot, exponent });
   }
   /** A row or epoch number of this run. */
