@@ -7,6 +7,7 @@ import type { Mesh } from "../src/net/index.js";
 import type { EvalHost } from "../src/ops/index.js";
 import { decodePlan } from "../src/plan/index.js";
 import { type Protocol, protocolNamed, type Share } from "../src/protocol/index.js";
+import { Prg } from "../src/random/index.js";
 import { Ring, type Scope } from "../src/ring/index.js";
 
 export interface RunOrder {
@@ -38,12 +39,14 @@ export class BenchParty {
   readonly #protocol: Protocol;
   readonly #programs = new Map<string, Program>();
   readonly #variables = new Map<string, Share>();
+  readonly #coins: Prg;
 
   constructor(
     protocol: string,
     readonly mesh: Mesh,
   ) {
     this.#store = this.#ring.scope();
+    this.#coins = new Prg(mesh.coinKey("masks"));
     this.#protocol = protocolNamed(protocol).create({
       ring: this.#ring,
       self: mesh.self,
@@ -58,6 +61,10 @@ export class BenchParty {
     const written = new Map<string, Share>();
     const host: EvalHost = {
       scalar: (slot) => BigInt(order.scalars[slot] ?? 0),
+      coin: (nonce) => {
+        const stream = this.#coins.stream(nonce);
+        return (target) => stream.fill(target);
+      },
       input: (slot, words) => {
         const { seeds, correction } = order.inputs[slot]!;
         const read = (offset: number, target: Uint8Array) =>

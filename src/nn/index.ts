@@ -1,6 +1,8 @@
 /** Neural networks: layers, losses, modules. Names and meaning of PyTorch, in camelCase. */
 export { flatten, relu } from "./activation.js";
+export { moduleDict, moduleList, sequential } from "./containers.js";
+export * as init from "./init.js";
 export { linear } from "./linear.js";
 export { Loss, mseLoss } from "./loss.js";
-export { type Module, module, named, Parameter } from "./module.js";
-export { sequential } from "./sequential.js";
+export { type Children, type Module, module, named, type Part } from "./module.js";
+export { Buffer, Parameter } from "./parameter.js";

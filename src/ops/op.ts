@@ -110,6 +110,8 @@ export interface EvalContext {
 export interface EvalHost {
   /** The mantissa of run-time scalar `slot`. */
   scalar(slot: string): bigint;
+  /** Fills buffers with bytes of the parties' common coin, one after the other: the same at all members, other ones for each nonce. */
+  coin(nonce: ReturnType<Site["nonce"]>): (target: Uint8Array) => void;
   /** The sharing that the driver sent with this run. */
   input(slot: string, words: number): StoredRows;
   dataset(name: string): StoredRows;

@@ -2,6 +2,7 @@
  * Every operator by name: the vocabulary of plans. Adding one is a file (or an export) beside this and a line here.
  */
 import * as arithmetic from "./arithmetic.js";
+import { bernoulli } from "./coin.js";
 import * as compare from "./compare.js";
 import * as constants from "./constant.js";
 import * as layout from "./layout.js";
@@ -21,7 +22,7 @@ const { isNegative, isZero, not, and, xor, fromBits, select, choose } = compare;
 const { assign, reveal } = sink;
 
 export const operators = {
-  ...{ input, dataset, variable, constant, scalar, secret },
+  ...{ input, dataset, variable, constant, scalar, bernoulli, secret },
   ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, truncate, reshare, lift },
   ...{ reshape, transpose, broadcast, slice, pad, concat, sum: reduce.sum },
   ...{ isNegative, isZero, not, and, xor, fromBits, select, choose },

@@ -2,8 +2,9 @@
 import type { RunStats } from "../engine/index.js";
 import type { Mesh } from "../net/index.js";
 import type { Protocol } from "../protocol/index.js";
+import { Prg } from "../random/index.js";
 import type { Core } from "./core.js";
-import { endOf, withDealer, withDealt } from "./dealing.js";
+import { coinKey, endOf, withDealer, withDealt } from "./dealing.js";
 import type { Entry, Outcome } from "./entry.js";
 import { RunHost } from "./host.js";
 import type { Pace, Taking } from "./pace.js";
@@ -34,7 +35,8 @@ export async function perform(entry: Entry, context: ExecutionContext): Promise<
     if (request.plan) {
       const metas = new Map([...changes].filter((change): change is [string, VariableMeta] => change[1] !== undefined));
       const { scalars, inputs } = request;
-      const host = new RunHost({ ring, scope, scalars, inputs, datasets, order, variables, draft, metas });
+      const coins = new Prg(coinKey(mesh, dealt?.file));
+      const host = new RunHost({ ring, scope, scalars, inputs, datasets, order, coins, variables, draft, metas });
       const { program } = request.plan;
       let stats: RunStats;
       if (dealt) {

@@ -9,6 +9,7 @@ import { createMemoryMeshes, type Mesh } from "../../src/net/index.js";
 import type { EvalHost, RowRequest } from "../../src/ops/index.js";
 import { type Plan, planReveals, type Recorder } from "../../src/plan/index.js";
 import type { Protocol, ProtocolDefinition, Share, StoredShare } from "../../src/protocol/index.js";
+import { Prg } from "../../src/random/index.js";
 import { decode, encode, Ring, type Scope, size } from "../../src/ring/index.js";
 
 export interface Given {
@@ -38,6 +39,9 @@ export interface RunSettings {
   readonly mesh?: (mesh: Mesh) => Mesh;
   readonly host?: (host: EvalHost, party: number) => EvalHost;
 }
+
+/** Of all clusters, in every run. */
+const coins = new Prg(new Uint8Array(16));
 
 interface End {
   readonly self: number;
@@ -97,6 +101,10 @@ export class Cluster {
           }
           const host: EvalHost = {
             scalar: (name) => BigInt(known(given.scalars ?? {}, name)),
+            coin: (nonce) => {
+              const stream = coins.stream({ ...nonce, run: 1 });
+              return (target) => stream.fill(target);
+            },
             input: (name, words) => rowsOf(inputs, name, self, words),
             dataset: (name) => rowsOf(datasets, name, self),
             rows: given.rows ?? (({ batch, position }) => Uint32Array.from({ length: batch }, (_, i) => position + i)),

@@ -81,6 +81,7 @@ export function everything(): Recorder {
   b.node("reveal", [twice], { label: "open", release: "open", recipients: ["d"] });
   const mean = build.mean(b, build.sub(b, rows, build.broadcastTo(b, build.sum(b, rows, [0], true), [4, 6])), [0]);
   const shifted = build.add(b, mean, build.mul(b, build.sum(b, either), build.constant(b, 0.25, [], 2)));
-  b.node("assign", [build.share(b, shifted)], { name: "mean" });
+  const mask = b.node("bernoulli", [], { shape: [6], keep: 30_000, index: 0 });
+  b.node("assign", [build.share(b, build.mul(b, shifted, mask))], { name: "mean" });
   return b;
 }
