@@ -1,6 +1,7 @@
 /** Neural networks: layers, losses, modules. Names and meaning of PyTorch, in camelCase. */
 export { flatten, relu } from "./activation.js";
 export { moduleDict, moduleList, sequential } from "./containers.js";
+export { dropout, dropout1d, dropout2d } from "./dropout.js";
 export * as init from "./init.js";
 export { linear } from "./linear.js";
 export { Loss, mseLoss } from "./loss.js";

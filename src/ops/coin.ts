@@ -12,8 +12,9 @@ import { elements } from "./type.js";
 
 /** Probabilities are multiples of 2^-16: two bytes of the coin's stream an element, little-endian. */
 export const coinSteps = 65536;
-/** Of a 1: the fewest steps. */
-export const fewestSteps = Math.ceil(coinSteps / 10);
+/** The largest probability of a 0. */
+export const mostDropped = 0.9;
+const fewestSteps = Math.floor(coinSteps * (1 - mostDropped));
 const DRAWS = 32768;
 
 const attrs = v.strictObject({

@@ -45,6 +45,7 @@ export class Graph {
   #feeds: Feed[] = [];
   #scalars: Record<string, number> = {};
   #reveals: PendingReveal[] = [];
+  #coins = 0;
   #current = new Map<string, Ref>();
   #assigned = new Set<string>();
   readonly #known = new Map<string, Variable>();
@@ -90,6 +91,10 @@ export class Graph {
     const limit = 2 ** mantissaBits - 1;
     this.#scalars[slot] = Math.min(Math.max(mantissa, -limit), limit);
     return this.#recorder.node("scalar", [], { slot, exponent });
+  }
+  /** Public bits from the parties' coin, fresh in every run; each is 1 with probability keep / 2^16. */
+  bernoulli(shape: Shape, keep: number): Ref {
+    return this.#recorder.node("bernoulli", [], { shape, keep, index: this.#coins++ });
   }
   /** A row or epoch number of this run. */
   position(slot: string, value: number): string {
@@ -206,6 +211,7 @@ export class Graph {
     this.#feeds = [];
     this.#scalars = {};
     this.#reveals = [];
+    this.#coins = 0;
     this.#current = new Map();
     this.#assigned = new Set();
     this.#read = new Set();
