@@ -3,6 +3,7 @@
 export { coinSteps, mostDropped } from "./coin.js";
 export { encodeWords, mantissaBits } from "./constant.js";
 export { isDataset } from "./flow.js";
+export { highDigits, radix } from "./leading.js";
 export type {
   Builder,
   EvalContext,
@@ -24,3 +25,4 @@ export type {
 export { mostLoss, type Release, releases } from "./sink.js";
 export { type OpName, operator, operators, sinks } from "./table.js";
 export { comparisonWidth, declaredIntegerBits, maxBound } from "./type.js";
+export { octaveBits } from "./waves.js";

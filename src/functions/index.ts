@@ -1,0 +1,5 @@
+/** Functions of secret values, element by element: approximations with a stated domain and largest error. */
+export { exp, expNonPositive } from "./exp.js";
+export { reciprocalFromOne } from "./reciprocal.js";
+export { erf, gelu, hardsigmoid, sigmoid, silu, softplus, tanh } from "./saturating.js";
+export { cos, sin } from "./trigonometry.js";
