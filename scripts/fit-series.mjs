@@ -22,7 +22,7 @@ const inner = (x) => Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3);
 const slope = (x) => Math.sqrt(2 / Math.PI) * (1 + 3 * 0.044715 * x * x);
 const half = (x) => Math.tanh(x / 2);
 
-/** Odd functions by sines of odd waves, even ones by cosines of all, others by both. `ratio`: half a period by half the interval. */
+/** Odd functions by sines of odd waves, even ones by cosines of all, others by both. `ratio`: of the period to the interval, else searched. */
 const wanted = {
   tanhHalf: { f: half, odd: true, to: 11, count: 11, about: "tanh(x / 2)" },
   erf: { f: erf, odd: true, to: 3.1, count: 6, about: "erf(x)" },
@@ -52,12 +52,21 @@ const wanted = {
     about: "its derivative",
   },
   softplus: { f: (x) => Math.log(2 * Math.cosh(x / 2)), to: 11, count: 11, about: "log(1 + exp(x)) - x / 2" },
-  inverse: { f: (x) => 1 / x, from: 0.5, to: 1, count: 4, relative: true, about: "1 / x" },
-  log: { f: Math.log, from: 0.5, to: 1, count: 4, about: "log(x)" },
-  root: { f: Math.sqrt, from: 0.5, to: 1, count: 4, relative: true, about: "sqrt(x)" },
-  inverseRoot: { f: (x) => 1 / Math.sqrt(x), from: 0.5, to: 1, count: 4, relative: true, about: "1 / sqrt(x)" },
-  inverseTo4: { f: (x) => 1 / x, from: 1, to: 4, count: 8, most: 1.7, about: "1 / x" },
+  inverse: { f: (x) => 1 / x, from: 0.5, to: 1, ratio: 4, count: 4, relative: true, about: "1 / x" },
+  log: { f: Math.log, from: 0.5, to: 1, ratio: 4, count: 4, about: "log(x)" },
+  root: { f: Math.sqrt, from: 0.5, to: 1, ratio: 4, count: 4, relative: true, about: "sqrt(x)" },
+  inverseRoot: {
+    f: (x) => 1 / Math.sqrt(x),
+    from: 0.5,
+    to: 1,
+    ratio: 4,
+    count: 4,
+    relative: true,
+    about: "1 / sqrt(x)",
+  },
+  inverseTo4: { f: (x) => 1 / x, from: 1, to: 4, count: 8, about: "1 / x" },
   inverseTo16: { f: (x) => 1 / x, from: 1, to: 16, count: 16, most: 1.35, about: "1 / x" },
+  inverseTo128: { f: (x) => 1 / x, from: 1, to: 128, ratio: 1.35, count: 12, relative: true, about: "1 / x" },
 };
 
 /** Least squares with weights, by Householder's reflections on the stacked rows; `ridge` keeps coefficients small. */
@@ -138,8 +147,9 @@ import type { Series } from "./series.js";
 `;
 for (const [name, task] of Object.entries(wanted)) {
   let best;
-  const most = task.most ?? (task.odd ? 2.6 : task.from === undefined ? 2 : 4);
-  for (let ratio = task.odd ? 1.6 : 1.1; ratio <= most; ratio += 0.03) {
+  const most = task.most ?? (task.odd ? 2.6 : task.from === undefined ? 2 : 1.7);
+  const start = task.ratio ?? (task.odd ? 1.6 : 1.1);
+  for (let ratio = start; ratio <= (task.ratio ?? most); ratio += 0.03) {
     const found = fit(task, ratio);
     if (!best || found.error < best.error) best = found;
   }

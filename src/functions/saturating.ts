@@ -2,9 +2,9 @@
  * Functions that are smooth near 0 and straight lines beyond: sigmoid, tanh, erf, gelu, silu, softplus. A sum of waves near 0, side
  * by side with two comparisons that tell where the lines begin; then the line is selected.
  */
-import { add, constant, mul, share, sub } from "../ops/build.js";
+import { constant, mul, share, sub } from "../ops/build.js";
 import type { Builder, Ref } from "../ops/index.js";
-import { atLeast, below, correction, lowered, plus, timesConstant, truncated } from "./fixed.js";
+import { atLeast, below, limitOf, lowered, narrowed, plus, replaced, truncated } from "./fixed.js";
 import { evaluate, type Series } from "./series.js";
 import * as fits from "./series-fits.js";
 
@@ -32,11 +32,12 @@ function saturating(b: Builder, x: Ref, shape: Shape): Ref {
         : waves;
   const inside = truncated(b, whole, b.env.fraction, 4);
   const line = (value: Line) => (value === "x" ? x : constant(b, value, [], 0));
-  const corrections = [
-    correction(b, atLeast(b, x, limit), line(above), inside),
-    correction(b, below(b, x, -limit), line(shape.below), inside),
-  ];
-  return corrections.reduce<Ref>((sum, part) => (part ? add(b, sum, part) : sum), inside);
+  const value = replaced(b, inside, [
+    [atLeast(b, x, limit), line(above)],
+    [below(b, x, -limit), line(shape.below)],
+  ]);
+  // Near 0 values stay below 16, beyond they are x or a number of at most 1.
+  return narrowed(b, value, above === "x" ? Math.max(8, limitOf(x) / 2) : 1.5);
 }
 /** A share as a product at a higher scale. Where it does not fit, the result is garbage that nobody selects. */
 function raisedProduct(b: Builder, x: Ref, scale: number): Ref {
@@ -90,20 +91,3 @@ function curved(b: Builder, x: Ref, value: Shape, derivative: Shape): Ref {
 }
 
 const one = (b: Builder) => constant(b, 1, [], 0);
-
-/**
- * max(0, min(1, x / 6 + 1/2)): PyTorch's hardsigmoid, the cheap relative of sigmoid, 0.07 away from it at most. For models that
- * are trained with it. The gradient is 1/6 inside and 0 outside.
- */
-export function hardsigmoid(b: Builder, x: Ref): Ref {
-  const input = share(b, x);
-  const inside = truncated(b, plus(b, b.node("lift", [timesConstant(b, input, 1 / 6, 20)]), 0.5), b.env.fraction, 14);
-  const [high, low] = [atLeast(b, input, 3), below(b, input, -3)];
-  const parts = [correction(b, high, one(b), inside), correction(b, low, constant(b, 0, [], 0), inside)];
-  const output = parts.reduce<Ref>((sum, part) => (part ? add(b, sum, part) : sum), inside);
-  return b.define(output, [x], (_, gradient) => {
-    const sixth = share(b, mul(b, gradient, constant(b, 1 / 6, [], 20)));
-    const outside = [high, low].reduce((both, bit) => (both && bit ? b.node("xor", [both, bit]) : (both ?? bit)));
-    return [outside ? b.node("select", [b.node("not", [outside]), sixth]) : sixth];
-  });
-}

@@ -13,12 +13,10 @@ export interface Series {
   readonly sin: readonly number[];
 }
 
-/** Fraction bits of coefficients, cosines and sines, so that what all of them round away is below a unit of the result. */
-const bitsFor = (b: Builder) => Math.min(27, b.env.fraction + 7);
-
-/** amplitude f(stretch x), of a share, as a product with twice as many fraction bits as coefficients have. */
-export function evaluate(b: Builder, x: Ref, series: Series, { stretch = 1, amplitude = 1 } = {}): Ref {
-  const bits = bitsFor(b);
+/** amplitude f(stretch x), of a share, as a product with twice as many fraction bits as coefficients have, which is `most`. */
+export function evaluate(b: Builder, x: Ref, series: Series, { stretch = 1, amplitude = 1, most = 27 } = {}): Ref {
+  // So that what all coefficients, cosines and sines round away is below a unit of the result.
+  const bits = Math.min(most, b.env.fraction + 7);
   // What multiplies x must be a whole number below 2^53.
   const raised = x.type.scale < 14 ? b.node("rescale", [x], { bits: 14 - x.type.scale }) : x;
   const factor = Math.round((2 ** (64 - raised.type.scale) * stretch) / series.period);
