@@ -205,22 +205,24 @@ export function reshape(b: Builder, x: Ref, shape: Shape): Ref {
 }
 export function transpose(b: Builder, x: Ref, axes?: readonly number[]): Ref {
   const order = axes ?? x.type.shape.map((_, i) => x.type.shape.length - 1 - i);
-  return b.node("transpose", [numeric(b, x)], {
+  return b.node("transpose", [x], {
     axes: order.map((axis) => normalizeAxis(axis, x.type.shape.length, "transpose")),
   });
 }
 export function slice(b: Builder, x: Ref, axis: number, start: number, end: number): Ref {
-  return b.node("slice", [numeric(b, x)], { axis: normalizeAxis(axis, x.type.shape.length, "slice"), start, end });
+  return b.node("slice", [x], { axis: normalizeAxis(axis, x.type.shape.length, "slice"), start, end });
 }
 export function concat(b: Builder, parts: readonly Ref[], axis: number): Ref {
   const first = parts[0];
   if (!first) throw new ShapeError("concat: expected at least one value, got none");
+  const at = normalizeAxis(axis, first.type.shape.length, "concat");
+  if (parts.every(({ type }) => type.kind === "bits")) return b.node("concat", parts, { axis: at });
   const shares = parts.map((part) => share(b, part));
   const scale = Math.max(...shares.map((part) => part.type.scale));
   return b.node(
     "concat",
     shares.map((part) => raise(b, part, scale)),
-    { axis: normalizeAxis(axis, first.type.shape.length, "concat") },
+    { axis: at },
   );
 }
 

@@ -26,6 +26,7 @@ export interface Algebra<T> {
   broadcast(x: T, dims: Dims): T;
   slice(x: T, axis: number, start: number, end: number): T;
   concat(parts: readonly T[], axis: number): T;
+  pad(x: T, axis: number, before: number, after: number): T;
   relu(x: T): T;
   maximum(x: T, y: T): T;
   /** x where p < q, else y. */
@@ -65,6 +66,7 @@ export function recorded(b: Recorder): Algebra<Ref> {
     broadcast: (x, shape) => (`${x.type.shape}` === `${shape}` ? x : b.node("broadcast", [x], { shape })),
     slice: (x, axis, start, end) => build.slice(b, x, axis, start, end),
     concat: (parts, axis) => build.concat(b, parts, axis),
+    pad: (x, axis, before, after) => b.node("pad", [x], { axis, before, after }),
     relu: (x) => build.relu(b, x),
     maximum: (x, y) => build.maximum(b, x, y),
     whereLess: (p, q, x, y) => build.where(b, build.less(b, p, q), x, y),

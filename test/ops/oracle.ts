@@ -209,6 +209,11 @@ export function concat(parts: readonly Real[], axis: number): Real {
   );
 }
 
+export function pad(a: Real, axis: number, before: number, after: number): Real {
+  const zeros = (length: number) => constant(a.dims.with(axis, length), 0);
+  return concat([zeros(before), a, zeros(after)], axis);
+}
+
 export function sum(a: Real, axes: Dims, keep = false): Real {
   const kept = a.dims.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
   const data = new Float64Array(count(kept));

@@ -68,6 +68,19 @@ export function everything(): Recorder {
   const { max, argmax } = build.maxAndArgmax(b, build.mul(b, mine, table), 1);
   const same = build.equal(b, argmax, build.constant(b, 1, [], 0));
   const either = b.node("xor", [same, b.node("and", [same, build.not(b, build.isNegative(b, max))])]);
+  const moved = b.node(
+    "broadcast",
+    [b.node("pad", [build.reshape(b, either, [1, 2])], { axis: 0, before: 1, after: 2 })],
+    {
+      shape: [3, 4, 2],
+    },
+  );
+  const joinedBits = build.concat(
+    b,
+    [build.slice(b, build.transpose(b, moved), 1, 1, 2), build.reshape(b, either, [2, 1, 1])],
+    2,
+  );
+  b.node("reveal", [build.share(b, joinedBits)], { label: "bits", release: "open", recipients: ["d"] });
   const chosen = build.where(b, either, build.mul(b, max, rate), build.neg(b, max));
   const joined = build.concat(
     b,

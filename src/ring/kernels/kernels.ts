@@ -101,6 +101,10 @@ export interface Kernels {
    * `mask` is 1. `mask` 0: x everywhere; `carry` 0: none.
    */
   addFields(dst: number, x: number, mask: number, y: number, carry: number, words: number, width: number): void;
+  /** Bits [to, to + n) of plane dst become bits [from, from + n) of plane src; the others stay as they are. */
+  copyBits(dst: number, to: number, src: number, from: number, n: number): void;
+  /** gatherStrided for bits: strides count bits, and bit `from` of src has all indices 0. Bits after the last are 0. */
+  gatherBits(dst: number, src: number, from: number, rank: number, dims: number, strides: number): void;
   /** dst ^= a & b, n words. */
   andXor(dst: number, a: number, b: number, n: number): void;
   /** Replicated-sharing AND on planes: dst = (x0 & (y0 ^ y1)) ^ (x1 & y0) ^ mask, n words. */

@@ -10,6 +10,7 @@ export { transpose, gatherRows, sumAxis } from "./layout";
 export { gatherStrided, scatterAddStrided } from "./strided";
 export { im2col, col2im } from "./windows";
 export { slice, unslice, funnel } from "./planes";
+export { copyBits, gatherBits } from "./bitmoves";
 export { addFields, nonNegative } from "./fields";
 export { heapBase } from "./scratch";
 export { dcfEvalStart, dcfEvalStep, dcfEvalEnd, dcfGenStart, dcfGenStep, dcfGenEnd } from "./trees";
