@@ -256,42 +256,20 @@ export function relu(b: Builder, x: Ref): Ref {
   const value = share(b, x);
   return b.node("select", [not(b, isNegative(b, value)), value]);
 }
-export function maximum(b: Builder, x: Ref, y: Ref): Ref {
-  return where(b, less(b, x, y), y, x);
-}
 
 /**
- * The largest element along an axis and its position, by a tournament of ceil(log2 n) levels. Ties go to the lower
- * position. The index is a share at scale 0.
+ * Up to here a round saved is worth half as many bytes again (rep3: 128 bits an element instead of 85). At 8192 elements the 44 kB
+ * take as long as a round on one machine, and a fifth of one at 40 ms and 100 Mbit/s.
  */
-export function maxAndArgmax(b: Builder, x: Ref, axis = -1): { max: Ref; argmax: Ref } {
-  const value = share(b, x);
-  const rank = value.type.shape.length;
-  const at = normalizeAxis(axis, rank, "max");
-  const n = value.type.shape[at]!;
-  if (n === 0) throw new ShapeError("max: expected at least one element, got an empty axis");
-  const positions = constant(
-    b,
-    Array.from({ length: n }, (_, i) => i),
-    value.type.shape.map((_, i) => (i === at ? n : 1)),
-    0,
-  );
-  let max = value;
-  let index = b.node("broadcast", [b.node("secret", [positions])], { shape: value.type.shape });
-  while (max.type.shape[at]! > 1) {
-    const length = max.type.shape[at]!;
-    const half = length >> 1;
-    const cut = (ref: Ref, start: number, end: number) => b.node("slice", [ref], { axis: at, start, end });
-    const [left, right] = [cut(max, 0, half), cut(max, half, 2 * half)];
-    const [leftAt, rightAt] = [cut(index, 0, half), cut(index, half, 2 * half)];
-    const rightWins = less(b, left, right);
-    const winner = b.node("choose", [rightWins, right, left]);
-    const winnerAt = b.node("choose", [rightWins, rightAt, leftAt]);
-    const join = (won: Ref, all: Ref) =>
-      length % 2 === 0 ? won : b.node("concat", [won, cut(all, length - 1, length)], { axis: at });
-    max = join(winner, max);
-    index = join(winnerAt, index);
-  }
-  const shape = value.type.shape.filter((_, i) => i !== at);
-  return { max: reshape(b, max, shape), argmax: reshape(b, index, shape) };
+const fewElements = 8192;
+
+/**
+ * A gradient where the bit is 1. Of few elements as a product with the bit as a number: the number takes its rounds while the
+ * bit selects the value, so that the gradient takes one round instead of a selection's two.
+ */
+export function masked(b: Builder, bit: Ref, gradient: Ref): Ref {
+  const isPublic = gradient.type.kind === "public";
+  const number = isPublic ? gradient : share(b, gradient);
+  if (!isPublic && size(bit.type.shape) > fewElements) return b.node("select", [bit, number]);
+  return mul(b, b.node("fromBits", [bit]), number);
 }

@@ -11,6 +11,7 @@ import * as reduce from "./reduce.js";
 import * as scale from "./scale.js";
 import * as sink from "./sink.js";
 import * as source from "./source.js";
+import * as tournament from "./tournament.js";
 
 const { input, dataset, variable } = source;
 const { constant, scalar, secret } = constants;
@@ -18,6 +19,7 @@ const { add, sub, neg, mul, rescale } = arithmetic;
 const { truncate, reshare, lift } = scale;
 const { reshape, transpose, broadcast, slice, pad, concat } = layout;
 const { isNegative, isZero, not, and, xor, fromBits, select, choose } = compare;
+const { pairDifferences, winners, pickOne, position } = tournament;
 const { assign, reveal } = sink;
 
 export const operators = {
@@ -25,6 +27,7 @@ export const operators = {
   ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, truncate, reshare, lift },
   ...{ reshape, transpose, broadcast, slice, pad, concat, sum: reduce.sum },
   ...{ isNegative, isZero, not, and, xor, fromBits, select, choose },
+  ...{ pairDifferences, winners, pickOne, position },
   ...{ assign, reveal },
 } as const;
 

@@ -3,6 +3,7 @@
  * data; arithmetic records nodes and never waits. Only reveal() gives numbers.
  */
 import { SecretLeakError } from "../errors.js";
+import { max, maximum, min, minimum } from "../functions/index.js";
 import * as build from "../ops/build.js";
 import type { Ref } from "../ops/index.js";
 import { decode, normalizeAxis, type Shape, size } from "../ring/index.js";
@@ -64,13 +65,24 @@ export class Tensor {
   mean(axes?: number | readonly number[], keepDims = false): Tensor {
     return this.#wrap(build.mean(this.graph.recorder, this.ref, list(axes), keepDims));
   }
-  /** The largest element along an axis. Differentiable. */
-  max(axis = -1): Tensor {
-    return this.#wrap(build.maxAndArgmax(this.graph.recorder, this.ref, axis).max);
+  /** The largest element along an axis, or of all. Differentiable; the gradient goes to the first of equal ones. */
+  max(axis?: number, keepDims = false): Tensor {
+    return this.#wrap(max(this.graph.recorder, this.ref, axis, keepDims).value);
   }
-  /** The position of the largest element along an axis, a whole number; ties go to the lower one. */
-  argmax(axis = -1): Tensor {
-    return this.#wrap(build.maxAndArgmax(this.graph.recorder, this.ref, axis).argmax);
+  min(axis?: number, keepDims = false): Tensor {
+    return this.#wrap(min(this.graph.recorder, this.ref, axis, keepDims).value);
+  }
+  /**
+   * The position of the largest element along an axis, or in row-major order of all: a whole number, of equal ones the lowest.
+   * `oneHot`: instead, bits in the shape of this tensor, 1 at that position; cheaper than oneHot() of the position.
+   */
+  argmax(axis?: number, keepDims = false, oneHot = false): Tensor {
+    const found = max(this.graph.recorder, this.ref, axis, keepDims);
+    return this.#wrap(oneHot ? found.oneHot() : found.position());
+  }
+  argmin(axis?: number, keepDims = false, oneHot = false): Tensor {
+    const found = min(this.graph.recorder, this.ref, axis, keepDims);
+    return this.#wrap(oneHot ? found.oneHot() : found.position());
   }
 
   // -- layout --
@@ -121,7 +133,10 @@ export class Tensor {
     return this.#with(other, (b, x, y) => build.not(b, build.equal(b, x, y)));
   }
   maximum(other: Operand): Tensor {
-    return this.#with(other, build.maximum);
+    return this.#with(other, maximum);
+  }
+  minimum(other: Operand): Tensor {
+    return this.#with(other, minimum);
   }
   /** One-hot rows of the positions in this tensor (whole numbers): [..., classes]. */
   oneHot(classes: number): Tensor {

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PolicyError } from "../../src/errors.js";
+import * as functions from "../../src/functions/index.js";
 import * as build from "../../src/ops/build.js";
 import type { Builder, Ref } from "../../src/ops/index.js";
 import { decodePlan, differentiate, planReveals, Recorder } from "../../src/plan/index.js";
@@ -148,7 +149,7 @@ const attacks: Record<string, (b: Builder) => void> = {
     assign(b, build.matmul(b, build.transpose(b, rows(b, 3)), build.reshape(b, mask(b), [n, 1]))),
   "a product with a secret mask of the driver": (b) => assign(b, build.matmul(b, input(b, [2, n]), rows(b, 3))),
   "the rows along a joined axis": (b) => assign(b, build.sum(b, build.reshape(b, rows(b, 3), [n * 3]), [0])),
-  "the largest row": (b) => assign(b, build.maxAndArgmax(b, column(b), 0).max),
+  "the largest row": (b) => assign(b, functions.max(b, column(b), 0).value),
   "a row less the mean of all": (b) => {
     const x = rows(b, 3);
     assign(b, build.slice(b, build.sub(b, x, build.mean(b, x, [0], true)), 0, 0, 1));
@@ -210,7 +211,7 @@ const allowed: Record<string, (b: Builder) => void> = {
     const scores = build.matmul(b, rows(b, 3), variable(b, [3, 10]));
     const right = build.equal(
       b,
-      build.maxAndArgmax(b, scores, 1).argmax,
+      functions.max(b, scores, 1).position(),
       build.sum(b, rows(b, 1, { name: "bob/y" }), [1]),
     );
     count(b, right);

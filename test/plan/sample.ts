@@ -1,4 +1,5 @@
 /** Plans that tests of recording, decoding and evaluation share: a training step, and one with every operator. */
+import * as functions from "../../src/functions/index.js";
 import * as build from "../../src/ops/build.js";
 import type { Ref } from "../../src/ops/index.js";
 import { differentiate, Recorder } from "../../src/plan/index.js";
@@ -65,7 +66,8 @@ export function everything(): Recorder {
   const squares = build.share(b, build.sum(b, build.square(b, scores), [1]));
   const recipients = ["d"];
   b.node("reveal", [squares], { label: "loss", release: "meanLoss", recipients, limit: 64 * 2 ** fraction });
-  const { max, argmax } = build.maxAndArgmax(b, build.mul(b, mine, table), 1);
+  const largest = functions.max(b, build.mul(b, mine, table), 1);
+  const [max, argmax] = [largest.value, largest.position()];
   const same = build.equal(b, argmax, build.constant(b, 1, [], 0));
   const either = b.node("xor", [same, b.node("and", [same, build.not(b, build.isNegative(b, max))])]);
   const moved = b.node(
