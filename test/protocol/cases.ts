@@ -12,11 +12,12 @@ import {
   type Product,
   type ProtocolDefinition,
   type Rounds,
+  type Separable,
   type Share,
   type Site,
 } from "../../src/protocol/index.js";
 import { expander } from "../../src/random/index.js";
-import type { Block, Ring } from "../../src/ring/index.js";
+import type { Block, Ring, Scope } from "../../src/ring/index.js";
 import { bytesFrom, computing, type End, free, type Lab, share } from "./harness.js";
 
 /** One primitive with its parameters. */
@@ -57,6 +58,11 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
       name: "product",
       start: (end, site, { x, n }) => end.protocol.product(site, x[end.self]!, x[end.self]!, n, times(end.ring, n)),
       cost: (costs, n, pivot) => opened(costs, n, costs.product(n, pivot)),
+    },
+    {
+      name: "separable",
+      start: (end, site, { x }) => end.protocol.separable(site, x[end.self]!, theorem(end.ring, site.scope)),
+      cost: (costs, n, pivot) => opened(costs, n, costs.separable(n, 3, 2, pivot)),
     },
     {
       name: "reshare",
@@ -112,6 +118,11 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
       pivotComputes: true,
     },
     {
+      name: "weigh",
+      start: (end, site, { planes }) => end.protocol.weigh(site, planes[end.self]!, WEIGHTS),
+      cost: (costs, n, pivot) => costs.weigh(n, PLANES, WEIGHTS.length, pivot),
+    },
+    {
       name: "select",
       start: (end, site, { bit, x }) => end.protocol.select(site, bit[end.self]!, x[end.self]!),
       cost: (costs, n, pivot) => opened(costs, n, costs.select(n, pivot)),
@@ -147,6 +158,39 @@ export const times =
   (ring: Ring, n: number): Bilinear =>
   (dst, x, y, accumulate) =>
     ring.kernels[accumulate ? "mulAdd" : "mul"](dst.ptr, x.ptr, y.ptr, n);
+
+/** Two rows of weights for three planes. */
+export const WEIGHTS = [
+  [1n, 2n, 4n],
+  [-5n, 0n, 2n ** 63n],
+];
+
+/** The rows x^2 and 5 x + 7, with 1, s and s^2 on the left. */
+export function theorem({ kernels }: Ring, scope: Scope): Separable {
+  return {
+    terms: 3,
+    outputs: 2,
+    left(dst, s, n) {
+      kernels.fill(dst, 1n, n);
+      kernels.copy(dst + n * 8, s, n);
+      kernels.mul(dst + 2 * n * 8, s, s, n);
+    },
+    right(dst, stride, c, g, n) {
+      const factor = scope.alloc(n);
+      const addRow = (row: number, k: number) => kernels.mulAdd(dst + row * stride * 8, g + k * n * 8, factor.ptr, n);
+      kernels.add(dst, dst, g + 2 * n * 8, n);
+      kernels.mulScalar(factor.ptr, c, 2n, n);
+      addRow(0, 1);
+      kernels.mul(factor.ptr, c, c, n);
+      addRow(0, 0);
+      kernels.mulScalarAdd(dst + stride * 8, g + n * 8, 5n, n);
+      kernels.mulScalar(factor.ptr, c, 5n, n);
+      kernels.addScalar(factor.ptr, factor.ptr, 7n, n);
+      addRow(1, 0);
+      scope.free(factor);
+    },
+  };
+}
 
 /** Inputs from words: shared by an outsider, or by party `owner`, which leaves components that are zero. */
 export function makeInputs(lab: Lab, words: BigUint64Array, owner?: number): Inputs {

@@ -1,7 +1,7 @@
 /** Checks of results on bits: comparisons, conversions, gates and select. Part of the conformance suite. */
 import type { Bits, ProtocolDefinition } from "../../src/protocol/index.js";
 import { agrees, revealBits, revealPlane, SIZES } from "./agreement.js";
-import { edgesAndRandom, someWords } from "./cases.js";
+import { edgesAndRandom, PLANES, someWords, WEIGHTS } from "./cases.js";
 import { free, reveal, share } from "./harness.js";
 
 export function msbValues(definition: ProtocolDefinition): void {
@@ -130,6 +130,33 @@ export function selectValues(definition: ProtocolDefinition): void {
         result.set(reveal(lab, y));
         result.set(reveal(lab, ones), n);
         free(lab, x, choice, bit, y, ones);
+        return result;
+      });
+    }
+}
+
+/** Of planes that were taken apart and joined again in another order. */
+export function weighValues(definition: ProtocolDefinition): void {
+  for (const n of [0, ...SIZES])
+    for (const pivot of [0, 1, 2]) {
+      const words = someWords(n, 64, "weigh");
+      const expected = new BigUint64Array(WEIGHTS.length * n);
+      for (const [row, weights] of WEIGHTS.entries())
+        words.forEach((word, i) => {
+          const bits = [(word >> 1n) & 1n, (word >> 2n) & 1n, word & 1n];
+          expected[row * n + i] = weights.reduce((sum, weight, plane) => sum + weight * bits[plane]!, 0n);
+        });
+      agrees(definition, `weighed bits, n = ${n}, pivot ${pivot}`, expected, (lab) => {
+        const x = share(lab, words);
+        const bits = lab.call((end, site) => end.protocol.toBits(site, x[end.self]!, PLANES)).values;
+        const plane = (from: number, count: number) =>
+          lab.call((end, site) => end.protocol.planes(site, bits[end.self]!, from, count)).values;
+        const [low, high] = [plane(0, 1), plane(1, 2)];
+        const moved = lab.call((end, site) => end.protocol.join(site, [high[end.self]!, low[end.self]!])).values;
+        const sums = lab.call((end, site) => end.protocol.weigh(site, moved[end.self]!, WEIGHTS), pivot).values;
+        const y = lab.call((end, site) => end.protocol.reshare(site, sums[end.self]!)).values;
+        const result = reveal(lab, y);
+        free(lab, x, bits, low, high, moved, sums, y);
         return result;
       });
     }

@@ -4,16 +4,25 @@ import { BoundError, ShapeError } from "../../src/errors.js";
 import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
 import type { Linear } from "../../src/protocol/protocol.js";
 import { agrees, inLab, SIZES, same, signed } from "./agreement.js";
-import { edgesAndRandom, someWords } from "./cases.js";
+import { edgesAndRandom, someWords, theorem } from "./cases.js";
 import type { Check } from "./conformance.js";
 import { computing, type End, free, Lab, reveal, share, take } from "./harness.js";
-import { bitsValues, booleanValues, movedBitsValues, msbValues, selectValues, zeroValues } from "./values-bits.js";
+import {
+  bitsValues,
+  booleanValues,
+  movedBitsValues,
+  msbValues,
+  selectValues,
+  weighValues,
+  zeroValues,
+} from "./values-bits.js";
 
 export function valueChecks(definition: ProtocolDefinition): Check[] {
   const check = (name: string, run: (definition: ProtocolDefinition) => void) => ({ name, run: () => run(definition) });
   return [
     check("linear maps and public words", linearValues),
     check("products and reshare", productValues),
+    check("functions with an addition theorem", separableValues),
     check("truncate is floor or one above", truncateValues),
     check("truncate is unbiased", truncateMean),
     check("msb is the sign", msbValues),
@@ -22,6 +31,7 @@ export function valueChecks(definition: ProtocolDefinition): Check[] {
     check("and, xor and not", booleanValues),
     check("bits move and are XORed", movedBitsValues),
     check("fromBits and select", selectValues),
+    check("weigh adds weights of bits up", weighValues),
     check("input and reveal", inputValues),
     check("outgoing parts add up", outgoingValues),
     check("incoming takes rows in order", incomingValues),
@@ -60,6 +70,29 @@ function linearValues(definition: ProtocolDefinition): void {
       return result;
     });
   }
+}
+
+function separableValues(definition: ProtocolDefinition): void {
+  for (const n of [0, ...SIZES])
+    for (const pivot of [0, 1, 2]) {
+      const words = edgesAndRandom(n, 64, "separable");
+      const expected = new BigUint64Array(2 * n);
+      words.forEach((word, i) => {
+        expected[i] = word * word;
+        expected[n + i] = 5n * word + 7n;
+      });
+      agrees(definition, `x^2 and 5 x + 7, n = ${n}, pivot ${pivot}`, expected, (lab) => {
+        const x = share(lab, words);
+        const both = lab.call(
+          (end, site) => end.protocol.separable(site, x[end.self]!, theorem(end.ring, site.scope)),
+          pivot,
+        ).values;
+        const y = lab.call((end, site) => end.protocol.reshare(site, both[end.self]!)).values;
+        const result = reveal(lab, y);
+        free(lab, x, both, y);
+        return result;
+      });
+    }
 }
 
 /** x y + w, summands added before the one resharing. */

@@ -12,5 +12,6 @@ export { im2col, col2im } from "./windows";
 export { slice, unslice, funnel } from "./planes";
 export { copyBits, gatherBits } from "./bitmoves";
 export { addFields, nonNegative } from "./fields";
+export { octaves, waves, wavesAdd } from "./waves";
 export { heapBase } from "./scratch";
 export { dcfEvalStart, dcfEvalStep, dcfEvalEnd, dcfGenStart, dcfGenStep, dcfGenEnd } from "./trees";
