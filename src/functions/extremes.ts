@@ -7,7 +7,7 @@
  *
  * Exact, for values within their bounds. Cost with rep3 along an axis of n values: a tournament of few levels, each of a comparison,
  * 0 to 4 rounds of ANDs and a selection (`windowsFor`). 128 rows of 10 at f = 20: 11 rounds and 152 kB of the busiest party for the
- * value, 146 kB for the position, whatever is asked for together 11 rounds; of 128: 27 rounds. The gradient compares nothing: it
+ * value, 143 kB for the position, whatever is asked for together 11 rounds; of 128: 27 rounds. The gradient compares nothing: it
  * selects by the bits that are there.
  */
 import { ShapeError } from "../errors.js";

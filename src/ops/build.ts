@@ -194,6 +194,13 @@ export function mean(b: Builder, x: Ref, axes?: readonly number[], keepDims = fa
     );
   return divPublic(b, total, terms);
 }
+/** Sums of all elements up to each position of an axis. Free. */
+export function cumsum(b: Builder, x: Ref, axis: number): Ref {
+  return b.node("cumsum", [numeric(b, x)], {
+    axis: normalizeAxis(axis, x.type.shape.length, "cumsum"),
+    reverse: false,
+  });
+}
 /** Ascending; all of them if none are given. */
 function distinctAxes(shape: Shape, axes: readonly number[] | undefined, where: string): number[] {
   const list = axes?.map((axis) => normalizeAxis(axis, shape.length, where)) ?? shape.map((_, i) => i);

@@ -25,7 +25,7 @@ const { assign, reveal } = sink;
 export const operators = {
   ...{ input, dataset, variable, constant, scalar, secret },
   ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, truncate, reshare, lift },
-  ...{ reshape, transpose, broadcast, slice, pad, concat, sum: reduce.sum },
+  ...{ reshape, transpose, broadcast, slice, pad, concat, sum: reduce.sum, cumsum: reduce.cumsum },
   ...{ isNegative, isZero, not, and, xor, fromBits, select, choose },
   ...{ pairDifferences, winners, pickOne, position },
   ...{ assign, reveal },

@@ -205,7 +205,7 @@ const positionBits = (n: number): number => Math.max(1, sumBits(n));
 
 /**
  * The position of the one bit along axis 0 that is 1, as a whole number at scale 0; [n, …] becomes […]. The bits of the position
- * are sums over Z_2, so that only they become numbers. Rounds: fromBits.
+ * are sums over Z_2, so that only they are weighed. Rounds: weigh.
  */
 export const position: Operator = {
   attrs: nothing,
@@ -214,24 +214,18 @@ export const position: Operator = {
     expectKind("position", a!, "bits");
     const [count] = a!.shape;
     if (!count) throw new ShapeError(`position: expected bits along axis 0, got shape ${formatShape(a!.shape)}`);
-    return { ...a!, ...along(a!, undefined), kind: "share", bound: positionBits(count) };
+    return { ...a!, ...along(a!, undefined), kind: "product", bound: positionBits(count) };
   },
-  cost: (costs, [a], _attrs, output, pivot) => costs.fromBits(positionBits(a!.shape[0]!) * elements(output), pivot),
+  cost: (costs, [a], _attrs, output, pivot) => costs.weigh(elements(output), positionBits(a!.shape[0]!), 1, pivot),
   *evaluate(context, [a], _attrs, { inputs, output }) {
-    const { protocol, site, ring } = context;
+    const { protocol, site } = context;
     const count = inputs[0]!.shape[0]!;
-    const n = elements(output);
     const width = positionBits(count);
-    const bits = positionPlanes(context, bitsOf(a), count, n, width);
-    const plane = onePlane(context, bits, width, n);
-    const digits = yield* protocol.fromBits(site, plane);
-    const share = protocol.linear(site, [digits], n, (dst, [all]) => {
-      ring.kernels.copy(dst.ptr, all!.ptr, n);
-      for (let bit = 1; bit < width; bit++)
-        ring.kernels.mulScalarAdd(dst.ptr, all!.ptr + bit * n * 8, 1n << BigInt(bit), n);
-    });
-    for (const part of [bits, plane, digits]) protocol.free(site.scope, part);
-    return { kind: "share", share };
+    const bits = positionPlanes(context, bitsOf(a), count, elements(output), width);
+    const weights = Array.from({ length: width }, (_, bit) => 1n << BigInt(bit));
+    const product = yield* protocol.weigh(site, bits, [weights]);
+    protocol.free(site.scope, bits);
+    return { kind: "product", product };
   },
 };
 

@@ -65,6 +65,10 @@ export class Tensor {
   mean(axes?: number | readonly number[], keepDims = false): Tensor {
     return this.#wrap(build.mean(this.graph.recorder, this.ref, list(axes), keepDims));
   }
+  /** Sums of all elements up to each position of an axis. Free. */
+  cumsum(axis: number): Tensor {
+    return this.#wrap(build.cumsum(this.graph.recorder, this.ref, axis));
+  }
   /** The largest element along an axis, or of all. Differentiable; the gradient goes to the first of equal ones. */
   max(axis?: number, keepDims = false): Tensor {
     return this.#wrap(max(this.graph.recorder, this.ref, axis, keepDims).value);

@@ -21,6 +21,7 @@ export interface Algebra<T> {
   constant(dims: Dims, value: number): T;
   matmul(x: T, y: T): T;
   sum(x: T, axes: Dims, keep?: boolean): T;
+  cumsum(x: T, axis: number): T;
   mean(x: T, axes: Dims, keep?: boolean): T;
   reshape(x: T, dims: Dims): T;
   transpose(x: T, axes: Dims): T;
@@ -61,6 +62,7 @@ export function recorded(b: Recorder): Algebra<Ref> {
     constant: (dims, value) => build.constant(b, value, dims, build.exactScale(value, b.env.fraction)),
     matmul: (x, y) => build.matmul(b, x, y),
     sum: (x, axes, keep) => build.sum(b, x, axes, keep),
+    cumsum: (x, axis) => build.cumsum(b, x, axis),
     mean: (x, axes, keep) => build.mean(b, x, axes, keep),
     reshape: (x, dims) => build.reshape(b, x, dims),
     transpose: (x, axes) => build.transpose(b, x, axes),

@@ -225,6 +225,11 @@ export function sum(a: Real, axes: Dims, keep = false): Real {
     for (const index of indices(a.dims)) a.grad[j++]! += self.grad[offset(kept, index)]!;
   });
 }
+export const cumsum = (a: Real, axis: number) =>
+  concat(
+    Array.from({ length: a.dims[axis]! }, (_, i) => sum(slice(a, axis, 0, i + 1), [axis], true)),
+    axis,
+  );
 export const total = (a: Real) =>
   sum(
     a,

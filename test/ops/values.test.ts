@@ -148,6 +148,19 @@ test("mean over any axes", () =>
     }),
     { numRuns: 40 },
   ));
+test("cumsum along any axis, of products, too", () =>
+  fc.assert(
+    fc.asyncProperty(
+      shape(3)
+        .filter((dims) => dims.length > 0)
+        .chain((dims) => fc.tuple(fc.tuple(leaf(dims)), fc.nat(dims.length - 1))),
+      async ([leaves, axis]) => {
+        await agree(cluster, (a, [x]) => a.cumsum(x!, axis), leaves);
+        await agree(cluster, (a, [x]) => a.mul(a.cumsum(a.mul(x!, x!), axis), x!), leaves);
+      },
+    ),
+    { numRuns: 40 },
+  ));
 test("transpose in any order", () =>
   fc.assert(
     fc.asyncProperty(

@@ -62,6 +62,28 @@ const attacks: Record<string, (b: Builder) => void> = {
     const one = build.slice(b, column(b), 0, 0, 1);
     count(b, positive(b, b.node("broadcast", [one], { shape: [n] })));
   },
+  "count of one row's bit, repeated by broadcasting": (b) => {
+    const one = build.slice(b, positive(b, column(b)), 0, 0, 1);
+    count(b, b.node("broadcast", [one], { shape: [n] }));
+  },
+  "count of one row's bit, repeated by concatenation": (b) => {
+    const one = build.slice(b, positive(b, column(b)), 0, 0, 1);
+    count(b, build.concat(b, new Array(n).fill(one), 0));
+  },
+  "count of one row's bit among zeros": (b) => {
+    const one = build.slice(b, positive(b, column(b)), 0, 2, 3);
+    count(b, b.node("pad", [one], { axis: 0, before: 2, after: n - 3 }));
+  },
+  "count of bits in another order": (b) => {
+    const bits = build.reshape(b, positive(b, rows(b, n)), [n, n]);
+    count(b, build.reshape(b, build.slice(b, build.transpose(b, bits), 1, 0, 1), [n]));
+  },
+  "count of running sums": (b) => count(b, positive(b, build.cumsum(b, column(b), 0))),
+  "count of who is the largest": (b) => count(b, functions.max(b, column(b), 0).oneHot()),
+  "count of who beats whom": (b) => {
+    const pairs = b.node("pairDifferences", [build.slice(b, column(b), 0, 0, 4)]);
+    count(b, build.isNegative(b, pairs));
+  },
   "count of one row's features": (b) => {
     const one = build.slice(b, rows(b, n), 0, 0, 1);
     count(b, positive(b, build.reshape(b, one, [n])));
@@ -150,6 +172,8 @@ const attacks: Record<string, (b: Builder) => void> = {
   "a product with a secret mask of the driver": (b) => assign(b, build.matmul(b, input(b, [2, n]), rows(b, 3))),
   "the rows along a joined axis": (b) => assign(b, build.sum(b, build.reshape(b, rows(b, 3), [n * 3]), [0])),
   "the largest row": (b) => assign(b, functions.max(b, column(b), 0).value),
+  "the position of the largest row": (b) => assign(b, functions.max(b, column(b), 0).position()),
+  "a running sum": (b) => assign(b, build.cumsum(b, rows(b, 3), 0)),
   "a row less the mean of all": (b) => {
     const x = rows(b, 3);
     assign(b, build.slice(b, build.sub(b, x, build.mean(b, x, [0], true)), 0, 0, 1));

@@ -94,7 +94,11 @@ export function everything(): Recorder {
   const padded = b.node("pad", [build.relu(b, joined)], { axis: 0, before: 1, after: 2 });
   const twice = b.node("reshare", [b.node("lift", [padded])]);
   b.node("reveal", [twice], { label: "open", release: "open", recipients: ["d"] });
-  const mean = build.mean(b, build.sub(b, rows, build.broadcastTo(b, build.sum(b, rows, [0], true), [4, 6])), [0]);
+  const mean = build.mean(
+    b,
+    build.sub(b, build.cumsum(b, rows, 1), build.broadcastTo(b, build.sum(b, rows, [0], true), [4, 6])),
+    [0],
+  );
   const shifted = build.add(b, mean, build.mul(b, build.sum(b, either), build.constant(b, 0.25, [], 2)));
   b.node("assign", [build.share(b, shifted)], { name: "mean" });
   return b;

@@ -16,7 +16,7 @@ test("transpose", () => {
   );
 });
 
-test("gatherRows and sumAxis", () => {
+test("gatherRows, sumAxis and prefixSums", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(9), { maxLength: 20 }), fc.nat(20), seed, (index, rowWords, s) => {
       const operands = [
@@ -31,6 +31,9 @@ test("gatherRows and sumAxis", () => {
     fc.property(fc.nat(5), fc.nat(9), fc.oneof(fc.nat(9), fc.constantFrom(1, 1025)), seed, (outer, axis, inner, s) => {
       const operands = [{ words: outer * inner }, { words: outer * axis * inner }];
       compareTwins(s, operands, (k, d, a) => k.sumAxis(d!, a!, outer, axis, inner));
+      const same = [{ words: outer * axis * inner }, { words: outer * axis * inner }];
+      for (const reverse of [0, 1])
+        compareTwins(s, same, (k, d, a) => k.prefixSums(d!, a!, outer, axis, inner, reverse));
     }),
   );
 });

@@ -55,6 +55,8 @@ export interface Kernels {
   gatherRows(dst: number, src: number, index: number, rows: number, rowWords: number): void;
   /** src is outer x axis x inner, dst is outer x inner: sums over the middle axis. */
   sumAxis(dst: number, src: number, outer: number, axis: number, inner: number): void;
+  /** Both are outer x axis x inner: sums of everything up to each position of the middle axis, or from it on if `reverse` is 1. */
+  prefixSums(dst: number, src: number, outer: number, axis: number, inner: number, reverse: number): void;
   /**
    * One image, channel-major: src is channels x height x width; dst is (channels*kh*kw) x (outH*outW), zeros outside.
    * outH = floor((height + 2*padH - kh)/strideH) + 1, outW likewise.
