@@ -1,4 +1,3 @@
 /** Functions of secret values, element by element: approximations with a stated domain and largest error. */
 export { expNonPositive } from "./exp.js";
-export { max, maximum, min, minimum } from "./extremes.js";
 export { reciprocalFromOne } from "./reciprocal.js";

@@ -263,20 +263,11 @@ export function relu(b: Builder, x: Ref): Ref {
   const value = share(b, x);
   return b.node("select", [not(b, isNegative(b, value)), value]);
 }
-
-/**
- * Up to here a round saved is worth half as many bytes again (rep3: 128 bits an element instead of 85). At 8192 elements the 44 kB
- * take as long as a round on one machine, and a fifth of one at 40 ms and 100 Mbit/s.
- */
-const fewElements = 8192;
-
-/**
- * A gradient where the bit is 1. Of few elements as a product with the bit as a number: the number takes its rounds while the
- * bit selects the value, so that the gradient takes one round instead of a selection's two.
- */
-export function masked(b: Builder, bit: Ref, gradient: Ref): Ref {
-  const isPublic = gradient.type.kind === "public";
-  const number = isPublic ? gradient : share(b, gradient);
-  if (!isPublic && size(bit.type.shape) > fewElements) return b.node("select", [bit, number]);
-  return mul(b, b.node("fromBits", [bit]), number);
+/** The larger of two, element by element; x where they are equal. */
+export function maximum(b: Builder, x: Ref, y: Ref): Ref {
+  return where(b, less(b, x, y), y, x);
+}
+/** The smaller of two, element by element; x where they are equal. */
+export function minimum(b: Builder, x: Ref, y: Ref): Ref {
+  return where(b, less(b, y, x), y, x);
 }

@@ -8,10 +8,10 @@ import * as layout from "./layout.js";
 import * as matrix from "./matmul.js";
 import type { Operator } from "./op.js";
 import * as reduce from "./reduce.js";
+import * as rivals from "./rivals.js";
 import * as scale from "./scale.js";
 import * as sink from "./sink.js";
 import * as source from "./source.js";
-import * as tournament from "./tournament.js";
 
 const { input, dataset, variable } = source;
 const { constant, scalar, secret } = constants;
@@ -19,7 +19,7 @@ const { add, sub, neg, mul, rescale } = arithmetic;
 const { truncate, reshare, lift } = scale;
 const { reshape, transpose, broadcast, slice, pad, concat } = layout;
 const { isNegative, isZero, not, and, xor, fromBits, select, choose } = compare;
-const { pairDifferences, winners, pickOne, position } = tournament;
+const { pairDifferences, winners, pickOne, position } = rivals;
 const { assign, reveal } = sink;
 
 export const operators = {

@@ -3,8 +3,8 @@
  * data; arithmetic records nodes and never waits. Only reveal() gives numbers.
  */
 import { SecretLeakError } from "../errors.js";
-import { max, maximum, min, minimum } from "../functions/index.js";
 import * as build from "../ops/build.js";
+import { max, min } from "../ops/extremes.js";
 import type { Ref } from "../ops/index.js";
 import { decode, normalizeAxis, type Shape, size } from "../ring/index.js";
 import type { Graph } from "./graph.js";
@@ -137,10 +137,10 @@ export class Tensor {
     return this.#with(other, (b, x, y) => build.not(b, build.equal(b, x, y)));
   }
   maximum(other: Operand): Tensor {
-    return this.#with(other, maximum);
+    return this.#with(other, build.maximum);
   }
   minimum(other: Operand): Tensor {
-    return this.#with(other, minimum);
+    return this.#with(other, build.minimum);
   }
   /** One-hot rows of the positions in this tensor (whole numbers): [..., classes]. */
   oneHot(classes: number): Tensor {

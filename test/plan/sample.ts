@@ -1,6 +1,6 @@
 /** Plans that tests of recording, decoding and evaluation share: a training step, and one with every operator. */
-import * as functions from "../../src/functions/index.js";
 import * as build from "../../src/ops/build.js";
+import { max } from "../../src/ops/extremes.js";
 import type { Ref } from "../../src/ops/index.js";
 import { differentiate, Recorder } from "../../src/plan/index.js";
 
@@ -66,10 +66,10 @@ export function everything(): Recorder {
   const squares = build.share(b, build.sum(b, build.square(b, scores), [1]));
   const recipients = ["d"];
   b.node("reveal", [squares], { label: "loss", release: "meanLoss", recipients, limit: 64 * 2 ** fraction });
-  const largest = functions.max(b, build.mul(b, mine, table), 1);
-  const [max, argmax] = [largest.value, largest.position()];
+  const largest = max(b, build.mul(b, mine, table), 1);
+  const [most, argmax] = [largest.value, largest.position()];
   const same = build.equal(b, argmax, build.constant(b, 1, [], 0));
-  const either = b.node("xor", [same, b.node("and", [same, build.not(b, build.isNegative(b, max))])]);
+  const either = b.node("xor", [same, b.node("and", [same, build.not(b, build.isNegative(b, most))])]);
   const moved = b.node(
     "broadcast",
     [b.node("pad", [build.reshape(b, either, [1, 2])], { axis: 0, before: 1, after: 2 })],
@@ -83,7 +83,7 @@ export function everything(): Recorder {
     2,
   );
   b.node("reveal", [build.share(b, joinedBits)], { label: "bits", release: "open", recipients: ["d"] });
-  const chosen = build.where(b, either, build.mul(b, max, rate), build.neg(b, max));
+  const chosen = build.where(b, either, build.mul(b, most, rate), build.neg(b, most));
   const joined = build.concat(
     b,
     [build.reshape(b, chosen, [2, 1]), build.transpose(b, mine)].map((x) =>

@@ -5,9 +5,10 @@
  * All pairs take one comparison's rounds, however many values meet, but many comparisons; so windows grow from level to level as
  * values become fewer. Along an axis of 128 with 128 rows: windows of 3, 5 and 9 values.
  */
-import { broadcastTo, concat, constant, isNegative, reshape, slice } from "../ops/build.js";
-import type { Builder, Ref } from "../ops/index.js";
+
 import { size } from "../ring/index.js";
+import { broadcastTo, concat, constant, isNegative, reshape, slice } from "./build.js";
+import type { Builder, Ref } from "./op.js";
 
 /** What a round takes, in comparisons: 150 µs with three processes on one machine, beside some 70 ns. */
 const roundInComparisons = 2000;

@@ -1,6 +1,6 @@
 /**
  * Operators of tournaments in which all pairs of a few values are compared at once: differences of pairs, who wins, the winner's
- * value, its position. Along axis 0; `functions/tournament.ts` composes them for long axes.
+ * value, its position. Along axis 0; `knockout.ts` composes them for long axes.
  */
 import * as v from "valibot";
 import { ShapeError } from "../errors.js";

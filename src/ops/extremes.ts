@@ -1,6 +1,6 @@
 /**
- * The largest and the smallest value, along an axis, of a whole tensor or of two: what and where. How they are found is in
- * `tournament.ts`.
+ * The largest and the smallest value, along an axis or of a whole tensor: what and where. How they are found is in
+ * `knockout.ts`.
  *
  * Of equal values the one with the lower position counts, as value, as position and for the gradient. (PyTorch lets max over a
  * whole tensor share the gradient among equals, and leaves open which position argmax gives.)
@@ -11,10 +11,11 @@
  * selects by the bits that are there.
  */
 import { ShapeError } from "../errors.js";
-import { broadcastTo, less, masked, neg, reshape, share, where } from "../ops/build.js";
-import type { Builder, Ref } from "../ops/index.js";
 import { normalizeAxis, size } from "../ring/index.js";
-import { tournament, winnerBits } from "./tournament.js";
+import { broadcastTo, neg, reshape, share } from "./build.js";
+import { masked } from "./compare.js";
+import { tournament, winnerBits } from "./knockout.js";
+import type { Builder, Ref } from "./op.js";
 
 export interface Extreme {
   /** The value. */
@@ -56,13 +57,4 @@ export function max(b: Builder, x: Ref, axis?: number, keepDims = false): Extrem
 export function min(b: Builder, x: Ref, axis?: number, keepDims = false): Extreme {
   const found = max(b, neg(b, x), axis, keepDims);
   return { ...found, value: neg(b, found.value) };
-}
-
-/** The larger of two, element by element; x where they are equal. */
-export function maximum(b: Builder, x: Ref, y: Ref): Ref {
-  return where(b, less(b, x, y), y, x);
-}
-/** The smaller of two, element by element; x where they are equal. */
-export function minimum(b: Builder, x: Ref, y: Ref): Ref {
-  return where(b, less(b, y, x), y, x);
 }

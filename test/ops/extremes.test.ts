@@ -1,12 +1,12 @@
 /** max, min, argmax, argmin: values, positions, ties, gradients and costs, with every protocol. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { max, maximum, min, minimum } from "../../src/functions/index.js";
-import { windowsFor } from "../../src/functions/tournament.js";
-import { constant, mul, sum } from "../../src/ops/build.js";
+import { constant, maximum, minimum, mul, sum } from "../../src/ops/build.js";
+import { max, min } from "../../src/ops/extremes.js";
+import { windowsFor } from "../../src/ops/knockout.js";
 import { differentiate } from "../../src/plan/index.js";
 import { plain, rep3 } from "../../src/protocol/index.js";
-import { definitions, evaluate, numbers, type Tensor } from "./evaluate.js";
+import { definitions, evaluate, numbers, type Tensor } from "../functions/evaluate.js";
 
 /** The first position of the largest of each row of `count` numbers that are `step` apart. */
 function firstLargest(list: readonly number[]): number {
