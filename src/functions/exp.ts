@@ -1,24 +1,44 @@
-/** The exponential function. */
-import { isNegative, mul, share } from "../ops/build.js";
-import type { Builder, Ref } from "../ops/index.js";
-import { plus, times } from "./fixed.js";
-
-const scale = 30;
+/** The exponential function, by the addition theorem of powers of two. */
+import { mul, share } from "../ops/build.js";
+import { type Builder, octaveBits, type Ref } from "../ops/index.js";
+import { below, limitOf, row, times, truncated, unless } from "./fixed.js";
 
 /**
- * exp(x) for x <= 0, by (1 + x/2^t)^(2^t) with t = 8 at f = 16 and 10 at f = 20. Below -2^t it gives 0; above 0 it is wrong.
+ * 2^(x perUnit) as a product with 58 - top fraction bits, for top - 29 <= x perUnit < top: one exchange, one truncation of two
+ * words, and the product of the two.
+ */
+function power(b: Builder, x: Ref, perUnit: number, top: number): Ref {
+  const { shape, scale } = x.type;
+  // What multiplies x must be a whole number below 2^53.
+  const raised = scale < 8 ? b.node("rescale", [x], { bits: 8 - scale }) : x;
+  const factor = Math.round(perUnit * 2 ** (59 - raised.type.scale));
+  const sides = b.node("octaves", [raised], { factor, top });
+  const stack = b.node("truncate", [sides], { shift: octaveBits, bound: 33 });
+  return b.node("mul", [row(b, stack, 0, shape), row(b, stack, 1, shape)]);
+}
+
+/**
+ * exp(x) for x <= 1.38; above, wrong. Below -18 it gives 0. What softmax needs of its differences to the largest.
  */
 export function expNonPositive(b: Builder, x: Ref): Ref {
   const input = share(b, x);
-  const squarings = b.env.fraction > 16 ? 10 : 8;
-  const tooLow = isNegative(b, plus(b, input, 2 ** squarings - 1));
-  // The same words at another scale: x / 2^t, exactly.
-  const small = b.node("mul", [input, b.node("constant", [], { shape: [], scale: squarings, bound: 1, words: one })]);
-  const bits = scale - small.type.scale;
-  let y = plus(b, bits > 0 ? b.node("rescale", [small], { bits }) : small, 1);
-  for (let i = 0; i < squarings; i++) y = times(b, y, y, i === squarings - 1 ? b.env.fraction : scale, 1);
-  const output = b.node("select", [b.node("not", [tooLow]), y]);
+  const value = truncated(b, power(b, input, Math.LOG2E, 2), b.env.fraction, 2);
+  const output = unless(b, below(b, input, -18), value);
   return b.define(output, [x], (_, gradient) => [mul(b, gradient, output)]);
 }
-/** The word 1. */
-const one = "AQAAAAAAAAA=";
+
+/**
+ * exp(x) for x < 10.39, where it stays below 2^15; above, wrong. Below -20 it gives 0.
+ */
+export function exp(b: Builder, x: Ref): Ref {
+  const input = share(b, x);
+  const { fraction } = b.env;
+  let output: Ref;
+  if (limitOf(input) <= 8) output = truncated(b, power(b, input, Math.LOG2E, 12), fraction, 12);
+  else {
+    // More octaves than one power has: the square of exp(x / 2).
+    const root = truncated(b, power(b, input, Math.LOG2E / 2, 8), 22, 8);
+    output = unless(b, below(b, input, -20), times(b, root, root, fraction, 15));
+  }
+  return b.define(output, [x], (_, gradient) => [mul(b, gradient, output)]);
+}

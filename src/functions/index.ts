@@ -1,3 +1,3 @@
 /** Functions of secret values, element by element: approximations with a stated domain and largest error. */
-export { expNonPositive } from "./exp.js";
+export { exp, expNonPositive } from "./exp.js";
 export { reciprocalFromOne } from "./reciprocal.js";

@@ -5,6 +5,7 @@ import * as arithmetic from "./arithmetic.js";
 import * as compare from "./compare.js";
 import * as constants from "./constant.js";
 import * as layout from "./layout.js";
+import { leading } from "./leading.js";
 import * as matrix from "./matmul.js";
 import type { Operator } from "./op.js";
 import * as reduce from "./reduce.js";
@@ -12,6 +13,7 @@ import * as rivals from "./rivals.js";
 import * as scale from "./scale.js";
 import * as sink from "./sink.js";
 import * as source from "./source.js";
+import { octaves, waves } from "./waves.js";
 
 const { input, dataset, variable } = source;
 const { constant, scalar, secret } = constants;
@@ -26,6 +28,7 @@ export const operators = {
   ...{ input, dataset, variable, constant, scalar, secret },
   ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, truncate, reshare, lift },
   ...{ reshape, transpose, broadcast, slice, pad, concat, sum: reduce.sum, cumsum: reduce.cumsum },
+  ...{ leading, octaves, waves },
   ...{ isNegative, isZero, not, and, xor, fromBits, select, choose },
   ...{ pairDifferences, winners, pickOne, position },
   ...{ assign, reveal },
