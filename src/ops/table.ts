@@ -4,6 +4,7 @@
 import * as arithmetic from "./arithmetic.js";
 import * as compare from "./compare.js";
 import * as constants from "./constant.js";
+import { exp2 } from "./exp2.js";
 import * as layout from "./layout.js";
 import { leading } from "./leading.js";
 import * as matrix from "./matmul.js";
@@ -28,7 +29,7 @@ export const operators = {
   ...{ input, dataset, variable, constant, scalar, secret },
   ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, truncate, reshare, lift },
   ...{ reshape, transpose, broadcast, slice, pad, concat, sum: reduce.sum, cumsum: reduce.cumsum },
-  ...{ leading, octaves, waves },
+  ...{ exp2, leading, octaves, waves },
   ...{ isNegative, isZero, not, and, xor, fromBits, select, choose },
   ...{ pairDifferences, winners, pickOne, position },
   ...{ assign, reveal },

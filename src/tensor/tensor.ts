@@ -3,6 +3,7 @@
  * data; arithmetic records nodes and never waits. Only reveal() gives numbers.
  */
 import { SecretLeakError } from "../errors.js";
+import { logSoftmax, logSumExp, softmax } from "../functions/index.js";
 import * as build from "../ops/build.js";
 import { max, min } from "../ops/extremes.js";
 import type { Ref } from "../ops/index.js";
@@ -87,6 +88,17 @@ export class Tensor {
   argmin(axis?: number, keepDims = false, oneHot = false): Tensor {
     const found = min(this.graph.recorder, this.ref, axis, keepDims);
     return this.#wrap(oneHot ? found.oneHot() : found.position());
+  }
+
+  // -- along an axis; domains and errors in functions/softmax.ts --
+  softmax(axis: number): Tensor {
+    return this.#wrap(softmax(this.graph.recorder, this.ref, axis));
+  }
+  logSoftmax(axis: number): Tensor {
+    return this.#wrap(logSoftmax(this.graph.recorder, this.ref, axis));
+  }
+  logSumExp(axis: number, keepDims = false): Tensor {
+    return this.#wrap(logSumExp(this.graph.recorder, this.ref, axis, keepDims));
   }
 
   // -- layout --

@@ -116,6 +116,16 @@ export interface Kernels {
   /** y as 5 whole bits and 59 of fraction: n words 2^(whole part), then n words 2^(fraction) rounded to 30 fraction bits. */
   octaves(dst: number, x: number, n: number, factor: bigint, offset: bigint): void;
   /**
+   * y as 5 whole bits and 59 of fraction, offset 0: four rows, of which that of the digit floor(y / 8) has 2^(y mod 8), rounded to 24
+   * fraction bits, and the others 0.
+   */
+  powers(dst: number, x: number, n: number, factor: bigint): void;
+  /**
+   * For g = powers of some z: adds 2^(z + y) where -16 <= z + y < 8 modulo 32, at 53 fraction bits. That is linear in g: row t times
+   * 2^(y mod 8) less as many octaves as digits are passed, rounded to 29 fraction bits.
+   */
+  powersAdd(dst: number, x: number, g: number, n: number, factor: bigint, offset: bigint): void;
+  /**
    * y / 2^64 as a part of a full turn: n words of its cosine, n of its sine, rounded to `bits` (at most 50) fraction bits; then
    * the same of its multiples 1 + by, 1 + 2 by, …, `count` multiples in all. `by` is 1 or 2.
    */

@@ -13,5 +13,6 @@ export { slice, unslice, funnel } from "./planes";
 export { copyBits, gatherBits } from "./bitmoves";
 export { addFields, nonNegative } from "./fields";
 export { octaves, waves, wavesAdd } from "./waves";
+export { powers, powersAdd } from "./powers";
 export { heapBase } from "./scratch";
 export { dcfEvalStart, dcfEvalStep, dcfEvalEnd, dcfGenStart, dcfGenStep, dcfGenEnd } from "./trees";
