@@ -55,7 +55,16 @@ export function unless(b: Builder, bit: Ref | undefined, x: Ref): Ref {
   return bit ? b.node("select", [b.node("not", [bit]), x]) : x;
 }
 
-/** `other` where the bit is set, else x: as a correction that can be added to x beside another one. */
-export function correction(b: Builder, bit: Ref | undefined, other: Ref, x: Ref): Ref | undefined {
-  return bit && b.node("select", [bit, share(b, sub(b, other, x))]);
+/** x, but another value where a bit is set. At most one bit of an element may be; all are selected side by side. */
+export function replaced(b: Builder, x: Ref, pieces: readonly (readonly [bit: Ref | undefined, other: Ref])[]): Ref {
+  return pieces.reduce(
+    (sum, [bit, other]) => (bit ? add(b, sum, b.node("select", [bit, share(b, sub(b, other, x))])) : sum),
+    x,
+  );
+}
+
+/** The same value, known to be at most `limit` in size. */
+export function narrowed(b: Builder, x: Ref, limit: number): Ref {
+  const bound = Math.floor(Math.log2(limit)) + 1 + x.type.scale;
+  return x.type.bound <= bound ? x : b.node("narrow", [x], { bound });
 }

@@ -267,7 +267,3 @@ export function relu(b: Builder, x: Ref): Ref {
 export function maximum(b: Builder, x: Ref, y: Ref): Ref {
   return where(b, less(b, x, y), y, x);
 }
-/** The smaller of two, element by element; x where they are equal. */
-export function minimum(b: Builder, x: Ref, y: Ref): Ref {
-  return where(b, less(b, y, x), y, x);
-}

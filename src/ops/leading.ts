@@ -18,7 +18,7 @@ const leadingAttrs = v.strictObject({
   weights: v.pipe(
     v.array(v.pipe(v.array(v.pipe(v.number(), v.safeInteger())), v.maxLength(16))),
     v.minLength(1),
-    v.maxLength(6),
+    v.maxLength(8),
   ),
 });
 type Attrs = v.InferOutput<typeof leadingAttrs>;
@@ -46,8 +46,8 @@ export const leading: Operator<Attrs> = {
     for (const row of attrs.weights)
       if (row.length !== planes)
         throw new PlanError(`leading: expected ${planes} weights a row, got ${row.length}; try zeros`);
-    const sums = attrs.weights.map((row) => row.reduce((sum, weight) => sum + Math.abs(weight), 1));
-    const bound = Math.ceil(Math.log2(Math.max(...sums)));
+    const largest = Math.max(...attrs.weights.map((row) => largestSum(row)));
+    const bound = Math.ceil(Math.log2(largest + 1));
     return { ...stacked(a!, attrs.weights.length), kind: "product", scale: 0, bound, proved: true };
   },
   looks: (_inputs, attrs) => [{ input: 0, as: { width: bitsOf(attrs) } }],
@@ -75,6 +75,12 @@ export const leading: Operator<Attrs> = {
     return { kind: "product", product };
   },
 };
+
+/** One low digit counts, one high digit, and the sign. */
+function largestSum(row: readonly number[]): number {
+  const most = (part: readonly number[]) => part.reduce((largest, weight) => Math.max(largest, Math.abs(weight)), 0);
+  return most(row.slice(0, radix - 1)) + most(row.slice(radix - 1, -1)) + most(row.slice(-1));
+}
 
 /** Low digits 1 to 7, all high digits, and the sign. */
 function* digitsOf(tools: Tools, x: Share, attrs: Attrs): Rounds<Bits> {

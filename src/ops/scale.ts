@@ -1,5 +1,5 @@
 /**
- * From products back to shares: truncate, reshare, lift. Not fixed-point encoding, which is `ring/fixed.ts`.
+ * From products back to shares: truncate, reshare, lift; and narrower bounds. Not fixed-point encoding, which is `ring/fixed.ts`.
  */
 import * as v from "valibot";
 import { ScaleError } from "../errors.js";
@@ -34,6 +34,21 @@ export const truncate: Operator<v.InferOutput<typeof truncateAttrs>> = {
     if (a!.kind !== "product") throw new ScaleError(`truncate: expected a product, got a ${a!.kind}`);
     return { kind: "share", share: yield* protocol.truncate(site, a!.product, shift) };
   },
+};
+
+const narrowAttrs = v.strictObject({ bound: boundSchema });
+/** The same value, with a narrower bound that follows from what was computed: the result of a clamp, of a sigmoid. Free. */
+export const narrow: Operator<v.InferOutput<typeof narrowAttrs>> = {
+  attrs: narrowAttrs,
+  arity: 1,
+  infer([a], { bound }) {
+    expectKind("narrow", a!, "share", "product");
+    return { ...a!, bound: Math.min(a!.bound, bound) };
+  },
+  gradient: (_builder, _inputs, _attrs, _output, gradient) => [gradient],
+  layout: true,
+  cost: noCost,
+  evaluate: (_context, [a]) => a!,
 };
 
 /** A product as a share at the same scale. */

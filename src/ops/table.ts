@@ -19,7 +19,7 @@ import { octaves, waves } from "./waves.js";
 const { input, dataset, variable } = source;
 const { constant, scalar, secret } = constants;
 const { add, sub, neg, mul, rescale } = arithmetic;
-const { truncate, reshare, lift } = scale;
+const { truncate, reshare, lift, narrow } = scale;
 const { reshape, transpose, broadcast, slice, pad, concat } = layout;
 const { isNegative, isZero, not, and, xor, fromBits, select, choose } = compare;
 const { pairDifferences, winners, pickOne, position } = rivals;
@@ -27,7 +27,7 @@ const { assign, reveal } = sink;
 
 export const operators = {
   ...{ input, dataset, variable, constant, scalar, secret },
-  ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, truncate, reshare, lift },
+  ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, truncate, reshare, lift, narrow },
   ...{ reshape, transpose, broadcast, slice, pad, concat, sum: reduce.sum, cumsum: reduce.cumsum },
   ...{ exp2, leading, octaves, waves },
   ...{ isNegative, isZero, not, and, xor, fromBits, select, choose },

@@ -3,7 +3,7 @@
  * data; arithmetic records nodes and never waits. Only reveal() gives numbers.
  */
 import { SecretLeakError } from "../errors.js";
-import { logSoftmax, logSumExp, softmax } from "../functions/index.js";
+import { logSoftmax, logSumExp, minimum, softmax } from "../functions/index.js";
 import * as build from "../ops/build.js";
 import { max, min } from "../ops/extremes.js";
 import type { Ref } from "../ops/index.js";
@@ -152,7 +152,7 @@ export class Tensor {
     return this.#with(other, build.maximum);
   }
   minimum(other: Operand): Tensor {
-    return this.#with(other, build.minimum);
+    return this.#with(other, minimum);
   }
   /** One-hot rows of the positions in this tensor (whole numbers): [..., classes]. */
   oneHot(classes: number): Tensor {

@@ -113,18 +113,13 @@ for (const definition of definitions)
             ),
           );
         const wanted = new Float64Array(name === "logSumExp" ? columns : 30);
-        forward(x.data).forEach((row, i) =>
-          row.forEach((value, k) => {
-            wanted[name === "logSumExp" ? i : places[i]![k]!] = value;
-          }),
-        );
+        for (const [i, row] of forward(x.data).entries())
+          for (const [k, value] of row.entries()) wanted[name === "logSumExp" ? i : places[i]![k]!] = value;
         const loss = (data: Float64Array) => {
           let total = 0;
-          forward(data).forEach((row, i) =>
-            row.forEach((value, k) => {
+          for (const [i, row] of forward(data).entries())
+            for (const [k, value] of row.entries())
               total += value * weights[name === "logSumExp" ? i : places[i]![k]!]!;
-            }),
-          );
           return total;
         };
         const shape = dims.filter((_, i) => name !== "logSumExp" || i !== axis);
@@ -134,14 +129,13 @@ for (const definition of definitions)
           return { y, gradient: differentiate(b, sum(b, weighted), [ref])[0]! };
         });
         assert.deepEqual(shapes.y, shape);
-        values.y!.forEach((value, i) =>
-          assert.ok(Math.abs(value - wanted[i]!) < 2e-4, `${name} ${axis} [${i}]: ${value}, ${wanted[i]}`),
-        );
-        values.gradient!.forEach((value, i) => {
+        for (const [i, value] of values.y!.entries())
+          assert.ok(Math.abs(value - wanted[i]!) < 2e-4, `${name} ${axis} [${i}]: ${value}, ${wanted[i]}`);
+        for (const [i, value] of values.gradient!.entries()) {
           const shifted = (by: number) => loss(Float64Array.from(x.data, (v, j) => (i === j ? v + by : v)));
           const slope = (shifted(1e-4) - shifted(-1e-4)) / 2e-4;
           assert.ok(Math.abs(value - slope) < 4e-4, `gradient of ${name} ${axis} [${i}]: ${value}, ${slope}`);
-        });
+        }
       }
   });
 

@@ -1,7 +1,8 @@
 /** max, min, argmax, argmin: values, positions, ties, gradients and costs, with every protocol. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { constant, maximum, minimum, mul, sum } from "../../src/ops/build.js";
+import { minimum } from "../../src/functions/index.js";
+import { constant, maximum, mul, sum } from "../../src/ops/build.js";
 import { max, min } from "../../src/ops/extremes.js";
 import { windowsFor } from "../../src/ops/knockout.js";
 import { differentiate } from "../../src/plan/index.js";

@@ -50,7 +50,7 @@ function fractionPower(y: bigint): number {
   return horner(exponential, (fraction + 1 - 1.5) * Math.LN2);
 }
 /** 2^(y mod 8). */
-const octavePower = (y: bigint): number => fractionPower(y) * 1.4142135623730951 * 2 ** Number((y >> 59n) & 7n);
+const octavePower = (y: bigint): number => fractionPower(y) * Math.SQRT2 * 2 ** Number((y >> 59n) & 7n);
 
 export function waves(memory: LinearMemory): Pick<Kernels, "octaves" | "powers" | "powersAdd" | "waves" | "wavesAdd"> {
   return {
