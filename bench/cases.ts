@@ -2,6 +2,7 @@
  * What is measured: single operators and whole networks, each as plans (set-up, timed, check) with a float64 reference.
  * Not how it is measured (`measure.ts`).
  */
+import { softmax } from "../src/functions/index.js";
 import * as build from "../src/ops/build.js";
 import type { Ref } from "../src/ops/index.js";
 import { type Plan, Recorder } from "../src/plan/index.js";
@@ -108,6 +109,17 @@ const rectifier = (n: number, repetitions: number): Case => ({
   expect: ({ x }) => ({ out: x!.data.map((value) => Math.max(0, value)) }),
 });
 
+const softmaxOf = (rows: number, columns: number): Case => ({
+  name: `softmax ${rows}x${columns}`,
+  group: "ops",
+  fraction: 20,
+  repetitions: 25,
+  state: () => ({ x: anew([rows, columns], 30) }),
+  fresh: () => ({}),
+  record: (b, { x }) => ({ assign: { out: softmax(b, x!, -1) } }),
+  expect: ({ x }) => ({ out: reference.softmax(x!.data, columns) }),
+});
+
 function weights(widths: readonly number[]): Record<string, Given> {
   const state: Record<string, Given> = {};
   for (let i = 0; i + 1 < widths.length; i++) {
@@ -159,6 +171,7 @@ export const cases: readonly Case[] = [
   product(512, 512, 512, 7),
   rectifier(100_000, 15),
   rectifier(1_000_000, 7),
+  softmaxOf(128, 128),
   training("mlp64", mlp64, 64, 75),
   training("mlp128", mlp128, 128, 40),
   inference("mlp64", mlp64, 1, 100),

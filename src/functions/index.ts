@@ -4,4 +4,5 @@ export { abs, clamp, hardsigmoid, minimum, pow, sign } from "./piecewise.js";
 export { divide, type Known, log, reciprocal, rsqrt, sqrt } from "./powers.js";
 export { reciprocalFromOne } from "./reciprocal.js";
 export { erf, gelu, sigmoid, silu, softplus, tanh } from "./saturating.js";
+export { logSoftmax, logSumExp, softmax } from "./softmax.js";
 export { cos, sin } from "./trigonometry.js";

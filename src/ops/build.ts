@@ -194,6 +194,13 @@ export function mean(b: Builder, x: Ref, axes?: readonly number[], keepDims = fa
     );
   return divPublic(b, total, terms);
 }
+/** Sums of all elements up to each position of an axis. Free. */
+export function cumsum(b: Builder, x: Ref, axis: number): Ref {
+  return b.node("cumsum", [numeric(b, x)], {
+    axis: normalizeAxis(axis, x.type.shape.length, "cumsum"),
+    reverse: false,
+  });
+}
 /** Ascending; all of them if none are given. */
 function distinctAxes(shape: Shape, axes: readonly number[] | undefined, where: string): number[] {
   const list = axes?.map((axis) => normalizeAxis(axis, shape.length, where)) ?? shape.map((_, i) => i);
@@ -205,22 +212,24 @@ export function reshape(b: Builder, x: Ref, shape: Shape): Ref {
 }
 export function transpose(b: Builder, x: Ref, axes?: readonly number[]): Ref {
   const order = axes ?? x.type.shape.map((_, i) => x.type.shape.length - 1 - i);
-  return b.node("transpose", [numeric(b, x)], {
+  return b.node("transpose", [x], {
     axes: order.map((axis) => normalizeAxis(axis, x.type.shape.length, "transpose")),
   });
 }
 export function slice(b: Builder, x: Ref, axis: number, start: number, end: number): Ref {
-  return b.node("slice", [numeric(b, x)], { axis: normalizeAxis(axis, x.type.shape.length, "slice"), start, end });
+  return b.node("slice", [x], { axis: normalizeAxis(axis, x.type.shape.length, "slice"), start, end });
 }
 export function concat(b: Builder, parts: readonly Ref[], axis: number): Ref {
   const first = parts[0];
   if (!first) throw new ShapeError("concat: expected at least one value, got none");
+  const at = normalizeAxis(axis, first.type.shape.length, "concat");
+  if (parts.every(({ type }) => type.kind === "bits")) return b.node("concat", parts, { axis: at });
   const shares = parts.map((part) => share(b, part));
   const scale = Math.max(...shares.map((part) => part.type.scale));
   return b.node(
     "concat",
     shares.map((part) => raise(b, part, scale)),
-    { axis: normalizeAxis(axis, first.type.shape.length, "concat") },
+    { axis: at },
   );
 }
 
@@ -254,42 +263,7 @@ export function relu(b: Builder, x: Ref): Ref {
   const value = share(b, x);
   return b.node("select", [not(b, isNegative(b, value)), value]);
 }
+/** The larger of two, element by element; x where they are equal. */
 export function maximum(b: Builder, x: Ref, y: Ref): Ref {
   return where(b, less(b, x, y), y, x);
-}
-
-/**
- * The largest element along an axis and its position, by a tournament of ceil(log2 n) levels. Ties go to the lower
- * position. The index is a share at scale 0.
- */
-export function maxAndArgmax(b: Builder, x: Ref, axis = -1): { max: Ref; argmax: Ref } {
-  const value = share(b, x);
-  const rank = value.type.shape.length;
-  const at = normalizeAxis(axis, rank, "max");
-  const n = value.type.shape[at]!;
-  if (n === 0) throw new ShapeError("max: expected at least one element, got an empty axis");
-  const positions = constant(
-    b,
-    Array.from({ length: n }, (_, i) => i),
-    value.type.shape.map((_, i) => (i === at ? n : 1)),
-    0,
-  );
-  let max = value;
-  let index = b.node("broadcast", [b.node("secret", [positions])], { shape: value.type.shape });
-  while (max.type.shape[at]! > 1) {
-    const length = max.type.shape[at]!;
-    const half = length >> 1;
-    const cut = (ref: Ref, start: number, end: number) => b.node("slice", [ref], { axis: at, start, end });
-    const [left, right] = [cut(max, 0, half), cut(max, half, 2 * half)];
-    const [leftAt, rightAt] = [cut(index, 0, half), cut(index, half, 2 * half)];
-    const rightWins = less(b, left, right);
-    const winner = b.node("choose", [rightWins, right, left]);
-    const winnerAt = b.node("choose", [rightWins, rightAt, leftAt]);
-    const join = (won: Ref, all: Ref) =>
-      length % 2 === 0 ? won : b.node("concat", [won, cut(all, length - 1, length)], { axis: at });
-    max = join(winner, max);
-    index = join(winnerAt, index);
-  }
-  const shape = value.type.shape.filter((_, i) => i !== at);
-  return { max: reshape(b, max, shape), argmax: reshape(b, index, shape) };
 }

@@ -5,11 +5,13 @@ import * as arithmetic from "./arithmetic.js";
 import { bernoulli } from "./coin.js";
 import * as compare from "./compare.js";
 import * as constants from "./constant.js";
+import { exp2 } from "./exp2.js";
 import * as layout from "./layout.js";
 import { leading } from "./leading.js";
 import * as matrix from "./matmul.js";
 import type { Operator } from "./op.js";
 import * as reduce from "./reduce.js";
+import * as rivals from "./rivals.js";
 import * as scale from "./scale.js";
 import * as sink from "./sink.js";
 import * as source from "./source.js";
@@ -21,14 +23,16 @@ const { add, sub, neg, mul, rescale } = arithmetic;
 const { truncate, reshare, lift, narrow } = scale;
 const { reshape, transpose, broadcast, slice, pad, concat } = layout;
 const { isNegative, isZero, not, and, xor, fromBits, select, choose } = compare;
+const { pairDifferences, winners, pickOne, position } = rivals;
 const { assign, reveal } = sink;
 
 export const operators = {
   ...{ input, dataset, variable, constant, scalar, bernoulli, secret },
   ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, truncate, reshare, lift, narrow },
-  ...{ reshape, transpose, broadcast, slice, pad, concat, sum: reduce.sum },
-  ...{ leading, octaves, waves },
+  ...{ reshape, transpose, broadcast, slice, pad, concat, sum: reduce.sum, cumsum: reduce.cumsum },
+  ...{ exp2, leading, octaves, waves },
   ...{ isNegative, isZero, not, and, xor, fromBits, select, choose },
+  ...{ pairDifferences, winners, pickOne, position },
   ...{ assign, reveal },
 } as const;
 

@@ -55,7 +55,7 @@ export class Recorder implements Builder {
     const known = isSink ? undefined : this.#merged.get(key);
     if (known) return known;
     const node: PlanNode = { op, inputs: ids, ...typeNode(op, types, attrs, this.env) };
-    const simpler = simplify(this.#nodes, node);
+    const simpler = simplify(this.#nodes, node, (id) => this.#functions.has(id));
     const ref = simpler === undefined ? this.#push(node) : this.#rewrite(simpler);
     if (isSink) this.#hasEffects = true;
     else this.#merged.set(key, ref);

@@ -3,7 +3,9 @@
  * data; arithmetic records nodes and never waits. Only reveal() gives numbers.
  */
 import { SecretLeakError } from "../errors.js";
+import { logSoftmax, logSumExp, minimum, softmax } from "../functions/index.js";
 import * as build from "../ops/build.js";
+import { max, min } from "../ops/extremes.js";
 import type { Ref } from "../ops/index.js";
 import { decode, normalizeAxis, type Shape, size } from "../ring/index.js";
 import type { Graph } from "./graph.js";
@@ -64,13 +66,39 @@ export class Tensor {
   mean(axes?: number | readonly number[], keepDims = false): Tensor {
     return this.#wrap(build.mean(this.graph.recorder, this.ref, list(axes), keepDims));
   }
-  /** The largest element along an axis. Differentiable. */
-  max(axis = -1): Tensor {
-    return this.#wrap(build.maxAndArgmax(this.graph.recorder, this.ref, axis).max);
+  /** Sums of all elements up to each position of an axis. Free. */
+  cumsum(axis: number): Tensor {
+    return this.#wrap(build.cumsum(this.graph.recorder, this.ref, axis));
   }
-  /** The position of the largest element along an axis, a whole number; ties go to the lower one. */
-  argmax(axis = -1): Tensor {
-    return this.#wrap(build.maxAndArgmax(this.graph.recorder, this.ref, axis).argmax);
+  /** The largest element along an axis, or of all. Differentiable; the gradient goes to the first of equal ones. */
+  max(axis?: number, keepDims = false): Tensor {
+    return this.#wrap(max(this.graph.recorder, this.ref, axis, keepDims).value);
+  }
+  min(axis?: number, keepDims = false): Tensor {
+    return this.#wrap(min(this.graph.recorder, this.ref, axis, keepDims).value);
+  }
+  /**
+   * The position of the largest element along an axis, or in row-major order of all: a whole number, of equal ones the lowest.
+   * `oneHot`: instead, bits in the shape of this tensor, 1 at that position; cheaper than oneHot() of the position.
+   */
+  argmax(axis?: number, keepDims = false, oneHot = false): Tensor {
+    const found = max(this.graph.recorder, this.ref, axis, keepDims);
+    return this.#wrap(oneHot ? found.oneHot() : found.position());
+  }
+  argmin(axis?: number, keepDims = false, oneHot = false): Tensor {
+    const found = min(this.graph.recorder, this.ref, axis, keepDims);
+    return this.#wrap(oneHot ? found.oneHot() : found.position());
+  }
+
+  // -- along an axis; domains and errors in functions/softmax.ts --
+  softmax(axis: number): Tensor {
+    return this.#wrap(softmax(this.graph.recorder, this.ref, axis));
+  }
+  logSoftmax(axis: number): Tensor {
+    return this.#wrap(logSoftmax(this.graph.recorder, this.ref, axis));
+  }
+  logSumExp(axis: number, keepDims = false): Tensor {
+    return this.#wrap(logSumExp(this.graph.recorder, this.ref, axis, keepDims));
   }
 
   // -- layout --
@@ -122,6 +150,9 @@ export class Tensor {
   }
   maximum(other: Operand): Tensor {
     return this.#with(other, build.maximum);
+  }
+  minimum(other: Operand): Tensor {
+    return this.#with(other, minimum);
   }
   /** One-hot rows of the positions in this tensor (whole numbers): [..., classes]. */
   oneHot(classes: number): Tensor {

@@ -1,5 +1,6 @@
 /** Plans that tests of recording, decoding and evaluation share: a training step, and one with every operator. */
 import * as build from "../../src/ops/build.js";
+import { max } from "../../src/ops/extremes.js";
 import type { Ref } from "../../src/ops/index.js";
 import { differentiate, Recorder } from "../../src/plan/index.js";
 
@@ -65,10 +66,24 @@ export function everything(): Recorder {
   const squares = build.share(b, build.sum(b, build.square(b, scores), [1]));
   const recipients = ["d"];
   b.node("reveal", [squares], { label: "loss", release: "meanLoss", recipients, limit: 64 * 2 ** fraction });
-  const { max, argmax } = build.maxAndArgmax(b, build.mul(b, mine, table), 1);
+  const largest = max(b, build.mul(b, mine, table), 1);
+  const [most, argmax] = [largest.value, largest.position()];
   const same = build.equal(b, argmax, build.constant(b, 1, [], 0));
-  const either = b.node("xor", [same, b.node("and", [same, build.not(b, build.isNegative(b, max))])]);
-  const chosen = build.where(b, either, build.mul(b, max, rate), build.neg(b, max));
+  const either = b.node("xor", [same, b.node("and", [same, build.not(b, build.isNegative(b, most))])]);
+  const moved = b.node(
+    "broadcast",
+    [b.node("pad", [build.reshape(b, either, [1, 2])], { axis: 0, before: 1, after: 2 })],
+    {
+      shape: [3, 4, 2],
+    },
+  );
+  const joinedBits = build.concat(
+    b,
+    [build.slice(b, build.transpose(b, moved), 1, 1, 2), build.reshape(b, either, [2, 1, 1])],
+    2,
+  );
+  b.node("reveal", [build.share(b, joinedBits)], { label: "bits", release: "open", recipients: ["d"] });
+  const chosen = build.where(b, either, build.mul(b, most, rate), build.neg(b, most));
   const joined = build.concat(
     b,
     [build.reshape(b, chosen, [2, 1]), build.transpose(b, mine)].map((x) =>
@@ -79,7 +94,11 @@ export function everything(): Recorder {
   const padded = b.node("pad", [build.relu(b, joined)], { axis: 0, before: 1, after: 2 });
   const twice = b.node("reshare", [b.node("lift", [padded])]);
   b.node("reveal", [twice], { label: "open", release: "open", recipients: ["d"] });
-  const mean = build.mean(b, build.sub(b, rows, build.broadcastTo(b, build.sum(b, rows, [0], true), [4, 6])), [0]);
+  const mean = build.mean(
+    b,
+    build.sub(b, build.cumsum(b, rows, 1), build.broadcastTo(b, build.sum(b, rows, [0], true), [4, 6])),
+    [0],
+  );
   const shifted = build.add(b, mean, build.mul(b, build.sum(b, either), build.constant(b, 0.25, [], 2)));
   const mask = b.node("bernoulli", [], { shape: [6], keep: 30_000, index: 0 });
   b.node("assign", [build.share(b, build.mul(b, shifted, mask))], { name: "mean" });

@@ -7,7 +7,15 @@ import { agrees, inLab, SIZES, same, signed } from "./agreement.js";
 import { edgesAndRandom, someWords, theorem } from "./cases.js";
 import type { Check } from "./conformance.js";
 import { computing, type End, free, Lab, reveal, share, take } from "./harness.js";
-import { bitsValues, booleanValues, msbValues, selectValues, weighValues, zeroValues } from "./values-bits.js";
+import {
+  bitsValues,
+  booleanValues,
+  movedBitsValues,
+  msbValues,
+  selectValues,
+  weighValues,
+  zeroValues,
+} from "./values-bits.js";
 
 export function valueChecks(definition: ProtocolDefinition): Check[] {
   const check = (name: string, run: (definition: ProtocolDefinition) => void) => ({ name, run: () => run(definition) });
@@ -21,6 +29,7 @@ export function valueChecks(definition: ProtocolDefinition): Check[] {
     check("isZero sees zero", zeroValues),
     check("toBits gives the low bits", bitsValues),
     check("and, xor and not", booleanValues),
+    check("bits move and are XORed", movedBitsValues),
     check("fromBits and select", selectValues),
     check("weigh adds weights of bits up", weighValues),
     check("input and reveal", inputValues),

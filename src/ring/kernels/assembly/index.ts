@@ -6,11 +6,13 @@ export {
 export { matmul } from "./matmul";
 // Exported only to keep binaryen from inlining it into its driver, which makes V8 spill registers (5% slower).
 export { microWinograd } from "./micro";
-export { transpose, gatherRows, sumAxis } from "./layout";
+export { transpose, gatherRows, sumAxis, prefixSums } from "./layout";
 export { gatherStrided, scatterAddStrided } from "./strided";
 export { im2col, col2im } from "./windows";
 export { slice, unslice, funnel } from "./planes";
+export { copyBits, gatherBits } from "./bitmoves";
 export { addFields, nonNegative } from "./fields";
 export { octaves, waves, wavesAdd } from "./waves";
+export { powers, powersAdd } from "./powers";
 export { heapBase } from "./scratch";
 export { dcfEvalStart, dcfEvalStep, dcfEvalEnd, dcfGenStart, dcfGenStep, dcfGenEnd } from "./trees";

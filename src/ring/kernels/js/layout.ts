@@ -4,7 +4,7 @@ import { i32s, u32s, words } from "./views.js";
 
 type Layout = Pick<
   Kernels,
-  "transpose" | "gatherStrided" | "scatterAddStrided" | "gatherRows" | "sumAxis" | "im2col" | "col2im"
+  "transpose" | "gatherStrided" | "scatterAddStrided" | "gatherRows" | "sumAxis" | "prefixSums" | "im2col" | "col2im"
 >;
 
 export function layout(memory: LinearMemory): Layout {
@@ -71,6 +71,21 @@ export function layout(memory: LinearMemory): Layout {
           let sum = 0n;
           for (let x = 0; x < axis; x++) sum += s[(o * axis + x) * inner + i]!;
           d[o * inner + i] = sum;
+        }
+    },
+    prefixSums(dst, src, outer, axis, inner, reverse) {
+      const [d, s] = [dst, src].map((ptr) => words(memory, ptr, outer * axis * inner)) as [
+        BigUint64Array,
+        BigUint64Array,
+      ];
+      for (let o = 0; o < outer; o++)
+        for (let i = 0; i < inner; i++) {
+          let sum = 0n;
+          for (let x = 0; x < axis; x++) {
+            const at = (o * axis + (reverse ? axis - 1 - x : x)) * inner + i;
+            sum += s[at]!;
+            d[at] = sum;
+          }
         }
     },
     im2col(...args) {
