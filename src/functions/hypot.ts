@@ -2,7 +2,7 @@
  * sqrt(a^2 + s^2) over a range far wider than squares of fixed-point numbers have, and what is to be divided by it: the step of Adam
  * and its relatives, whose state is a root of a mean of squares. Not a general function: operands have a scale and a bound of their own.
  */
-import { add, constant, isNegative, mul, share, sub } from "../ops/build.js";
+import { add, constant, isNegative, mul, sub } from "../ops/build.js";
 import { type Builder, highDigits, type Ref, radix } from "../ops/index.js";
 import { lowered, plus, row, truncated } from "./fixed.js";
 import { evaluate } from "./series.js";

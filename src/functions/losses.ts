@@ -2,9 +2,23 @@
  * Losses whose gradient is simpler than their value: it is recorded by itself, so that training never evaluates a logarithm, and the
  * value costs something only if somebody uses it. Not the reductions and their options, which are in `nn/`.
  */
-import { add, broadcastTo, constant, mul, neg, reshape, scaleBy, share, sub, sum, timesGradient } from "../ops/build.js";
+import {
+  add,
+  broadcastTo,
+  constant,
+  mul,
+  neg,
+  reshape,
+  scaleBy,
+  share,
+  sub,
+  sum,
+  timesGradient,
+} from "../ops/build.js";
 import type { Builder, Ref } from "../ops/index.js";
-import { atLeast, below, correction } from "./fixed.js";
+import { atLeast, below, replaced } from "./fixed.js";
+import { clamp } from "./piecewise.js";
+import { log, reciprocal } from "./powers.js";
 import { sigmoid, softplus } from "./saturating.js";
 import { logSoftmax, softmax } from "./softmax.js";
 
@@ -57,12 +71,10 @@ export function binaryCrossEntropyWithLogits(b: Builder, x: Ref, target: Ref, po
 /** x^2 / 2 where |x| < delta, else delta (|x| - delta / 2), element by element, as q x - q^2 / 2; its gradient q is x within ±delta. */
 export function huber(b: Builder, x: Ref, delta: number): Ref {
   const value = share(b, x);
-  const limit = (sign: number) => constant(b, sign * delta, [], value.type.scale);
-  const parts = [
-    correction(b, atLeast(b, value, delta), limit(1), value),
-    correction(b, below(b, value, -delta), limit(-1), value),
-  ];
-  const q = parts.reduce<Ref>((all, part) => (part ? add(b, all, part) : all), value);
+  const q = replaced(b, value, [
+    [atLeast(b, value, delta), constant(b, delta, [], value.type.scale)],
+    [below(b, value, -delta), constant(b, -delta, [], value.type.scale)],
+  ]);
   const loss = sub(b, mul(b, q, value), scaleBy(b, mul(b, q, q), 0.5));
   return b.define(loss, [x], (_, gradient) => [mul(b, gradient, q)]);
 }
@@ -72,16 +84,11 @@ const nearest = 2 ** -14;
 
 /** -t log p - (1 - t) log(1 - p), element by element, with p held between 2^-14 and 1 - 2^-14. The gradient is (p - t) / (p (1 - p)). */
 export function binaryCrossEntropy(b: Builder, p: Ref, target: Ref): Ref {
-  const given = share(b, p);
   const one = constant(b, 1, [], 0);
-  const limit = (value: number) => constant(b, value, [], given.type.scale);
-  const parts = [
-    correction(b, below(b, given, nearest), limit(nearest), given),
-    correction(b, atLeast(b, given, 1 - nearest), limit(1 - nearest), given),
-  ];
-  const held = parts.reduce<Ref>((all, part) => (part ? add(b, all, part) : all), given);
+  const held = clamp(b, p, nearest, 1 - nearest);
   const rest = sub(b, one, held);
-  const [left, right] = [mul(b, target, log(b, held)), mul(b, sub(b, one, target), log(b, rest))];
+  const logarithm = (x: Ref) => log(b, x, { positive: true });
+  const [left, right] = [mul(b, target, logarithm(held)), mul(b, sub(b, one, target), logarithm(rest))];
   return b.define(neg(b, add(b, left, right)), [p], (_, gradient) => {
     const slope = reciprocal(b, mul(b, held, rest), { positive: true });
     return [mul(b, gradient, mul(b, sub(b, held, target), slope))];

@@ -95,7 +95,11 @@ export function multiheadAttention(
   });
 }
 
-function hiddenScores({ isCausal = false, attnMask }: AttentionMask, queries: number, keys: number): Values | undefined {
+function hiddenScores(
+  { isCausal = false, attnMask }: AttentionMask,
+  queries: number,
+  keys: number,
+): Values | undefined {
   if (attnMask && (attnMask.length !== queries || attnMask.some((row) => row.length !== keys)))
     throw new ShapeError(
       `multiheadAttention: expected an attnMask of ${queries} rows of ${keys}, got [${attnMask.length}, ${attnMask[0]?.length}]; try one entry for each pair`,

@@ -3,9 +3,13 @@
  * compute is in `functions/losses.ts`.
  */
 import { InputError, ShapeError } from "../errors.js";
-import { binaryCrossEntropy as ofProbabilities, binaryCrossEntropyWithLogits as ofLogits, crossEntropy as ofScores } from "../functions/index.js";
+import {
+  binaryCrossEntropyWithLogits as ofLogits,
+  binaryCrossEntropy as ofProbabilities,
+  crossEntropy as ofScores,
+} from "../functions/index.js";
 import type { Shape } from "../ring/index.js";
-import { type Operand, readValues, refOf, Tensor, type Values, Variable } from "../tensor/index.js";
+import { type Operand, readValues, refOf, Tensor, type Values, type Variable } from "../tensor/index.js";
 import { differenceOf, type Reduced, type Reduction, type Result, reduced } from "./loss.js";
 
 /** Class positions, whole numbers in the shape of the scores without axis 1; or probabilities (one-hot rows) in the shape of the scores. */
@@ -41,47 +45,52 @@ function weightsOf(
     throw new ShapeError(`${where}: expected ${classes} weights, got ${weight.length}; try one a class`);
   if (!(smoothing >= 0 && smoothing <= 1))
     throw new InputError(`${where}: expected a labelSmoothing from 0 to 1, got ${smoothing}; try 0.1`);
-  const { hot, areClasses } = oneHotOf(where, scores, target);
-  const rows = scores.size / classes;
-  const byClass = (values: readonly number[]): Values => {
-    let nested: Values = [...values];
-    for (let axis = 2; axis < shape.length; axis++) nested = (nested as unknown[]).map((value) => [value]);
-    return nested;
-  };
-  const each = weight ?? new Array<number>(classes).fill(1);
-  let all = hot;
-  if (weight || smoothing > 0) all = all.mul(byClass(each.map((w) => (1 - smoothing) * w)));
-  if (smoothing > 0) all = all.add(byClass(each.map((w) => (smoothing * w) / classes)));
-  if (!weight) return { each: all, mass: undefined, divisor: rows };
-  const divisor = areClasses ? (smoothing > 0 ? hot.mul(byClass(weight)) : all).sum() : rows;
-  return { each: all, mass: all.sum(1), divisor };
-}
-
-function oneHotOf(where: string, scores: Tensor, target: ClassTarget): { hot: Tensor; areClasses: boolean } {
-  const { graph, shape } = scores;
-  const classes = shape[1]!;
-  const positions: Shape = shape.filter((_, axis) => axis !== 1);
   const given = target instanceof Tensor ? target.shape : readValues(target).shape;
-  const same = (a: Shape, b: Shape) => a.join() === b.join();
-  if (same(given, shape)) return { hot: new Tensor(graph, refOf(graph, target)), areClasses: false };
-  if (!same(given, positions))
+  const positions = shape.filter((_, axis) => axis !== 1);
+  const areClasses = given.join() === positions.join();
+  if (!areClasses && given.join() !== shape.join())
     throw new ShapeError(
       `${where}: expected a target of shape [${positions}] (classes) or [${shape}] (probabilities), got [${given}]; try oneHot`,
     );
-  const list = target instanceof Tensor ? undefined : readValues(target).data;
-  const hot = list
-    ? new Tensor(
-        graph,
-        refOf(
-          graph,
-          Array.from(list, (value) => Array.from({ length: classes }, (_, i) => Number(i === value))),
-        ),
-      ).reshape(...positions, classes)
-    : (target as Tensor).oneHot(classes);
+  const byClass = weight ?? new Array<number>(classes).fill(1);
+  const factors = byClass.map((w) => (1 - smoothing) * w);
+  const offsets = byClass.map((w) => (smoothing * w) / classes);
+  const isChanged = weight !== undefined || smoothing > 0;
+  const rows = scores.size / classes;
+  /** Sums, if they are not known. */
+  const finish = (each: Tensor, total: () => number | Tensor): Weights => ({
+    each,
+    mass: weight && each.sum(1),
+    divisor: weight && areClasses ? total() : rows,
+  });
+
+  if (!(target instanceof Tensor)) {
+    // Public: the numbers themselves, so that they are rounded once.
+    const { data } = readValues(target);
+    const inner = scores.size / (batch * classes);
+    const classOf = (i: number) => Math.floor(i / inner) % classes;
+    const rowOf = (i: number) => Math.floor(i / (inner * classes)) * inner + (i % inner);
+    const hot = Array.from({ length: scores.size }, (_, i) =>
+      areClasses ? Number(data[rowOf(i)] === classOf(i)) : data[i]!,
+    );
+    const list = hot.map((t, i) => factors[classOf(i)]! * t + offsets[classOf(i)]!);
+    const each = new Tensor(scores.graph, refOf(scores.graph, list)).reshape(...shape);
+    return finish(each, () => hot.reduce((sum, t, i) => sum + t * byClass[classOf(i)]!, 0));
+  }
+  const hot = areClasses ? oneHotOf(target, shape) : target;
+  const column = (values: readonly number[]): Values =>
+    shape.slice(2).reduce<unknown[]>((nested) => nested.map((value) => [value]), [...values]);
+  // The last axis first: [classes] becomes [classes, 1, ...].
+  const all = isChanged ? hot.mul(column(factors)) : hot;
+  return finish(smoothing > 0 ? all.add(column(offsets)) : all, () => hot.mul(column(byClass)).sum());
+}
+
+/** Bits in the shape of the scores. */
+function oneHotOf(positions: Tensor, shape: Shape): Tensor {
+  const hot = positions.oneHot(shape[1]!);
   // [batch, ..., classes] to [batch, classes, ...].
   const last = shape.length - 1;
-  const order = shape.map((_, axis) => (axis === 0 ? 0 : axis === 1 ? last : axis - 1));
-  return { hot: shape.length > 2 ? hot.transpose(...order) : hot, areClasses: true };
+  return shape.length > 2 ? hot.transpose(...shape.map((_, axis) => (axis < 2 ? axis * last : axis - 1))) : hot;
 }
 
 /**

@@ -1,9 +1,17 @@
 /** Neural networks: layers, losses, modules. Names and meaning of PyTorch, in camelCase. */
 export { flatten, relu } from "./activation.js";
+export {
+  binaryCrossEntropy,
+  binaryCrossEntropyWithLogits,
+  type ClassTarget,
+  crossEntropy,
+  klDiv,
+  nllLoss,
+} from "./classification.js";
 export { moduleDict, moduleList, sequential } from "./containers.js";
 export { dropout, dropout1d, dropout2d } from "./dropout.js";
 export * as init from "./init.js";
 export { linear } from "./linear.js";
-export { Loss, mseLoss } from "./loss.js";
+export { huberLoss, Loss, l1Loss, mseLoss, type Reduction, smoothL1Loss } from "./loss.js";
 export { type Children, type Module, module, named, type Part } from "./module.js";
 export { Buffer, Parameter } from "./parameter.js";

@@ -4,7 +4,7 @@
  */
 import { InputError, ShapeError } from "../errors.js";
 import { type Shape, size } from "../ring/index.js";
-import { standardize, Tensor } from "../tensor/index.js";
+import { standardize, type Tensor } from "../tensor/index.js";
 import { type Module, withParts } from "./module.js";
 import { Buffer, Parameter } from "./parameter.js";
 
@@ -153,15 +153,18 @@ export interface LayerNormOptions {
 export function layerNorm(normalizedShape: number | readonly number[], options: LayerNormOptions = {}): Module {
   const shape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
   const { eps = 1e-5, elementwiseAffine = true, bias = true } = options;
-  const own = elementwiseAffine ? { weight: ones(...shape), ...(bias ? { bias: zeros(...shape) } : {}) } : {};
-  return withParts((x: Tensor) => {
-    expectLast("layerNorm", x, shape);
-    const axes = shape.map((_, i) => x.shape.length - shape.length + i);
-    const { output } = standardize(x, axes, eps);
-    if (!("weight" in own)) return output;
-    const scaled = output.mul(own.weight);
-    return own.bias ? scaled.add(own.bias) : scaled;
-  }, own);
+  const weight = elementwiseAffine ? ones(...shape) : undefined;
+  const offset = elementwiseAffine && bias ? zeros(...shape) : undefined;
+  return withParts(
+    (x: Tensor) => {
+      expectLast("layerNorm", x, shape);
+      const axes = shape.map((_, i) => x.shape.length - shape.length + i);
+      const { output } = standardize(x, axes, eps);
+      const scaled = weight ? output.mul(weight) : output;
+      return offset ? scaled.add(offset) : scaled;
+    },
+    { ...(weight ? { weight } : {}), ...(offset ? { bias: offset } : {}) },
+  );
 }
 function expectLast(where: string, x: Tensor, shape: Shape): void {
   if (x.shape.slice(-shape.length).join() !== shape.join())

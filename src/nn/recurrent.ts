@@ -25,9 +25,13 @@ interface Kind<S> {
   unstack(state: S, index: number): S;
 }
 
-const part = (all: Tensor, index: number, hidden: number): Tensor => all.slice(index * hidden, (index + 1) * hidden, -1);
+const part = (all: Tensor, index: number, hidden: number): Tensor =>
+  all.slice(index * hidden, (index + 1) * hidden, -1);
 const stackOne = (states: readonly Tensor[]): Tensor =>
-  concat(states.map((state) => state.reshape(1, ...state.shape)), 0);
+  concat(
+    states.map((state) => state.reshape(1, ...state.shape)),
+    0,
+  );
 const unstackOne = (all: Tensor, index: number): Tensor =>
   all.slice(index, index + 1, 0).reshape(...all.shape.slice(1));
 
@@ -93,7 +97,13 @@ interface Weights {
 function weights(gates: number, inputs: number, hidden: number, bias: boolean): Weights {
   const limit = 1 / Math.sqrt(hidden);
   const fresh = (...shape: number[]) =>
-    new Parameter(shape, () => uniform(shape.reduce((n, length) => n * length, 1), -limit, limit));
+    new Parameter(shape, () =>
+      uniform(
+        shape.reduce((n, length) => n * length, 1),
+        -limit,
+        limit,
+      ),
+    );
   return {
     input: fresh(gates * hidden, inputs),
     hidden: fresh(gates * hidden, hidden),

@@ -3,7 +3,7 @@
  * data; arithmetic records nodes and never waits. Only reveal() gives numbers.
  */
 import { SecretLeakError } from "../errors.js";
-import { logSoftmax, logSumExp, minimum, softmax } from "../functions/index.js";
+import * as functions from "../functions/index.js";
 import * as build from "../ops/build.js";
 import { max, min } from "../ops/extremes.js";
 import type { Ref } from "../ops/index.js";
@@ -40,9 +40,10 @@ export class Tensor {
     if (typeof other === "number") return this.#wrap(build.scaleBy(this.graph.recorder, this.ref, other));
     return this.#with(other, build.mul);
   }
-  /** Division by a public number. */
-  div(divisor: number): Tensor {
-    return this.#wrap(build.divPublic(this.graph.recorder, this.ref, divisor));
+  /** Division, by a public number without rounds. */
+  div(divisor: Operand): Tensor {
+    if (typeof divisor === "number") return this.#wrap(build.divPublic(this.graph.recorder, this.ref, divisor));
+    return this.#with(divisor, functions.divide);
   }
   neg(): Tensor {
     return this.#wrap(build.neg(this.graph.recorder, this.ref));
@@ -92,13 +93,60 @@ export class Tensor {
 
   // -- along an axis; domains and errors in functions/softmax.ts --
   softmax(axis: number): Tensor {
-    return this.#wrap(softmax(this.graph.recorder, this.ref, axis));
+    return this.#wrap(functions.softmax(this.graph.recorder, this.ref, axis));
   }
   logSoftmax(axis: number): Tensor {
-    return this.#wrap(logSoftmax(this.graph.recorder, this.ref, axis));
+    return this.#wrap(functions.logSoftmax(this.graph.recorder, this.ref, axis));
   }
   logSumExp(axis: number, keepDims = false): Tensor {
-    return this.#wrap(logSumExp(this.graph.recorder, this.ref, axis, keepDims));
+    return this.#wrap(functions.logSumExp(this.graph.recorder, this.ref, axis, keepDims));
+  }
+
+  // -- functions --
+  abs(): Tensor {
+    return this.#wrap(functions.abs(this.graph.recorder, this.ref));
+  }
+  exp(): Tensor {
+    return this.#wrap(functions.exp(this.graph.recorder, this.ref));
+  }
+  log(): Tensor {
+    return this.#wrap(functions.log(this.graph.recorder, this.ref));
+  }
+  reciprocal(): Tensor {
+    return this.#wrap(functions.reciprocal(this.graph.recorder, this.ref));
+  }
+  sqrt(): Tensor {
+    return this.#wrap(functions.sqrt(this.graph.recorder, this.ref));
+  }
+  rsqrt(): Tensor {
+    return this.#wrap(functions.rsqrt(this.graph.recorder, this.ref));
+  }
+  sigmoid(): Tensor {
+    return this.#wrap(functions.sigmoid(this.graph.recorder, this.ref));
+  }
+  tanh(): Tensor {
+    return this.#wrap(functions.tanh(this.graph.recorder, this.ref));
+  }
+  gelu(): Tensor {
+    return this.#wrap(functions.gelu(this.graph.recorder, this.ref));
+  }
+  silu(): Tensor {
+    return this.#wrap(functions.silu(this.graph.recorder, this.ref));
+  }
+  softplus(): Tensor {
+    return this.#wrap(functions.softplus(this.graph.recorder, this.ref));
+  }
+  erf(): Tensor {
+    return this.#wrap(functions.erf(this.graph.recorder, this.ref));
+  }
+  sin(): Tensor {
+    return this.#wrap(functions.sin(this.graph.recorder, this.ref));
+  }
+  cos(): Tensor {
+    return this.#wrap(functions.cos(this.graph.recorder, this.ref));
+  }
+  clamp(low: number, high: number): Tensor {
+    return this.#wrap(functions.clamp(this.graph.recorder, this.ref, low, high));
   }
 
   // -- layout --
@@ -152,7 +200,7 @@ export class Tensor {
     return this.#with(other, build.maximum);
   }
   minimum(other: Operand): Tensor {
-    return this.#with(other, minimum);
+    return this.#with(other, functions.minimum);
   }
   /** One-hot rows of the positions in this tensor (whole numbers): [..., classes]. */
   oneHot(classes: number): Tensor {

@@ -79,7 +79,9 @@ export async function evaluate(
     ...outputs.map((output) => output.reveal()),
     ...refs.map((ref) => (ref ? new Tensor(graph, ref).reveal() : undefined)),
   ]);
-  const values = shown.map((value, i) => value?.data ?? new Float64Array(variables[i - outputs.length]!.start().length));
+  const values = shown.map(
+    (value, i) => value?.data ?? new Float64Array(variables[i - outputs.length]!.start().length),
+  );
   return { outputs: values.slice(0, outputs.length), gradients: values.slice(outputs.length) };
 }
 
@@ -91,7 +93,10 @@ export function near(got: Float64Array, wanted: Nested, tolerance: number, what:
   for (let i = 0; i < list.length; i++) {
     const error = Math.abs(got[i]! - list[i]!) / (1 + Math.abs(list[i]!));
     worst = Math.max(worst, error);
-    assert.ok(error <= tolerance, `${what}[${i}]: PyTorch has ${list[i]}, got ${got[i]} (${[...got]} for ${[...list]})`);
+    assert.ok(
+      error <= tolerance,
+      `${what}[${i}]: PyTorch has ${list[i]}, got ${got[i]} (${[...got]} for ${[...list]})`,
+    );
   }
   return worst;
 }
