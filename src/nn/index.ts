@@ -14,4 +14,26 @@ export * as init from "./init.js";
 export { linear } from "./linear.js";
 export { huberLoss, Loss, l1Loss, mseLoss, type Reduction, smoothL1Loss } from "./loss.js";
 export { type Children, type Module, module, named, type Part } from "./module.js";
+export {
+  type BatchNorm,
+  type BatchNormOptions,
+  batchNorm1d,
+  batchNorm2d,
+  groupNorm,
+  instanceNorm1d,
+  instanceNorm2d,
+  layerNorm,
+  rmsNorm,
+} from "./normalization.js";
 export { Buffer, Parameter } from "./parameter.js";
+export {
+  gru,
+  gruCell,
+  type LstmState,
+  lstm,
+  lstmCell,
+  type Recurrent,
+  type RecurrentOptions,
+  rnn,
+  rnnCell,
+} from "./recurrent.js";
