@@ -1,6 +1,8 @@
 /** Functions of secret values, element by element: approximations with a stated domain and largest error. */
+
 export { exp, expNonPositive } from "./exp.js";
-export { type HypotOptions, hypot, operandBits } from "./hypot.js";
+export { lowered, timesConstant, truncated } from "./fixed.js";
+export { type Hypot, type HypotOptions, hypot, operandBits } from "./hypot.js";
 export { binaryCrossEntropy, binaryCrossEntropyWithLogits, crossEntropy, huber } from "./losses.js";
 export { abs, clamp, hardsigmoid, minimum, pow, sign } from "./piecewise.js";
 export { divide, type Known, log, reciprocal, rsqrt, sqrt } from "./powers.js";

@@ -3,7 +3,9 @@
  * enters a plan. Not the formulas, which are a file each, nor the rates of a schedule (schedules.ts).
  */
 import { InputError } from "../errors.js";
-import type { Tensor, Variable } from "../tensor/index.js";
+import * as build from "../ops/build.js";
+import type { Ref } from "../ops/index.js";
+import type { Graph, Tensor, Variable } from "../tensor/index.js";
 
 export interface Optimizer {
   /** Records gradients of the loss and the updates of all parameters. Nothing is computed before the plan runs. */
@@ -11,8 +13,15 @@ export interface Optimizer {
   /** Of the first group; when set, of all. Takes effect with the next minimize(). */
   lr: number;
   readonly paramGroups: readonly ParamGroup[];
+  /** Taken so far. */
+  readonly steps: number;
   /** What the parties keep from step to step besides the parameters, for session.resume(). */
   state(): Variable[];
+}
+
+export interface Resumable {
+  /** After session.resume() of state(): how many steps were taken. */
+  steps?: number;
 }
 
 /** Parameters that are updated alike. */
@@ -62,11 +71,14 @@ export function checkRate(where: string, lr: number): void {
     throw new InputError(`${where}: expected a learning rate of 0 or more, got ${lr}; try 0.01`);
 }
 
+/** The most fraction bits a value may have. */
+export const mostFraction = 61;
+
 /** The object that users hold. */
 export function optimizerOf(
   name: string,
   paramGroups: readonly ParamGroup[],
-  parts: Pick<Optimizer, "minimize" | "state">,
+  parts: Pick<Optimizer, "minimize" | "state"> & { steps(): number },
 ): Optimizer {
   const text = () =>
     `${name}(lr ${paramGroups.map(({ lr }) => lr).join(", ")}, ${paramGroups.reduce((n, { params }) => n + params.length, 0)} parameters)`;
@@ -79,6 +91,9 @@ export function optimizerOf(
     set lr(rate: number) {
       checkRate(name, rate);
       for (const group of paramGroups) group.lr = rate;
+    },
+    get steps() {
+      return parts.steps();
     },
     state: () => parts.state(),
     minimize(loss: Tensor) {
@@ -104,6 +119,22 @@ export function splitRate(rate: number, peak: number | undefined): Rate {
   const largest = Math.max(peak, rate);
   const order = rate === 0 ? 0 : Math.min(orderOf(largest / rate), mostOrder);
   return { lead: rate * 2 ** order, order, largest };
+}
+
+/** A whole rate as one public number. */
+export function rateScalar(graph: Graph, name: string, rate: Rate): Ref {
+  const { fraction } = graph.host.env;
+  const order = orderScalar(graph, rate, name);
+  const lead = graph.scalar(name, rate.lead, mostFraction - fraction - (order?.type.scale ?? 0), rate.largest);
+  return order ? build.mul(graph.recorder, lead, order) : lead;
+}
+export function orderScalar(graph: Graph, { order }: Rate, name = "lr"): Ref | undefined {
+  return order === undefined ? undefined : graph.scalar(`${name}.order`, 2 ** -order, mostFraction, 1);
+}
+
+/** An object without what is undefined. */
+export function definedOnly<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
 }
 
 /** The place of a number's leading bit. */

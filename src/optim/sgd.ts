@@ -16,16 +16,21 @@ import { InputError } from "../errors.js";
 import * as build from "../ops/build.js";
 import type { Ref } from "../ops/index.js";
 import { type Graph, type Tensor, Variable } from "../tensor/index.js";
-import { type Clipping, checkClipping, clippedGradients } from "./gradients.js";
+import { type Clipping, checkClipping, gradientsOf, isClipped } from "./gradients.js";
 import {
+  definedOnly,
   type Group,
   groupsOf,
+  mostFraction,
   mostOrder,
   type Optimizer,
   optimizerOf,
   orderOf,
+  orderScalar,
   type Parameters,
   type Rate,
+  type Resumable,
+  rateScalar,
   splitRate,
 } from "./optimizer.js";
 
@@ -39,19 +44,17 @@ export interface SgdGroupOptions {
   /** Needs a momentum and no dampening. Two rounds more, and one truncation more for each element. */
   nesterov?: boolean;
 }
-export interface SgdOptions extends SgdGroupOptions, Clipping {}
+export interface SgdOptions extends SgdGroupOptions, Clipping, Resumable {}
 type SgdGroup = Group<SgdGroupOptions>;
 
-/** The most fraction bits a value may have. */
-const mostFraction = 61;
 /** Updates stay below 2^6, far above anything sensible, so that one can be added to a product without truncating that first. */
 const updateBits = 6;
 /** With a schedule: a product with this scale and the schedule's power of two still has room. Gradients of smaller rates are smaller. */
 const mostScheduledOrders = 11;
 
 export function sgd(parameters: Parameters<SgdGroupOptions>, options: SgdOptions): Optimizer {
-  const { clipGradValue, ...given } = options;
-  const clipping: Clipping = clipGradValue === undefined ? {} : { clipGradValue };
+  const { clipGradNorm, clipGradValue, steps = 0, ...given } = options;
+  const clipping = definedOnly({ clipGradNorm, clipGradValue });
   checkClipping("sgd", clipping);
   const defaults = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false };
   const groups = groupsOf<SgdGroupOptions>("sgd", parameters, { ...defaults, ...given });
@@ -65,7 +68,9 @@ export function sgd(parameters: Parameters<SgdGroupOptions>, options: SgdOptions
   const keeps = ({ momentum }: SgdGroup) => momentum !== 0;
   const state = () => groups.flatMap((group) => (keeps(group) ? group.params.map(updateOf) : []));
 
+  let done = steps;
   function minimize(loss: Tensor): void {
+    done++;
     const { graph } = loss;
     const b = graph.recorder;
     const resumed = state().some(({ stored }) => stored);
@@ -75,10 +80,10 @@ export function sgd(parameters: Parameters<SgdGroupOptions>, options: SgdOptions
       // With dampening the first step's rate is another one than that of all others, in the same plan.
       return splitRate(isFirst ? lr : lr * (1 - dampening), dampening === 0 ? peakLr : Math.max(peakLr ?? 0, lr));
     });
-    const shared = clipGradValue === undefined && rates.every((rate) => sameRate(rate, rates[0]!));
+    const shared = !isClipped(clipping) && rates.every((rate) => sameRate(rate, rates[0]!));
     const { gradients, rate, orders } = shared
       ? withRate(loss, all, rates[0]!)
-      : { gradients: clippedGradients(loss, all, clipping), rate: undefined, orders: 0 };
+      : { gradients: gradientsOf(loss, all, clipping), rate: undefined, orders: 0 };
     const order = shared ? orderScalar(graph, rates[0]!) : undefined;
     let at = 0;
     groups.forEach((group, i) => {
@@ -124,7 +129,7 @@ export function sgd(parameters: Parameters<SgdGroupOptions>, options: SgdOptions
     }
     return update;
   }
-  return optimizerOf("sgd", groups, { minimize, state });
+  return optimizerOf("sgd", groups, { minimize, state, steps: () => done });
 }
 
 function sameRate(a: Rate, b: Rate): boolean {
@@ -148,13 +153,6 @@ function withRate(
   return { gradients: graph.gradients(value, parameters, seed), rate, orders };
 }
 
-/** A whole rate as one public number. */
-function rateScalar(graph: Graph, name: string, rate: Rate): Ref {
-  const { fraction } = graph.host.env;
-  const order = orderScalar(graph, rate, name);
-  const lead = graph.scalar(name, rate.lead, mostFraction - fraction - (order?.type.scale ?? 0), rate.largest);
-  return order ? build.mul(graph.recorder, lead, order) : lead;
-}
 /** What the last update is multiplied by. In a schedule it may be large, where a rate starts again. */
 function carryScalar(graph: Graph, name: string, carried: number, scheduled: boolean): Ref {
   const { fraction } = graph.host.env;
@@ -162,7 +160,4 @@ function carryScalar(graph: Graph, name: string, carried: number, scheduled: boo
   const order = Math.min(Math.max(0, orderOf(carried) + 1), mostOrder);
   const lead = graph.scalar(name, carried / 2 ** order, fraction, 0.75);
   return build.mul(graph.recorder, lead, graph.scalar(`${name}.order`, 2 ** order, 0, 2 ** mostOrder));
-}
-function orderScalar(graph: Graph, { order }: Rate, name = "lr"): Ref | undefined {
-  return order === undefined ? undefined : graph.scalar(`${name}.order`, 2 ** -order, mostFraction, 1);
 }

@@ -180,7 +180,7 @@ def optimizers():
     case("sgd", torch.optim.SGD, lr=0.5, clip_norm=0.25)
     case("adam", torch.optim.Adam, lr=0.01, steps=100)
     case("adam", torch.optim.Adam, lr=0.05, weight_decay=0.1, betas=(0.8, 0.9), steps=20)
-    case("adam", torch.optim.Adam, lr=0.05, amsgrad=True, steps=20)
+    case("adam", torch.optim.Adam, lr=0.02, eps=1e-2, steps=20)
     case("adam", torch.optim.Adam, lr=0.01, scale=2.0**-10, steps=20)
     case("adam", torch.optim.Adam, lr=0.01, scale=2.0**6, steps=20)
     case("adam", torch.optim.Adam, lr=0.05, clip_norm=0.1, steps=20)
