@@ -37,8 +37,8 @@ export interface HypotOptions {
 /**
  * For shares a and s >= 0 at one scale, words below 2^38, of which the root may be as small as a unit. All three are divided by the power
  * of two above their sum, so that the sum of squares lies in [1/8, 1); a sum of waves gives its inverse root, another the quotient.
- * Error of a root above 3 epsilon: 3e-6 of it and the rounding to a unit, both without bias (2e-7), so that a state may go through it
- * thousands of times; smaller roots are 5 % of epsilon off at most. Error of quotients: 5e-5, and 8 % of them where epsilon is 2 to 20
+ * Error of a root above 30 epsilon: 3e-6 of it and the rounding to a unit, both without bias (2e-7), so that a state may go through it
+ * thousands of times; above 3 epsilon 2e-4, below 5 % of epsilon. Error of quotients: 5e-5, and 8 % of them where epsilon is 2 to 20
  * times the root.
  *
  * Cost with rep3: 37 rounds for root and quotient and about 350 bytes an element and party.

@@ -37,7 +37,7 @@ async function run(definition: ProtocolDefinition, n: number, keep: number, epsi
     const wanted = Math.hypot(a[i]!, s[i]!);
     const got = revealed.root![i]!;
     // A unit for rounding. Roots that epsilon hides are worth less.
-    const worth = wanted >= 3 * epsilon ? 1 : 2e-5;
+    const worth = wanted >= 30 * epsilon ? 1 : wanted >= 3 * epsilon ? 0.01 : 2e-5;
     rootError = Math.max(rootError, (worth * (Math.abs(got - keep * wanted) - 1.01 * unit)) / (wanted + epsilon));
     if (wanted > 2 ** 30 * unit) {
       bias += got / (keep * wanted) - 1;
