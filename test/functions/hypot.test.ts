@@ -43,10 +43,10 @@ async function run(definition: ProtocolDefinition, n: number, keep: number, epsi
       bias += got / (keep * wanted) - 1;
       counted++;
     }
-    // Where epsilon counts, but not alone.
-    if (wanted > epsilon / 2) {
+    if (wanted >= 3 * epsilon) {
       const ratio = x[i]! / (wanted + epsilon);
-      quotientError = Math.max(quotientError, Math.abs(revealed.over![i]! - ratio) - 2 * (unit / (wanted + epsilon)));
+      const error = Math.abs(revealed.over![i]! - ratio) - 2 * (unit / (wanted + epsilon));
+      quotientError = Math.max(quotientError, (wanted >= 30 * epsilon ? 1 : 0.1) * error);
     }
   }
   return { rootError, quotientError, bias: bias / counted };
