@@ -1,5 +1,5 @@
 /** Neural networks: layers, losses, modules. Names and meaning of PyTorch, in camelCase. */
-export { flatten, relu } from "./activation.js";
+export * from "./activation.js";
 export {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,
