@@ -192,7 +192,56 @@ def optimizers():
     case("rmsprop", torch.optim.RMSprop, lr=0.01, centered=True, steps=20)
     return {"inputs": plain(inputs), "targets": plain(targets), "start": {f"{layer}.{kind}": plain(numbers(*shape, limit=0.5, seed=20 + i)) for i, (layer, kind, shape) in enumerate([(0, "weight", (4, 3)), (0, "bias", (4,)), (2, "weight", (2, 4)), (2, "bias", (2,))])}, "cases": cases}
 
-recorded = {"torch": torch.__version__, "losses": losses(), "layers": layers(), "optimizers": optimizers()}
+class Lstm(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lstm = nn.LSTM(2, 4, batch_first=True)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.lstm(x)[1][0][0])
+
+
+class Transformer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(4, 2, 8, dropout=0.0, batch_first=True)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.layer(x).mean(1))
+
+
+def trainings():
+    cases = []
+
+    def case(name, model, inputs, classes, make, steps, **options):
+        for i, (key, parameter) in enumerate(model.named_parameters()):
+            value = numbers(*parameter.shape, limit=0.5, seed=50 + i)
+            parameter.data.copy_(value.abs() + 0.5 if "norm" in key and key.endswith("weight") else value)
+        start = {key: plain(v) for key, v in model.state_dict().items() if v.is_floating_point()}
+        labels = torch.arange(len(inputs)) * 7 // 3 % classes
+        optimizer = make(model.parameters())
+        trace = []
+        for _ in range(steps):
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(inputs), labels, **options)
+            trace.append(loss.item())
+            loss.backward()
+            optimizer.step()
+        given = {camel(key): value for key, value in options.items()}
+        cases.append({"name": name, "start": start, "inputs": plain(inputs), "labels": plain(labels), "options": given, "losses": plain(trace)})
+
+    mlp = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+    case("mlp", mlp, numbers(12, 4, limit=2), 3, lambda p: torch.optim.Adam(p, lr=0.02), 20)
+    case("lstm", Lstm(), numbers(8, 4, 2, limit=2), 2, lambda p: torch.optim.SGD(p, lr=0.5, momentum=0.9), 12, label_smoothing=0.1)
+    case("transformer", Transformer(), numbers(6, 3, 4, limit=2), 2, lambda p: torch.optim.AdamW(p, lr=0.01), 10)
+    cnn = nn.Sequential(nn.Conv2d(1, 3, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 3))
+    case("convnet", cnn, numbers(6, 1, 6, 6, limit=2), 3, lambda p: torch.optim.RMSprop(p, lr=0.01), 10)
+    return cases
+
+
+recorded = {"torch": torch.__version__, "losses": losses(), "layers": layers(), "optimizers": optimizers(), "trainings": trainings()}
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recorded.json")
 with open(path, "w") as file:
     json.dump(recorded, file, separators=(",", ":"))

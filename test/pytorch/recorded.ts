@@ -34,6 +34,14 @@ export interface OptimizerCase {
   readonly losses: readonly number[];
   readonly weights: Readonly<Record<string, Nested>>;
 }
+export interface TrainingCase {
+  readonly name: string;
+  readonly start: Readonly<Record<string, Nested>>;
+  readonly inputs: Nested;
+  readonly labels: readonly number[];
+  readonly options: Readonly<Record<string, number>>;
+  readonly losses: readonly number[];
+}
 export interface Recorded {
   readonly losses: readonly LossCase[];
   readonly layers: readonly LayerCase[];
@@ -43,6 +51,7 @@ export interface Recorded {
     readonly start: Readonly<Record<string, Nested>>;
     readonly cases: readonly OptimizerCase[];
   };
+  readonly trainings: readonly TrainingCase[];
 }
 export const recorded: Recorded = JSON.parse(readFileSync(new URL("recorded.json", import.meta.url), "utf8"));
 
