@@ -33,10 +33,10 @@ export type Children = Readonly<Record<string, Part | Parameter>>;
 
 /**
  * A network of your own: named children, and how a value passes through them. A forward of several tensors takes them before the
- * children.
+ * children, all of them with their types.
  *
  * @example nn.module({ fc1: nn.linear(784, 128), fc2: nn.linear(128, 10) }, (x, { fc1, fc2 }) => fc2(fc1(x).relu()))
- * @example nn.module({ left, right }, (x: Tensor, y: Tensor, { left, right }) => left(x).add(right(y)))
+ * @example nn.module({ left, right }, (x: Tensor, y: Tensor, own: Pair) => own.left(x).add(own.right(y)))
  */
 export function module<C extends Children, R = Tensor>(
   children: C,
