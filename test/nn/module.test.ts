@@ -41,8 +41,9 @@ test("modes reach all parts", () => {
 test("a forward of several tensors; a parameter in two places is one", async () => {
   const session = await quiet({ protocol: "plain" });
   const shared = nn.linear(2, 2);
-  const net = nn.module({ left: shared, right: shared }, (x: Tensor, y: Tensor, { left, right }) =>
-    left(x).sub(right(y)),
+  const net = nn.module(
+    { left: shared, right: shared },
+    (x: Tensor, y: Tensor, { left, right }: Record<"left" | "right", nn.Module>) => left(x).sub(right(y)),
   );
   assert.equal(net.parameters().length, 2);
   const [x, y] = [session.secret([[1, 2]]), session.secret([[1, 2]])];
