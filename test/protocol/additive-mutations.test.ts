@@ -92,6 +92,18 @@ const masks: Flaw[] = [
     fails: "a value is opened once a session",
   },
   {
+    name: "a mask goes with its value, in use or not",
+    edits: [edit("masks", "this.#masked.users++;", "")],
+    among: [2, 3],
+    fails: "a value may be freed while a primitive opens it",
+  },
+  {
+    name: "what a truncation left open goes with its value, in use or not",
+    edits: [edit("rounding", "rounding.users++;", "")],
+    among: ALL,
+    fails: "a value may be freed while a primitive opens it",
+  },
+  {
     name: "a mask is not freed",
     edits: [edit("masks", "if (x.masked) drop(x);", "")],
     fails: "nothing is left in memory",
@@ -391,6 +403,11 @@ const keys: Flaw[] = [
       ),
     ],
     fails: "a value times its own sign",
+  },
+  {
+    name: "the opposite of a sign forgets whose sign it is",
+    edits: [edit("bits", "if (sign) result.sign = complement(party, site, sign);", "")],
+    fails: "rounds and bytes are as declared",
   },
   {
     name: "a sign selects its own value, whatever is asked for",

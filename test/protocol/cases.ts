@@ -195,10 +195,13 @@ function afterLooks(masks: MaskCosts, { parties }: ProtocolDefinition): Case[] {
       cost: (_, n, pivot) => masks.selectRounded(n, SHIFT, pivot),
     },
     {
-      name: "select by the value's own sign",
+      name: "select by the opposite of the value's own sign",
       before(lab, inputs) {
         const x = anew(lab, inputs.x);
-        return { x, bit: signs(lab, x) };
+        const bits = signs(lab, x);
+        const bit = lab.call((end, site) => end.protocol.not(site, bits[end.self]!)).values;
+        free(lab, bits);
+        return { x, bit };
       },
       start: select,
       cost: (costs, n, pivot) => ownSign(n, costs.select(n, pivot)),

@@ -1,17 +1,10 @@
 /** Checks of masks that belong to values: opened once, with whatever looks first, and anew in another session. Part of the conformance suite. */
 import assert from "node:assert/strict";
-import {
-  type Bits,
-  type Cost,
-  type Product,
-  type ProtocolDefinition,
-  type Share,
-  sideBySide,
-} from "../../src/protocol/index.js";
+import type { Bits, Cost, Product, ProtocolDefinition, Rounds, Share, Site } from "../../src/protocol/index.js";
 import { revealPlane, same } from "./agreement.js";
-import { someWords, times } from "./cases.js";
+import { opened, someWords, times } from "./cases.js";
 import type { Check } from "./conformance.js";
-import { free, Lab, type Outcome, reveal, share } from "./harness.js";
+import { type End, free, Lab, type Outcome, reveal, share } from "./harness.js";
 import { assertFresh } from "./statistics.js";
 
 const N = 1000;
@@ -23,6 +16,7 @@ export function openingChecks(definition: ProtocolDefinition): Check[] {
     { name: "a value is opened once a session", run: () => openedOnce(definition) },
     { name: "a value is opened anew in another session", run: () => openedAnew(definition) },
     { name: "a value is opened anew after a move", run: () => openedAfterMove(definition) },
+    { name: "a value may be freed while a primitive opens it", run: () => freedInUse(definition) },
   ];
 }
 
@@ -43,7 +37,7 @@ class Account {
     return this.#held(outcome, cost, openings, what);
   }
   #held<T extends Product | Bits>(outcome: Outcome<T>, own: Cost, openings: 0 | 1, what: string): Outcome<T> {
-    const { rounds, bytes } = openings ? sideBySide(own, this.lab.definition.costs.masks!.open(N)) : own;
+    const { rounds, bytes } = openings ? opened(this.lab.definition.costs, N, own) : own;
     assert.equal(outcome.rounds, rounds, `rounds of ${what}`);
     assert.deepEqual(outcome.sent, bytes, `bytes of ${what}`);
     this.#made.push(outcome.values);
@@ -163,4 +157,51 @@ function openedAfterMove(definition: ProtocolDefinition): void {
     assert.equal(store.live, 0, `blocks left at party ${self}`);
     store.close();
   }
+}
+
+/** Everybody frees the inputs when the first round of a primitive has begun. */
+function freedInUse(definition: ProtocolDefinition): void {
+  const lab = new Lab(definition);
+  const account = new Account(lab);
+  const words = someWords(N, 20);
+  const even = words.map((word) => 2n * word);
+  const sole = <T>(x: readonly Share[], start: (end: End, site: Site) => Rounds<T>): T[] => {
+    const call = (end: End, site: Site) => freeing(start(end, site), () => end.protocol.free(end.scope, x[end.self]!));
+    return lab.call(call).values;
+  };
+  const value = () => share(lab, words);
+  const truncation = () => {
+    const x = share(lab, even, "even");
+    const result = account.truncated(x, 1);
+    free(lab, x);
+    return result;
+  };
+  for (const make of [value, truncation]) {
+    const [x, y, z] = [make(), make(), make()];
+    const square = sole(x, ({ protocol, ring, self }, site) =>
+      protocol.product(site, x[self]!, x[self]!, N, times(ring, N)),
+    );
+    const result = lab.call((end, site) => end.protocol.reshare(site, square[end.self]!)).values;
+    same(reveal(lab, result), squares(words), "a square of what is freed");
+    const signs = sole(y, ({ protocol, self }, site) => protocol.msb(site, y[self]!, WIDTH));
+    const negative = words.map((word) => word >> 63n);
+    same(revealPlane(lab, signs), negative, "the sign of what is freed");
+    const chosen = sole(z, ({ protocol, self }, site) => protocol.select(site, signs[self]!, z[self]!));
+    same(
+      reveal(lab, chosen),
+      words.map((word, i) => negative[i]! * word),
+      "a selection of what is freed",
+    );
+    free(lab, square, result, signs, chosen);
+  }
+  account.free();
+  emptied(lab);
+}
+
+function* freeing<T>(rounds: Rounds<T>, free: () => void): Rounds<T> {
+  const first = rounds.next();
+  free();
+  if (first.done) return first.value;
+  yield first.value;
+  return yield* rounds;
 }
