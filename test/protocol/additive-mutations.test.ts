@@ -69,6 +69,12 @@ const masks: Flaw[] = [
     fails: ANEW,
   },
   {
+    name: "a mask outlives its session where a view is looked at first",
+    edits: [edit("masks", "if (x.view) forget(party, x.view.of);", "")],
+    among: [2, 3],
+    fails: ANEW,
+  },
+  {
     name: "a mask moves with its value",
     edits: [
       edit(

@@ -120,6 +120,8 @@ function openedAnew(definition: ProtocolDefinition): void {
   const words = someWords(N, 20);
   const x = share(first, words);
   const rounded = before.truncated(x, 1);
+  const y = share(first, words, "y");
+  before.product(y, y, 1, "a square");
   const one = before.product(x, x, 1, "a square");
 
   const two = after.product(x, x, 1, "a square in the next session");
@@ -135,9 +137,17 @@ function openedAnew(definition: ProtocolDefinition): void {
     "the sign of a truncation in the next session",
   );
 
+  const turned = rotate(second, y);
+  const three = after.product(turned, y, 1, "a square of a view in the next session");
+  same(
+    after.words(three),
+    rotated(words).map((word, i) => word * words[i]!),
+    "a view in the next session",
+  );
+  free(second, turned);
   before.free();
   after.free();
-  free(first, x, rounded);
+  free(first, x, y, rounded);
   emptied(first, second);
 }
 
