@@ -75,6 +75,23 @@ const masks: Flaw[] = [
     fails: ANEW,
   },
   {
+    name: "what looked at a value when its session ended keeps it",
+    edits: [edit("masks", "x.freed = true;\n  forget(party, x);", "x.freed = true;")],
+    among: [2, 3],
+    fails: ANEW,
+  },
+  {
+    name: "a view of a view forgets what lies between",
+    edits: [edit("linear", "map(dst, [between]);", "map(dst, [source]);")],
+    fails: "a value is opened once a session",
+  },
+  {
+    name: "a comparison does not use all that a truncation left open",
+    edits: [edit("masks", "width > 64 - x.rounding.shift", "width >= 64 - x.rounding.shift")],
+    among: ALL,
+    fails: "rounds and bytes are as declared",
+  },
+  {
     name: "a mask moves with its value",
     edits: [
       edit(

@@ -158,6 +158,8 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
 
 const SHIFT = 16;
 const WIDTH = 32;
+/** The most that a truncation leaves to see. */
+const LEFT = 64 - SHIFT;
 
 /** What is cheaper, or takes another way, since something has looked at the value before. */
 function afterLooks(masks: MaskCosts, { parties }: ProtocolDefinition): Case[] {
@@ -185,8 +187,8 @@ function afterLooks(masks: MaskCosts, { parties }: ProtocolDefinition): Case[] {
       name: "msb after a truncation",
       before: (lab, inputs) => ({ x: truncated(lab, inputs) }),
       onPlanes: masks.msbRounded === undefined,
-      start: (end, site, { x }) => end.protocol.msb(site, x[end.self]!, WIDTH),
-      cost: (costs, n, pivot) => masks.msbRounded?.(n, WIDTH) ?? costs.msb(n, WIDTH, pivot),
+      start: (end, site, { x }) => end.protocol.msb(site, x[end.self]!, LEFT),
+      cost: (costs, n, pivot) => masks.msbRounded?.(n, LEFT) ?? costs.msb(n, LEFT, pivot),
     },
     {
       name: "select after a truncation",

@@ -4,7 +4,7 @@ import type { Bits, Cost, Product, ProtocolDefinition, Rounds, Share, Site } fro
 import { revealPlane, same } from "./agreement.js";
 import { opened, someWords, times } from "./cases.js";
 import type { Check } from "./conformance.js";
-import { type End, free, Lab, type Outcome, reveal, share } from "./harness.js";
+import { type End, free, Lab, type Outcome, reveal, share, TestSite } from "./harness.js";
 import { assertFresh } from "./statistics.js";
 
 const N = 1000;
@@ -98,6 +98,14 @@ function openedOnce(definition: ProtocolDefinition): void {
   const expected = rotated(words).map((word, i) => word * words[i]!);
   same(account.words(product), expected, "a value times itself laid out anew");
 
+  const again = rotate(lab, turned);
+  const farther = account.product(x, again, 0, "a value times itself laid out twice");
+  same(
+    account.words(farther),
+    rotated(rotated(words)).map((word, i) => word * words[i]!),
+    "a value times itself laid out twice",
+  );
+
   const y = share(lab, words, "y");
   const view = rotate(lab, y);
   account.product(view, view, 1, "the square of a view");
@@ -109,11 +117,11 @@ function openedOnce(definition: ProtocolDefinition): void {
   account.product(rounded, rounded, 1, "the square of a truncation");
   account.sign(rounded, costs.msb(N, WIDTH, 0), 0, "the sign of a truncation with an open mask");
   account.free();
-  free(lab, x, turned, y, view, rounded);
+  free(lab, x, turned, again, y, view, rounded);
   emptied(lab);
 }
 
-/** In a session with other keys. */
+/** In a session with other keys; what was looking at a value when the first one ended does not keep it. */
 function openedAnew(definition: ProtocolDefinition): void {
   const [first, second] = [new Lab(definition), new Lab(definition, { run: 2, keyText: () => "second" })];
   const [before, after] = [new Account(first), new Account(second)];
@@ -123,6 +131,13 @@ function openedAnew(definition: ProtocolDefinition): void {
   const y = share(first, words, "y");
   before.product(y, y, 1, "a square");
   const one = before.product(x, x, 1, "a square");
+  const z = share(first, words, "z");
+  for (const { protocol, ring, self } of first.ends) {
+    const scope = ring.scope();
+    const site = new TestSite(scope, 0, 1, 1000);
+    protocol.product(site, z[self]!, z[self]!, N, times(ring, N)).next();
+    scope.close();
+  }
 
   const two = after.product(x, x, 1, "a square in the next session");
   same(after.words(two), squares(words), "a square in the next session");
@@ -147,7 +162,9 @@ function openedAnew(definition: ProtocolDefinition): void {
   free(second, turned);
   before.free();
   after.free();
-  free(first, x, y, rounded);
+  second.ends.forEach(({ protocol, self }) => {
+    for (const value of [x, y, z, rounded]) protocol.free(first.ends[self]!.scope, value[self]!);
+  });
   emptied(first, second);
 }
 

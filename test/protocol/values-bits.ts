@@ -109,10 +109,10 @@ export function selectValues(definition: ProtocolDefinition): void {
  * for values that nobody has looked at, for results of a truncation, and for those whose mask is open, too.
  */
 export function signValues(definition: ProtocolDefinition): void {
-  // The widest look is wider than what a truncation leaves to see; the last size is more than comparison keys are used for.
+  // A truncation leaves 48 bits to see; the last size is more than comparison keys are used for.
   const widths = [8, 16, 31, 33, 40].map((width) => [65, width, width] as const);
   const sizes = [1, 65, 5000, 32769].map((n) => [n, 32, 32] as const);
-  for (const [n, width, look] of [[65, 40, 60] as const, ...widths, ...sizes])
+  for (const [n, width, look] of [[65, 40, 60] as const, [65, 40, 48] as const, ...widths, ...sizes])
     for (const [shift, open] of [
       [0, false],
       [16, false],
