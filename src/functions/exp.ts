@@ -27,12 +27,16 @@ export function expNonPositive(b: Builder, x: Ref): Ref {
   return b.define(output, [x], (_, gradient) => [mul(b, gradient, output)]);
 }
 
+/** log(2^15), rounded down. */
+const largest = 10.39;
+
 /**
  * exp(x) for x < 10.39, where it stays below 2^15; above, wrong. Below -20 it gives 0.
  */
 export function exp(b: Builder, x: Ref): Ref {
   const input = share(b, x);
   const { fraction } = b.env;
+  if (limitOf(input) > largest) b.assume(input, `exp: x < ${largest}`);
   let output: Ref;
   if (limitOf(input) <= 8) output = truncated(b, power(b, input, Math.LOG2E, 12), fraction, 12);
   else {

@@ -20,25 +20,33 @@ function reciprocalOf(b: Builder, normal: Normal): Ref {
   return truncated(b, lowered(b, whole, normal.exponent), b.env.fraction, declaredIntegerBits);
 }
 
-/** Which numbers an argument may be. */
-export interface Sign {
-  /** True where x > 0 is known: the sign costs three words an element more. */
+/** What is known of an argument. */
+export interface Known {
+  /** x > 0, and x is in the function's domain. Of a divisor it saves finding the sign, which takes no round but words. */
   readonly positive?: boolean;
 }
-const normalise = (b: Builder, x: Ref, { positive = false }: Sign): Normal =>
-  positive ? normalisePositive(b, x) : normaliseSigned(b, x);
+function normalise(b: Builder, x: Ref, where: string, { positive = false }: Known): Normal {
+  if (positive) return normalisePositive(b, x);
+  b.assume(x, `${where}: |x| > 2^-15`);
+  return normaliseSigned(b, x);
+}
+function positiveOnly(b: Builder, x: Ref, domain: string, { positive = false }: Known): PositiveNormal {
+  const input = share(b, x);
+  if (!positive) b.assume(input, domain);
+  return normalisePositive(b, input);
+}
 
 /** 1/x for 2^-15 < |x| < 2^15. At 0 it gives 0, nearer to 0 it is wrong. */
-export function reciprocal(b: Builder, x: Ref, sign: Sign = {}): Ref {
-  const output = reciprocalOf(b, normalise(b, share(b, x), sign));
+export function reciprocal(b: Builder, x: Ref, known: Known = {}): Ref {
+  const output = reciprocalOf(b, normalise(b, share(b, x), "reciprocal", known));
   return b.define(output, [x], (_, gradient) => [neg(b, mul(b, gradient, mul(b, output, output)))]);
 }
 
 /** x / y for |y| < 2^15 where the result is below 2^15; broadcasting. Where y is 0 it gives 0. */
-export function divide(b: Builder, x: Ref, y: Ref, sign: Sign = {}): Ref {
+export function divide(b: Builder, x: Ref, y: Ref, known: Known = {}): Ref {
   const shape = broadcastShapes(x.type.shape, y.type.shape);
   const [dividend, divisor] = [share(b, x), share(b, y)];
-  const normal = normalise(b, divisor, sign);
+  const normal = normalise(b, divisor, "div", known);
   const [over, under] = [broadcastTo(b, dividend, shape), broadcastTo(b, divisor, shape)];
   const widest = maxBound - 1 - declaredIntegerBits - dividend.type.scale;
   const factor = broadcastTo(b, inverse(b, normal, Math.min(widest, lastBits(normal))), shape);
@@ -47,14 +55,14 @@ export function divide(b: Builder, x: Ref, y: Ref, sign: Sign = {}): Ref {
   const whole = b.node("mul", [quotient, broadcastTo(b, normal.power, shape)]);
   const output = truncated(b, lowered(b, whole, normal.exponent), b.env.fraction, declaredIntegerBits);
   return b.define(output, [over, under], (_, gradient, wanted) => {
-    const part = divide(b, gradient, under, sign);
+    const part = divide(b, gradient, under, known);
     return [wanted[0] ? part : undefined, wanted[1] ? neg(b, mul(b, part, output)) : undefined];
   });
 }
 
 /** sqrt(x) for 0 <= x < 2^15; 0 gives 0. */
-export function sqrt(b: Builder, x: Ref): Ref {
-  const normal = normalisePositive(b, share(b, x));
+export function sqrt(b: Builder, x: Ref, known: Known = {}): Ref {
+  const normal = positiveOnly(b, x, "sqrt: x >= 0", known);
   const output = rootOf(b, normal, fits.root, normal.roots);
   return b.define(output, [x], (_, gradient) => [
     mul(b, gradient, mul(b, rootOf(b, normal, fits.inverseRoot, normal.inverseRoots), constant(b, 0.5, [], 1))),
@@ -62,8 +70,8 @@ export function sqrt(b: Builder, x: Ref): Ref {
 }
 
 /** 1 / sqrt(x) for 0 < x < 2^15, down to the smallest x that there is. At 0 it gives 0. */
-export function rsqrt(b: Builder, x: Ref): Ref {
-  const normal = normalisePositive(b, share(b, x));
+export function rsqrt(b: Builder, x: Ref, known: Known = {}): Ref {
+  const normal = positiveOnly(b, x, "rsqrt: x > 0", known);
   const output = rootOf(b, normal, fits.inverseRoot, normal.inverseRoots);
   return b.define(output, [x], (_, gradient) => [
     neg(b, mul(b, gradient, mul(b, mul(b, output, reciprocalOf(b, normal)), constant(b, 0.5, [], 1)))),
@@ -78,8 +86,8 @@ function rootOf(b: Builder, normal: PositiveNormal, series: typeof fits.root, fa
 }
 
 /** log(x) for 0 < x < 2^15; at 0 and below it is wrong. */
-export function log(b: Builder, x: Ref): Ref {
-  const normal = normalisePositive(b, share(b, x));
+export function log(b: Builder, x: Ref, known: Known = {}): Ref {
+  const normal = positiveOnly(b, x, "log: x > 0", known);
   const whole = add(b, evaluate(b, normal.c, fits.log), normal.log);
   const output = truncated(b, whole, b.env.fraction, 5);
   return b.define(output, [x], (_, gradient) => [mul(b, gradient, reciprocalOf(b, normal))]);
