@@ -470,6 +470,12 @@ const inAndOut: Flaw[] = [
     fails: "outgoing parts tell who colludes their sum only",
   },
   {
+    name: "the dealer hands out what is in its memory",
+    edits: [edit("io", "party.kernels.fill(part.ptr, 0n, n);", "")],
+    among: ALL,
+    fails: "outgoing parts are re-randomised",
+  },
+  {
     name: "masks of outgoing parts repeat",
     edits: [
       edit("io", "key.stream(nonce), part", "() => key.stream(nonce), part"),
