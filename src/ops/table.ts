@@ -5,25 +5,28 @@ import * as arithmetic from "./arithmetic.js";
 import * as compare from "./compare.js";
 import * as constants from "./constant.js";
 import * as layout from "./layout.js";
+import { leading } from "./leading.js";
 import * as matrix from "./matmul.js";
 import type { Operator } from "./op.js";
 import * as reduce from "./reduce.js";
 import * as scale from "./scale.js";
 import * as sink from "./sink.js";
 import * as source from "./source.js";
+import { octaves, waves } from "./waves.js";
 
 const { input, dataset, variable } = source;
 const { constant, scalar, secret } = constants;
 const { add, sub, neg, mul, rescale } = arithmetic;
-const { truncate, reshare, lift } = scale;
+const { truncate, reshare, lift, narrow } = scale;
 const { reshape, transpose, broadcast, slice, pad, concat } = layout;
 const { isNegative, isZero, not, and, xor, fromBits, select, choose } = compare;
 const { assign, reveal } = sink;
 
 export const operators = {
   ...{ input, dataset, variable, constant, scalar, secret },
-  ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, truncate, reshare, lift },
+  ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, truncate, reshare, lift, narrow },
   ...{ reshape, transpose, broadcast, slice, pad, concat, sum: reduce.sum },
+  ...{ leading, octaves, waves },
   ...{ isNegative, isZero, not, and, xor, fromBits, select, choose },
   ...{ assign, reveal },
 } as const;
