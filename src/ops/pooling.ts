@@ -68,6 +68,15 @@ export function windowsOf(where: string, rank: Rank, x: Ref, given: PerAxis, opt
     throw new ShapeError(
       `${where}: expected an image of at least ${reach.slice(2 - rank)}, got ${formatShape(shape)}; try padding or a smaller kernel`,
     );
+  const meets = (axis: 0 | 1, i: number) => {
+    const start = i * stride[axis] - padding[axis];
+    const first = start >= 0 ? start : start + Math.ceil(-start / dilation[axis]) * dilation[axis];
+    return first < image[axis] && first < start + reach[axis];
+  };
+  if (!spatialAxes.every((axis) => Array.from({ length: size[axis] }, (_, i) => i).every((i) => meets(axis, i))))
+    throw new ShapeError(
+      `${where}: expected windows that meet the image ${formatShape(shape)}, got some between its elements; try less dilation`,
+    );
   return { kernel, stride, padding, dilation, size, image };
 }
 
