@@ -145,7 +145,7 @@ export const slice: Operator<v.InferOutput<typeof sliceAttrs>> = {
   },
   gradient(builder, [a], { axis, start, step }, output, gradient) {
     const after = a!.type.shape[axis]! - start - paddedLength(output.type.shape[axis]!, step);
-    return [builder.node("pad", [gradient], { axis, before: start, after, step })];
+    return [builder.node("pad", [gradient], { axis, before: start, after, ...(step ? { step } : {}) })];
   },
   layout: true,
   cost: noCost,
@@ -172,12 +172,10 @@ export const pad: Operator<v.InferOutput<typeof padAttrs>> = {
     const alike = a!.alike.map((value, at) => value && kept(at));
     return { ...a!, shape, ...moved(a!, shape, alike, (at) => (kept(at) ? at : undefined)) };
   },
-  gradient: (builder, [a], { axis, before, step }, _output, gradient) => [
-    builder.node("slice", [gradient], {
-      axis,
-      ...{ start: before, end: before + paddedLength(a!.type.shape[axis]!, step), step },
-    }),
-  ],
+  gradient(builder, [a], { axis, before, step }, _output, gradient) {
+    const end = before + paddedLength(a!.type.shape[axis]!, step);
+    return [builder.node("slice", [gradient], { axis, start: before, end, ...(step ? { step } : {}) })];
+  },
   cost: noCost,
   evaluate(context, [a], { axis, before, step = 1 }, { inputs, output }) {
     const steps = strides(output.shape);
