@@ -46,13 +46,16 @@ function walk(spread: bool, output: usize, image: usize, window: usize, planes: 
   const width = size(window, 1);
   const strideW = stride(window, 1);
   const step = <usize>strideW << 3;
+  // Columns of a window that no output finds inside the image.
+  const firstV = max(0, padding(window, 1) - (outW - 1) * strideW);
+  const endV = min(kernel(window, 1), width + padding(window, 1));
   for (let plane = 0; plane < planes; plane++) {
     for (let y = 0; y < outH; y++) {
-      for (let u = 0; u < kernel(window, 0); u++) {
-        const row = y * stride(window, 0) + u - padding(window, 0);
-        if (row < 0 || row >= height) continue;
+      const top = y * stride(window, 0) - padding(window, 0);
+      const bottom = min(height, top + kernel(window, 0));
+      for (let row = max(0, top); row < bottom; row++) {
         const rowAt = image + (<usize>(row * width) << 3);
-        for (let v = 0; v < kernel(window, 1); v++) {
+        for (let v = firstV; v < endV; v++) {
           // Output x meets column x * stride + base, which lies inside from the first such x to the last.
           const base = v - padding(window, 1);
           const first = base >= 0 ? 0 : (strideW - 1 - base) / strideW;
