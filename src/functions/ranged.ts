@@ -1,11 +1,10 @@
-/**
- * 1/x and ln x where the range of x is known: one look at which segment of the range x is in serves both. For values of any range:
- * reciprocal.ts and log.ts.
- */
+/** 1/x and ln x where the range of x is known, with what serves both recorded once. For values of any range: powers.ts. */
 import { add, constant, isNegative, neg, reshape, sub } from "../ops/build.js";
 import type { Builder, Ref } from "../ops/index.js";
 import { size } from "../ring/index.js";
 import { plus, row, times, timesConstant, truncated } from "./fixed.js";
+import { evaluate } from "./series.js";
+import * as fits from "./series-fits.js";
 
 /** Segments are so long that the reciprocal of their middle is off by a factor of at most 1 ± this. */
 const spread = 0.08;
@@ -17,18 +16,35 @@ const reciprocalScale = 28;
 
 /** Of x, once asked for. */
 export interface Ranged {
-  /** 1/x, off by a factor of at most 1 ± 5e-5: a share at 28 fraction bits, |1/x| < 16. Two rounds more than the logarithm. */
+  /** 1/x, off by a factor of at most 1 ± 5e-5 or by 2e-5 / low: a share at 28 fraction bits, below 16. */
   reciprocal(): Ref;
   /** ln x, off by at most 5e-5: a product. */
   log(): Ref;
 }
 
 /**
- * x, a share, with low <= x <= high, low >= 1/16. Thresholds between segments are all compared with x at once; what they say adds up
- * to the reciprocal c of the segment's middle, and to its logarithm. The residual e = c x - 1 is small: 1/x is c (1 - e) (1 + e^2)
- * but for e^4, and ln x is e - e^2/2 - ln c but for e^3/3, most of which the best multiple of e makes up for.
+ * Of x, a share, with low <= x <= high and low >= 1/16. Up to a ratio of 16 sums of waves: 3 rounds with rep3, the last truncation of
+ * the logarithm counted in. Above it 13 rounds for the reciprocal and 11 for the logarithm.
  */
 export function ranged(b: Builder, x: Ref, low: number, high: number): Ranged {
+  return high / low <= fits.logTo16.to ? byWaves(b, x, low) : bySegments(b, x, low, high);
+}
+
+function byWaves(b: Builder, x: Ref, low: number): Ranged {
+  const stretch = 1 / low;
+  return {
+    reciprocal: () =>
+      truncated(b, evaluate(b, x, fits.inverseTo16, { stretch, amplitude: stretch }), reciprocalScale, 4),
+    log: () => plus(b, evaluate(b, x, fits.logTo16, { stretch }), Math.log(low)),
+  };
+}
+
+/**
+ * Thresholds between segments are all compared with x at once; what they say adds up to the reciprocal c of the segment's middle, and
+ * to its logarithm. The residual e = c x - 1 is small: 1/x is c (1 - e) (1 + e^2) but for e^4, and ln x is e - e^2/2 - ln c but for
+ * e^3/3, most of which the best multiple of e makes up for.
+ */
+function bySegments(b: Builder, x: Ref, low: number, high: number): Ranged {
   const segment = segmentOf(b, x, low, high);
   const c = row(b, segment, 0, x.type.shape);
   const e = plus(b, truncated(b, b.node("mul", [x, c]), residualScale, 1), -1);

@@ -36,6 +36,8 @@ export interface Algebra<T> {
   less(x: T, y: T): T;
   equal(x: T, y: T): T;
   max(x: T, axis: number): { max: T; argmax: T };
+  /** An operation of one test: how a plan records it, and what it is. */
+  own(record: (b: Recorder, ...values: Ref[]) => Ref, compute: (...values: Real[]) => Real, ...values: T[]): T;
 }
 export type Program = <T>(a: Algebra<T>, leaves: readonly T[]) => T;
 
@@ -49,6 +51,7 @@ export const reals: Algebra<Real> = {
   dims: (x) => x.dims,
   neg: (x) => oracle.scale(x, -1),
   whereLess: (p, q, x, y) => oracle.where(oracle.less(p, q), x, y),
+  own: (_, compute, ...values) => compute(...values),
 };
 
 export function recorded(b: Recorder): Algebra<Ref> {
@@ -79,6 +82,7 @@ export function recorded(b: Recorder): Algebra<Ref> {
       const { value, position } = max(b, x, axis);
       return { max: value, argmax: position() };
     },
+    own: (record, _, ...values) => record(b, ...values),
   };
 }
 

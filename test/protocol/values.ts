@@ -4,16 +4,17 @@ import { BoundError, ShapeError } from "../../src/errors.js";
 import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
 import type { Linear } from "../../src/protocol/protocol.js";
 import { agrees, inLab, SIZES, same, signed } from "./agreement.js";
-import { edgesAndRandom, someWords, theorem } from "./cases.js";
+import { edgesAndRandom, someWords, times } from "./cases.js";
 import type { Check } from "./conformance.js";
 import { computing, type End, free, Lab, reveal, share, take } from "./harness.js";
+import { separableValues, weighValues } from "./theorem.js";
 import {
   bitsValues,
   booleanValues,
   movedBitsValues,
   msbValues,
   selectValues,
-  weighValues,
+  signValues,
   zeroValues,
 } from "./values-bits.js";
 
@@ -31,6 +32,7 @@ export function valueChecks(definition: ProtocolDefinition): Check[] {
     check("and, xor and not", booleanValues),
     check("bits move and are XORed", movedBitsValues),
     check("fromBits and select", selectValues),
+    check("a value times its own sign", signValues),
     check("weigh adds weights of bits up", weighValues),
     check("input and reveal", inputValues),
     check("outgoing parts add up", outgoingValues),
@@ -70,29 +72,6 @@ function linearValues(definition: ProtocolDefinition): void {
       return result;
     });
   }
-}
-
-function separableValues(definition: ProtocolDefinition): void {
-  for (const n of [0, ...SIZES])
-    for (const pivot of [0, 1, 2]) {
-      const words = edgesAndRandom(n, 64, "separable");
-      const expected = new BigUint64Array(2 * n);
-      words.forEach((word, i) => {
-        expected[i] = word * word;
-        expected[n + i] = 5n * word + 7n;
-      });
-      agrees(definition, `x^2 and 5 x + 7, n = ${n}, pivot ${pivot}`, expected, (lab) => {
-        const x = share(lab, words);
-        const both = lab.call(
-          (end, site) => end.protocol.separable(site, x[end.self]!, theorem(end.ring, site.scope)),
-          pivot,
-        ).values;
-        const y = lab.call((end, site) => end.protocol.reshare(site, both[end.self]!)).values;
-        const result = reveal(lab, y);
-        free(lab, x, both, y);
-        return result;
-      });
-    }
 }
 
 /** x y + w, summands added before the one resharing. */
@@ -263,7 +242,15 @@ function lifetimes(definition: ProtocolDefinition): void {
     for (const scope of elsewhere) scope.close();
     const loaded = lab.ends.map((end) => end.protocol.load(end.scope, saved[end.self]!));
     same(reveal(lab, loaded), words, "loaded");
-    free(lab, loaded);
+    const z = lab.call((end, site) =>
+      end.protocol.product(site, loaded[end.self]!, loaded[end.self]!, 77, times(end.ring, 77)),
+    ).values;
+    const y = lab.call((end, site) => end.protocol.truncate(site, z[end.self]!, 1)).values;
+    for (const [self, { protocol }] of lab.ends.entries()) {
+      assert.deepEqual(protocol.save(loaded[self]!), saved[self], "saved after a product");
+      assert.equal(protocol.save(y[self]!).length, saved[self]!.length, "the size of a truncation's result");
+    }
+    free(lab, loaded, z, y);
   });
 }
 
