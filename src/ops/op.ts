@@ -81,6 +81,8 @@ export interface Builder {
    * the steps of its approximation. Returns `output`. Of a value that has a rule already the first one counts.
    */
   define(output: Ref, inputs: readonly Ref[], gradient: GradientRule): Ref;
+  /** Says what a function takes `ref` to be, where no bound says so: "log: 0 < x < 2^15". For people to read; checks nothing. */
+  assume(ref: Ref, what: string): void;
 }
 
 /** Gradients for the inputs, undefined where none flows. Where `wanted` is false nobody asks for that input's. */

@@ -37,7 +37,9 @@ export function planCost(plan: Plan, definition: ProtocolDefinition, costs: Cost
   /** The round before which node i is done. */
   const finish = schedule(plan, costOf);
   const rounds = finish.reduce((most, round) => Math.max(most, round), 0);
-  return { rounds, bytes, perOperator, unproved: unprovedBounds(nodes), elements: peak(plan, finish, rounds) };
+  const { assumed = [] } = plan;
+  const elements = peak(plan, finish, rounds);
+  return { rounds, bytes, perOperator, unproved: unprovedBounds(nodes), assumed, elements };
 }
 
 /**

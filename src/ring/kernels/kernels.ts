@@ -99,6 +99,29 @@ export interface Kernels {
   andXor(dst: number, a: number, b: number, n: number): void;
   /** Replicated-sharing AND on planes: dst = (x0 & (y0 ^ y1)) ^ (x1 & y0) ^ mask, n words. */
   andLocal(dst: number, x0: number, x1: number, y0: number, y1: number, mask: number, n: number): void;
+
+  // -- sides of addition theorems, for words y = factor x + offset; in double precision, equal to the last bit everywhere --
+  /** y as 5 whole bits and 59 of fraction: n words 2^(whole part), then n words 2^(fraction) rounded to 30 fraction bits. */
+  octaves(dst: number, x: number, n: number, factor: bigint, offset: bigint): void;
+  /**
+   * y / 2^64 as a part of a full turn: n words of its cosine, n of its sine, rounded to `bits` (at most 50) fraction bits; then
+   * the same of its multiples 1 + by, 1 + 2 by, …, `count` multiples in all. `by` is 1 or 2.
+   */
+  waves(dst: number, x: number, n: number, factor: bigint, by: number, count: number, bits: number): void;
+  /**
+   * dst += sum of g_cos (a cos y + b sin y) + g_sin (b cos y - a sin y) over these multiples: g as `waves` lays it out,
+   * `coefficients` points to the integers a, b of each multiple as doubles; what multiplies g is rounded to integers below 2^51.
+   */
+  wavesAdd(
+    dst: number,
+    x: number,
+    g: number,
+    n: number,
+    factor: bigint,
+    by: number,
+    count: number,
+    coefficients: number,
+  ): void;
 }
 
 /**

@@ -12,5 +12,6 @@ export { gatherStrided, scatterAddStrided } from "./strided";
 export { sumWindows, spreadWindows } from "./windows";
 export { slice, unslice, funnel } from "./planes";
 export { addFields, nonNegative } from "./fields";
+export { octaves, waves, wavesAdd } from "./waves";
 export { heapBase } from "./scratch";
 export { dcfEvalStart, dcfEvalStep, dcfEvalEnd, dcfGenStart, dcfGenStep, dcfGenEnd } from "./trees";
