@@ -80,6 +80,15 @@ export function module<C extends Readonly<Record<string, Module | Parameter>>>(
   return named("model", self);
 }
 
+/** What sequential() may move past each other without changing a number. */
+export type Part = "relu" | "maxPool";
+const parts = new WeakMap<Module, Part>();
+export function playing(part: Part, layer: Module): Module {
+  parts.set(layer, part);
+  return layer;
+}
+export const partOf = (layer: Module): Part | undefined => parts.get(layer);
+
 /** Names a network: its parameters are `name/path` at the parties. Networks in one session need different names. */
 export function named(name: string, network: Module): Module {
   for (const [path, parameter] of network.named) parameter.name = `${name}/${path}`;

@@ -1,4 +1,5 @@
 /** Secret tensors and the graph they are recorded in. */
+export * from "./functional.js";
 export { type Closing, type Feed, Graph, type GraphHost, type PendingReveal } from "./graph.js";
 export { type Nested, Plaintext, readValues, type Values } from "./plaintext.js";
 export { concat, linear, type Operand, refOf, Tensor, where } from "./tensor.js";
