@@ -1,7 +1,7 @@
 /** Layers without parameters (but for prelu), element by element or along an axis. Domains and errors are those of `functions/`. */
 import * as functions from "../functions/index.js";
 import { Tensor } from "../tensor/index.js";
-import { type Module, module } from "./module.js";
+import { type Module, module, playing } from "./module.js";
 import { Parameter } from "./parameter.js";
 
 const layer = (forward: (x: Tensor) => Tensor): Module => module({}, forward);
@@ -13,7 +13,11 @@ const recorded = (x: Tensor, make: (b: Tensor["graph"]["recorder"], ref: Tensor[
  * max(x, 0). Its gradient at exactly 0 is 1, where PyTorch's is 0. Cost: one comparison (rep3 up to 41 bits: 5 rounds) and one
  * selection (2 rounds); in training one round more, and the numbers of the bits beside the selection.
  */
-export const relu = (): Module => layer((x) => x.relu());
+export const relu = (): Module =>
+  playing(
+    "relu",
+    layer((x) => x.relu()),
+  );
 export const sigmoid = (): Module => layer((x) => x.sigmoid());
 export const tanh = (): Module => layer((x) => x.tanh());
 export const silu = (): Module => layer((x) => x.silu());
@@ -62,10 +66,4 @@ export const softmax = (axis: number): Module => layer((x) => x.softmax(axis));
 export const logSoftmax = (axis: number): Module => layer((x) => x.logSoftmax(axis));
 export const softmin = (axis: number): Module => layer((x) => x.neg().softmax(axis));
 
-/** Keeps axis 0 and joins all others. Free. */
-export const flatten = (): Module => layer((x) => x.flatten());
-/** Axis 1 as several. Free. */
-export function unflatten(...shape: readonly number[]): Module {
-  return layer((x) => x.reshape(x.shape[0]!, ...shape, ...x.shape.slice(2)));
-}
 export const identity = (): Module => layer((x) => x);

@@ -2,7 +2,7 @@
 
 import type { Tensor } from "../tensor/index.js";
 import { dropout as drop } from "../tensor/index.js";
-import { type Module, withParts } from "./module.js";
+import { type Module, playing, withParts } from "./module.js";
 
 /**
  * Elements become 0 with probability p, at most 0.9, others are multiplied by 1/(1-p). The mask is drawn by the parties, who know
@@ -27,5 +27,5 @@ export const dropout2d = dropout1d;
 
 function layer(training: (x: Tensor) => Tensor): Module {
   const self: Module = withParts((x: Tensor) => (self.training ? training(x) : x), {});
-  return self;
+  return playing("dropout", self);
 }

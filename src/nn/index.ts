@@ -1,6 +1,14 @@
 /** Neural networks: layers, losses, modules. Names and meaning of PyTorch, in camelCase. */
 export * from "./activation.js";
 export {
+  type Attention,
+  type AttentionMask,
+  multiheadAttention,
+  type TransformerLayer,
+  transformerEncoder,
+  transformerEncoderLayer,
+} from "./attention.js";
+export {
   binaryCrossEntropy,
   binaryCrossEntropyWithLogits,
   type ClassTarget,
@@ -9,7 +17,9 @@ export {
   nllLoss,
 } from "./classification.js";
 export { moduleDict, moduleList, sequential } from "./containers.js";
+export { conv1d, conv2d, convTranspose1d, convTranspose2d } from "./convolution.js";
 export { dropout, dropout1d, dropout2d } from "./dropout.js";
+export * as functional from "./functional.js";
 export * as init from "./init.js";
 export { linear } from "./linear.js";
 export { huberLoss, Loss, l1Loss, mseLoss, type Reduction, smoothL1Loss } from "./loss.js";
@@ -27,6 +37,14 @@ export {
 } from "./normalization.js";
 export { Buffer, Parameter } from "./parameter.js";
 export {
+  adaptiveAvgPool2d,
+  adaptiveMaxPool2d,
+  avgPool1d,
+  avgPool2d,
+  maxPool1d,
+  maxPool2d,
+} from "./pooling.js";
+export {
   gru,
   gruCell,
   type LstmState,
@@ -37,3 +55,4 @@ export {
   rnn,
   rnnCell,
 } from "./recurrent.js";
+export { flatten, unflatten, zeroPad2d } from "./shape.js";

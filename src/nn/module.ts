@@ -105,6 +105,15 @@ function load(parameters: ReadonlyMap<string, Parameter>, state: Readonly<Record
   for (const { parameter, data } of values) parameter.start = () => data;
 }
 
+/** What sequential() may move past each other without changing a number. */
+export type Role = "relu" | "maxPool" | "dropout";
+const roles = new WeakMap<Part, Role>();
+export function playing<M extends Part>(role: Role, layer: M): M {
+  roles.set(layer, role);
+  return layer;
+}
+export const roleOf = (layer: Part): Role | undefined => roles.get(layer);
+
 /** Names a network: its parameters are `name/path` at the parties. Networks in one session need different names. */
 export function named<M extends Part>(name: string, network: M): M {
   for (const [path, parameter] of network.named) parameter.name = `${name}/${path}`;

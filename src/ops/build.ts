@@ -5,6 +5,7 @@
 import { PlanError, ScaleError, ShapeError } from "../errors.js";
 import { broadcastShapes, formatShape, normalizeAxis, type Shape, sameShape, size } from "../ring/index.js";
 import { factor, factors, share } from "./factor.js";
+import { knownSign } from "./known-signs.js";
 import {
   constant,
   exactScale,
@@ -226,7 +227,8 @@ export function concat(b: Builder, parts: readonly Ref[], axis: number): Ref {
 
 /** x < 0 as bits. */
 export function isNegative(b: Builder, x: Ref): Ref {
-  return b.node("isNegative", [share(b, x)]);
+  const value = share(b, x);
+  return knownSign(value) ?? b.node("isNegative", [value]);
 }
 /** Bits where x < y; > and the negations follow by swapping and `not`. */
 export function less(b: Builder, x: Ref, y: Ref): Ref {

@@ -7,6 +7,7 @@ import * as functions from "../functions/index.js";
 import * as build from "../ops/build.js";
 import { max, min } from "../ops/extremes.js";
 import type { Ref } from "../ops/index.js";
+import * as rearrange from "../ops/rearrange.js";
 import { decode, normalizeAxis, type Shape, size } from "../ring/index.js";
 import type { Graph } from "./graph.js";
 import { Plaintext, readValues, type Values } from "./plaintext.js";
@@ -51,7 +52,7 @@ export class Tensor {
   square(): Tensor {
     return this.#wrap(build.square(this.graph.recorder, this.ref));
   }
-  /** [m, k] x [k, n]. */
+  /** [..., m, k] x [..., k, n]; axes in front are broadcast. */
   matmul(other: Operand): Tensor {
     return this.#with(other, build.matmul);
   }
@@ -160,9 +161,21 @@ export class Tensor {
       ),
     );
   }
-  /** Keeps axis 0 and joins all others. */
-  flatten(): Tensor {
-    return this.reshape(this.shape[0] ?? 1, -1);
+  /** Joins axes from `start` to `end`; by default all but the first. */
+  flatten(start = 1, end = -1): Tensor {
+    const { shape } = this;
+    if (shape.length < 2) return this.reshape(shape[0] ?? 1, -1);
+    const [first, last] = [start, end].map((axis) => normalizeAxis(axis, shape.length, "flatten")) as [number, number];
+    const joined = size(shape.slice(first, last + 1));
+    return this.reshape(...shape.slice(0, first), joined, ...shape.slice(last + 1));
+  }
+  /** One axis as several; -1 for one length that follows from the others. */
+  unflatten(axis: number, sizes: readonly number[]): Tensor {
+    const { shape } = this;
+    const at = normalizeAxis(axis, shape.length, "unflatten");
+    const known = sizes.reduce((n, d) => (d === -1 ? n : n * d), 1);
+    const parts = sizes.map((d) => (d === -1 ? shape[at]! / known : d));
+    return this.reshape(...shape.slice(0, at), ...parts, ...shape.slice(at + 1));
   }
   transpose(...axes: number[]): Tensor {
     return this.#wrap(build.transpose(this.graph.recorder, this.ref, axes.length > 0 ? axes : undefined));
@@ -170,8 +183,75 @@ export class Tensor {
   get T(): Tensor {
     return this.transpose();
   }
-  slice(start: number, end: number, axis = 0): Tensor {
-    return this.#wrap(build.slice(this.graph.recorder, this.ref, axis, start, end));
+  /** Axis i of the result is axis axes[i]. */
+  permute(...axes: number[]): Tensor {
+    return this.#wrap(build.transpose(this.graph.recorder, this.ref, axes));
+  }
+  movedim(from: number, to: number): Tensor {
+    return this.#wrap(rearrange.moveAxis(this.graph.recorder, this.ref, from, to));
+  }
+  squeeze(axes?: number | readonly number[]): Tensor {
+    return this.#wrap(rearrange.squeeze(this.graph.recorder, this.ref, list(axes)));
+  }
+  unsqueeze(axis: number): Tensor {
+    return this.#wrap(rearrange.unsqueeze(this.graph.recorder, this.ref, axis));
+  }
+  /** Repeats along axes of length 1 and new ones in front; -1 keeps a length. */
+  expand(...shape: number[]): Tensor {
+    return this.#wrap(rearrange.expand(this.graph.recorder, this.ref, shape));
+  }
+  /** The whole tensor so many times along each axis. */
+  repeat(...times: number[]): Tensor {
+    return this.#wrap(rearrange.repeat(this.graph.recorder, this.ref, times));
+  }
+  /** Elements start … end-1, every `step`-th of them. */
+  slice(start: number, end: number, axis = 0, step = 1): Tensor {
+    return this.#wrap(rearrange.strided(this.graph.recorder, this.ref, axis, start, end, step));
+  }
+  narrow(axis: number, start: number, length: number): Tensor {
+    return this.slice(start, start + length, axis);
+  }
+  /** Parts of one length (the last may be shorter), or of each of the given lengths. */
+  split(lengths: number | readonly number[], axis = 0): Tensor[] {
+    return rearrange.split(this.graph.recorder, this.ref, lengths, axis).map((part) => this.#wrap(part));
+  }
+  /** At most `count` parts of one length; the last may be shorter. */
+  chunk(count: number, axis = 0): Tensor[] {
+    return rearrange.chunk(this.graph.recorder, this.ref, count, axis).map((part) => this.#wrap(part));
+  }
+  /** `value` on both sides, as PyTorch's F.pad: before and after the last axis, then the one before it, …; less than 0 takes off. */
+  pad(widths: readonly number[], value = 0): Tensor {
+    return this.#wrap(rearrange.pad(this.graph.recorder, this.ref, widths, value));
+  }
+  flip(...axes: number[]): Tensor {
+    return this.#wrap(rearrange.flip(this.graph.recorder, this.ref, axes.length > 0 ? axes : undefined));
+  }
+  /** Moves elements along axes, the last ones to the front; without axes all in row-major order. */
+  roll(shifts: number | readonly number[], axes?: number | readonly number[]): Tensor {
+    return this.#wrap(rearrange.roll(this.graph.recorder, this.ref, list(shifts)!, list(axes)));
+  }
+  /** Rows along an axis by public position. */
+  indexSelect(axis: number, index: ArrayLike<number>): Tensor {
+    return this.#wrap(rearrange.indexSelect(this.graph.recorder, this.ref, axis, index));
+  }
+  /** out[i, j, …] is this tensor at [i, j, …], but along the axis at the public position index[i, j, …]. */
+  gather(axis: number, index: Values): Tensor {
+    return this.#wrap(rearrange.gather(this.graph.recorder, this.ref, axis, readValues(index)));
+  }
+  /** With the source's elements where gather would read; of several at one place the last one. */
+  scatter(axis: number, index: Values, source: Operand): Tensor {
+    return this.#with(source, (b, x, y) => rearrange.scatter(b, x, axis, readValues(index), y));
+  }
+  /** With the source's elements added where gather would read. */
+  scatterAdd(axis: number, index: Values, source: Operand): Tensor {
+    return this.#with(source, (b, x, y) => rearrange.scatterAdd(b, x, axis, readValues(index), y));
+  }
+  /** Elements (i, i + offset) of the last two axes. */
+  diagonal(offset = 0): Tensor {
+    return this.#wrap(rearrange.diagonal(this.graph.recorder, this.ref, offset));
+  }
+  trace(): Tensor {
+    return this.#wrap(rearrange.trace(this.graph.recorder, this.ref));
   }
 
   // -- comparisons: results are secret bits, 0 or 1 --

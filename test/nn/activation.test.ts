@@ -71,7 +71,7 @@ test("softmax, logSoftmax and softmin along an axis; flatten and unflatten", asy
     [nn.softmax(1), exact],
     [nn.logSoftmax(-1), exact.map((row) => row.map(Math.log))],
     [nn.softmin(1), rows.map((row) => row.map((x) => Math.exp(-x) / row.reduce((all, y) => all + Math.exp(-y), 0)))],
-    [nn.sequential(nn.unflatten(3, 1), nn.flatten()), rows],
+    [nn.sequential(nn.unflatten(1, [3, 1]), nn.flatten()), rows],
   ] as const) {
     const { shape, data } = await layer(session.secret(rows)).reveal();
     assert.deepEqual(shape, [2, 3]);
