@@ -139,13 +139,13 @@ def layers():
         case(kind, layer(2, 3, batch_first=True), numbers(2, 3, 2), call=flat, args=[2, 3, {"batchFirst": True}])
         case(kind, layer(2, 2, num_layers=2, bidirectional=True), numbers(3, 2, 2), call=flat, args=[2, 2, {"numLayers": 2, "bidirectional": True}])
     first = lambda m, q, k, v: m(q, k, v, need_weights=False)[0]
-    case("multiheadAttention", nn.MultiheadAttention(4, 2, batch_first=True), numbers(2, 3, 4, limit=2), numbers(2, 5, 4, seed=2, limit=2), numbers(2, 5, 4, seed=3), call=first, args=[4, 2])
+    case("multiheadAttention", nn.MultiheadAttention(4, 2, batch_first=True), numbers(2, 3, 4, limit=2), numbers(2, 5, 4, seed=2, limit=2), numbers(2, 5, 4, seed=3), call=first, args=[4, 2, {"batchFirst": True}])
     hidden = torch.triu(torch.ones(3, 3), 1).bool()
     causal = lambda m, x: m(x, x, x, need_weights=False, attn_mask=hidden)[0]
-    case("multiheadAttention", nn.MultiheadAttention(4, 2, batch_first=True), numbers(2, 3, 4, limit=2), call=causal, args=[4, 2], causal=True)
+    case("multiheadAttention", nn.MultiheadAttention(4, 2, batch_first=True), numbers(2, 3, 4, limit=2), call=causal, args=[4, 2, {"batchFirst": True}], causal=True)
     for options in [{}, {"activation": "gelu", "norm_first": True}]:
         layer = nn.TransformerEncoderLayer(4, 2, 6, dropout=0.0, batch_first=True, **options)
-        case("transformerEncoderLayer", layer, numbers(2, 3, 4, limit=2), args=[4, 2, {"dimFeedforward": 6, "dropout": 0, **{camel(k): v for k, v in options.items()}}])
+        case("transformerEncoderLayer", layer, numbers(2, 3, 4, limit=2), args=[4, 2, {"dimFeedforward": 6, "dropout": 0, "batchFirst": True, **{camel(k): v for k, v in options.items()}}])
     case("embedding", nn.Embedding(5, 3), torch.tensor([[1, 0, 4], [1, 2, 1]]), args=[5, 3])
     return cases
 
