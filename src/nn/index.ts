@@ -19,6 +19,7 @@ export {
 export { moduleDict, moduleList, sequential } from "./containers.js";
 export { conv1d, conv2d, convTranspose1d, convTranspose2d } from "./convolution.js";
 export { dropout, dropout1d, dropout2d } from "./dropout.js";
+export { type Embedding, embedding } from "./embedding.js";
 export * as functional from "./functional.js";
 export * as init from "./init.js";
 export { linear } from "./linear.js";

@@ -28,8 +28,8 @@ async function trained({ optimizer, options, scale, steps }: OptimizerCase, prot
 
 for (const [protocol, most, tolerance] of [
   ["plain", 100, 2e-3],
-  ["rep3", 10, 1e-3],
-  ["additive-2", 3, 1e-3],
+  ["rep3", 4, 1e-3],
+  ["additive-2", 2, 1e-3],
 ] as const)
   for (const item of cases)
     test(`${item.optimizer} ${JSON.stringify(item.options)} loss * ${item.scale}: ${protocol}`, async (context) => {

@@ -49,8 +49,8 @@ async function losses(
 
 for (const [protocol, most] of [
   ["plain", 20],
-  ["rep3", 20],
-  ["additive-2", 3],
+  ["rep3", 5],
+  ["additive-2", 2],
 ] as const)
   for (const item of recorded.trainings)
     test(`${item.name}: ${protocol}`, async () => {
