@@ -30,6 +30,7 @@ export {
   type BatchNormOptions,
   batchNorm1d,
   batchNorm2d,
+  fuseBatchNorm,
   groupNorm,
   instanceNorm1d,
   instanceNorm2d,

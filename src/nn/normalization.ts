@@ -4,7 +4,7 @@
  */
 import { InputError, ShapeError } from "../errors.js";
 import { type Shape, size } from "../ring/index.js";
-import { standardize, type Tensor } from "../tensor/index.js";
+import { type Graph, standardize, type Tensor } from "../tensor/index.js";
 import { type Module, withParts } from "./module.js";
 import { Buffer, Parameter } from "./parameter.js";
 
@@ -24,6 +24,8 @@ export interface BatchNormOptions {
 /** A batch normalisation layer, with what folding it into another layer needs. */
 export interface BatchNorm extends Module {
   readonly running: Running | undefined;
+  /** Whether the layer before does its work already, see fuseBatchNorm(). Set it where a fused model is resumed. */
+  fused: boolean;
 }
 export interface Running {
   readonly mean: Buffer;
@@ -53,6 +55,10 @@ function normalised(
   function forward(x: Tensor): Tensor {
     const { graph } = x;
     const axes = check(x);
+    if (self.fused) {
+      if (!self.training) return x;
+      throw new InputError("batchNorm: expected eval() of a fused layer, got training; try a model that was not fused");
+    }
     const column = (vector: Tensor) => vector.reshape(...x.shape.map((length, axis) => (axis === 1 ? length : 1)));
     const own = (parameter: Parameter | undefined) => parameter && column(parameter.in(graph));
     if (running && !self.training) {
@@ -73,8 +79,27 @@ function normalised(
     ...(weight && bias ? { weight, bias } : {}),
     ...(running ? { running_mean: running.mean, running_var: running.variance } : {}),
   };
-  const self: BatchNorm = Object.assign(withParts(forward, children), { running });
+  const self: BatchNorm = Object.assign(withParts(forward, children), { running, fused: false });
   return self;
+}
+
+/**
+ * Folds a trained batch normalisation into the linear or convolutional layer before it, for inference: that layer's weight and bias
+ * become those of both, at the parties, and the normalisation does nothing any more. There is no way back: save() the model before.
+ */
+export function fuseBatchNorm(session: { readonly graph: Graph }, layer: Module, norm: BatchNorm): void {
+  const { graph } = session;
+  const [weight, bias] = [layer.named.get("weight"), layer.named.get("bias")];
+  const { running } = norm;
+  if (!weight || !bias || !running || weight.shape[0] !== running.mean.shape[0] || norm.fused)
+    throw new InputError(
+      "fuseBatchNorm: expected a linear or convolutional layer with a bias and a normalisation of its outputs with running statistics, got others; try the layer right before",
+    );
+  const { scale, shift } = folded(running, { graph });
+  const column = scale.reshape(-1, ...new Array<number>(weight.shape.length - 1).fill(1));
+  graph.write(weight, weight.in(graph).mul(column).ref);
+  graph.write(bias, bias.in(graph).mul(scale).add(shift).ref);
+  norm.fused = true;
 }
 
 /** buffer + momentum (value - buffer) */
