@@ -62,6 +62,10 @@ const renamed = {
   RAdam: "radam",
   RMSNorm: "rmsNorm",
   cat: "concat",
+  bmm: "matmul",
+  logsumexp: "logSumExp",
+  amax: "max",
+  amin: "min",
   permute: "transpose",
   item: "reveal",
   tolist: "reveal",
@@ -116,7 +120,8 @@ for (const [module, text] of Object.entries(torch)) {
   const here = rows.filter(([, own]) => own);
   const missing = rows.filter(([, own]) => !own).map(([name]) => code(name));
   lines.push("", `## ${module}: ${here.length} of ${names.length}`, "", "| PyTorch | here | |", "|---|---|---|");
-  for (const [name, own] of here) lines.push(`| ${code(name)} | ${code(own)} | ${notes[name] ?? ""} |`);
+  for (const [name, own] of here)
+    lines.push(`| ${code(name)} | ${code(own)} |${notes[name] ? ` ${notes[name]} ` : " "}|`);
   if (missing.length > 0) lines.push("", `Not here: ${missing.join(", ")}.`);
 }
 const table = `${lines.join("\n")}\n`;
