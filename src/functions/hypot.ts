@@ -49,15 +49,21 @@ export function hypot(b: Builder, a: Ref, s: Ref, { epsilon, keep = 1 }: HypotOp
   const sum = add(b, add(b, size, s), epsilon);
   // m is the place of the sum's highest bit. 2^(39 - m), in two factors; keep 2^(m + 1), in two.
   const whole = Math.round(keep * 2 ** (lowBits + 1));
-  const factors = [
-    digitRow((low) => 2 ** (radix - 1 - low), undefined),
-    digitRow(undefined, (high) => 2 ** (radix * (digits - 1 - high))),
-    digitRow((low) => whole * 2 ** low, undefined),
-    digitRow(undefined, (high) => 2 ** (radix * high)),
+  const lows = [(low: number) => 2 ** (radix - 1 - low), zero, (low: number) => whole * 2 ** low, zero];
+  const highs = [
+    zero,
+    (high: number) => 2 ** (radix * (digits - 1 - high)),
+    zero,
+    (high: number) => 2 ** (radix * high),
   ];
-  const stack = b.node("leading", [sum], { width, signed: false, weights: factors.map(({ weights }) => weights) });
+  const weights = {
+    // On top of those of digit 0, which is not looked for.
+    low: lows.flatMap((of) => Array.from({ length: radix - 1 }, (_, i) => of(i + 1) - of(0))),
+    high: highs.flatMap((of) => Array.from({ length: digits }, (_, i) => of(i))),
+  };
+  const stack = b.node("leading", [sum], { width, signed: false, rows: lows.length, ...weights });
   const shares = b.node("reshare", [stack]);
-  const factor = (i: number) => plus(b, row(b, shares, i, shape), factors[i]!.base);
+  const factor = (i: number) => plus(b, row(b, shares, i, shape), lows[i]!(0));
   const power = b.node("reshare", [b.node("mul", [factor(0), factor(1)])]);
   /** x over the power of two above the sum. */
   const unit = (x: Ref, bits: number, integerBits: number) =>
@@ -84,11 +90,4 @@ export function hypot(b: Builder, a: Ref, s: Ref, { epsilon, keep = 1 }: HypotOp
 }
 
 const lift = (b: Builder, x: Ref): Ref => (x.type.kind === "share" ? b.node("lift", [x]) : x);
-
-/** A number that the low digit of a place decides, or the high one: what comes on top of `base` for each digit. */
-function digitRow(low: ((digit: number) => number) | undefined, high: ((digit: number) => number) | undefined) {
-  const base = low?.(0) ?? 0;
-  const lows = Array.from({ length: radix - 1 }, (_, i) => (low ? low(i + 1) - base : 0));
-  const highs = Array.from({ length: digits }, (_, i) => high?.(i) ?? 0);
-  return { base, weights: [...lows, ...highs] };
-}
+const zero = () => 0;
