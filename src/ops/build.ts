@@ -18,7 +18,7 @@ import {
 } from "./numbers.js";
 import type { Builder, Ref, ValueType } from "./op.js";
 import { matmul, timesTransposed } from "./products.js";
-import { maxBound } from "./type.js";
+import { maxBound, sumBits } from "./type.js";
 
 export { constant, exactScale, factor, matmul, scalarConstant as publicNumber, share };
 
@@ -236,6 +236,23 @@ export function less(b: Builder, x: Ref, y: Ref): Ref {
 }
 export function equal(b: Builder, x: Ref, y: Ref): Ref {
   return b.node("isZero", [share(b, sub(b, share(b, x), share(b, y)))]);
+}
+/**
+ * Bits [..., classes]: 1 at the position that x is, a whole number from 0 to classes - 1; another x gives any bits. Looks at the few
+ * bits that tell these apart: with rep3 2 rounds up to 16 classes, 2 more if x has fraction bits.
+ */
+export function oneHot(b: Builder, x: Ref, classes: number): Ref {
+  const bound = Math.max(1, sumBits(classes));
+  const { shape, scale } = share(b, x).type;
+  const whole =
+    scale === 0 ? share(b, x) : b.node("truncate", [b.node("lift", [share(b, x)])], { shift: scale, bound });
+  const positions = constant(
+    b,
+    Array.from({ length: classes }, (_, i) => i),
+    [classes],
+    0,
+  );
+  return b.node("isZero", [b.node("narrow", [sub(b, reshape(b, whole, [...shape, 1]), positions)], { bound })]);
 }
 export function not(b: Builder, x: Ref): Ref {
   return b.node("not", [x]);

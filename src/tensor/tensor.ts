@@ -282,10 +282,9 @@ export class Tensor {
   minimum(other: Operand): Tensor {
     return this.#with(other, functions.minimum);
   }
-  /** One-hot rows of the positions in this tensor (whole numbers): [..., classes]. */
+  /** One-hot rows of the positions in this tensor, whole numbers from 0 to classes - 1: [..., classes]. Others give any bits. */
   oneHot(classes: number): Tensor {
-    const positions = Array.from({ length: classes }, (_, i) => i);
-    return this.reshape(...this.shape, 1).eq(positions);
+    return this.#wrap(build.oneHot(this.graph.recorder, this.ref, classes));
   }
 
   // -- the only way out --
