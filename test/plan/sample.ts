@@ -1,8 +1,11 @@
 /** Plans that tests of recording, decoding and evaluation share: a training step, and one with every operator. */
+import { exp } from "../../src/functions/exp.js";
+import { reciprocal } from "../../src/functions/powers.js";
+import { sin } from "../../src/functions/trigonometry.js";
 import * as build from "../../src/ops/build.js";
 import { conv2d } from "../../src/ops/convolutions.js";
 import { encodeIndex } from "../../src/ops/gather.js";
-import type { Ref } from "../../src/ops/index.js";
+import type { Builder, Ref } from "../../src/ops/index.js";
 import { maxPool2d } from "../../src/ops/max-pooling.js";
 import { avgPool2d } from "../../src/ops/pooling.js";
 import { flip, indexSelect } from "../../src/ops/rearrange.js";
@@ -65,6 +68,12 @@ function layers(b: Recorder, mine: Ref): Ref {
   return b.node("scatterAdd", [moved], { axis: 1, index: encodeIndex([1, 1]), length: 3 });
 }
 
+/** Functions that have operators of their own. */
+function curves(b: Builder, mine: Ref): Ref {
+  const small = build.scaleBy(b, mine, 0.25);
+  return build.add(b, build.add(b, exp(b, small), sin(b, small)), reciprocal(b, build.square(b, mine)));
+}
+
 /** Every operator of the table at least once. */
 export function everything(): Recorder {
   const fraction = 16;
@@ -97,6 +106,7 @@ export function everything(): Recorder {
   const twice = b.node("reshare", [b.node("lift", [padded])]);
   b.node("reveal", [twice], { label: "open", release: "open", recipients: ["d"] });
   b.node("reveal", [build.share(b, layers(b, mine))], { label: "layers", release: "open", recipients });
+  b.node("reveal", [build.share(b, curves(b, mine))], { label: "curves", release: "open", recipients });
   const mean = build.mean(b, build.sub(b, rows, build.broadcastTo(b, build.sum(b, rows, [0], true), [4, 6])), [0]);
   const shifted = build.add(b, mean, build.mul(b, build.sum(b, either), build.constant(b, 0.25, [], 2)));
   b.node("assign", [build.share(b, shifted)], { name: "mean" });
