@@ -39,6 +39,13 @@ const examples: Readonly<Record<string, Expected>> = {
     },
   },
   "03-arithmetic.ts": has(/x \+ 2 = \[3,4,5\]/, /x \+ y = \[5,7,9\]/, /x < 2.5 = \[1,1,0\]/),
+  "04-functions.ts": {
+    check(stdout) {
+      const errors = [...stdout.matchAll(/^(\w+) +largest error ([\d.]+)$/gm)];
+      assert.equal(errors.length, 22);
+      for (const [line, , error] of errors) assert.ok(Number(error) < 1e-3, line);
+    },
+  },
   "05-mse.ts": has(/: 9\.0000\n/),
   "06-shares-by-hand.ts": has(/7 = 2 \+ 4 \+ 1 = 7\n/, /7 \+ 10 = 17\n/),
   "08-logistic-regression.ts": {
@@ -48,6 +55,14 @@ const examples: Readonly<Record<string, Expected>> = {
       // S0: 2.3329, 2.2252, …, 1.6541, from other initial weights.
       assert.ok(losses[0]! > 2.15 && losses[0]! < 2.5 && losses[9]! > 1.5 && losses[9]! < 1.8, losses.join(" "));
       assert.ok(Number(/(\d+) of its 100 training images/.exec(stdout)?.[1]) > 60, stdout);
+    },
+  },
+  "09-cnn.ts": {
+    check(stdout) {
+      const losses = [...stdout.matchAll(/epoch \d+: loss ([\d.]+)/g)].map(([, loss]) => Number(loss));
+      assert.equal(losses.length, 3);
+      // S0: 2.3136, 2.2532, 2.1912, from other initial weights and masks.
+      assert.ok(losses[0]! < 2.5 && losses[2]! < Math.min(2.3, losses[0]!), losses.join(" "));
     },
   },
   "10-losses.ts": {
