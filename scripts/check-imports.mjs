@@ -15,7 +15,7 @@ const may = {
   engine: ["errors", "ring", "random", "net", "protocol", "ops", "plan"],
   tensor: ["errors", "ring", "ops", "functions", "plan"],
   nn: ["errors", "ring", "random", "functions", "tensor"],
-  optim: ["errors", "ops", "functions", "tensor"],
+  optim: ["errors", "ring", "ops", "functions", "tensor"],
   data: ["errors", "ring", "random", "protocol", "tensor"],
   party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data"],
   client: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "tensor", "data", "party"],

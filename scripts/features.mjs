@@ -2,8 +2,9 @@
 // writes nothing and fails if the page is not current.
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import * as secretgrad from "../src/index.ts";
+import * as everything from "../src/index.ts";
 
+const secretgrad = { ...everything };
 const { nn, optim, Tensor } = secretgrad;
 const page = fileURLToPath(new URL("../FEATURES.md", import.meta.url));
 

@@ -106,7 +106,7 @@ function hiddenScores(
     );
   if (!isCausal && !attnMask) return undefined;
   return Array.from({ length: queries }, (_, i) =>
-    Array.from({ length: keys }, (_, j) => ((isCausal && j > i) || attnMask?.[i]![j] ? hiddenScore : 0)),
+    Array.from({ length: keys }, (_, j) => ((isCausal && j > i) || attnMask?.[i]?.[j] ? hiddenScore : 0)),
   );
 }
 
