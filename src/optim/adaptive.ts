@@ -14,7 +14,7 @@ import { type Hypot, hypot, operandBits, timesConstant, truncated } from "../fun
 import * as build from "../ops/build.js";
 import type { Builder, Ref } from "../ops/index.js";
 import { size } from "../ring/index.js";
-import { type Graph, type Tensor, Variable } from "../tensor/index.js";
+import { type Tensor, Variable } from "../tensor/index.js";
 import { type Clipping, checkClipping, gradientShare, gradientsOf } from "./gradients.js";
 import {
   definedOnly,
@@ -42,24 +42,20 @@ export interface AdaptiveGroupOptions {
 /** Gradients with their scale stay below 2^23: those of an average that decays slowly may be far above their root. */
 export const gradientBits = 23;
 
-/** One parameter in one step. */
+/** One group of parameters in one step, all of them one behind the other, so that a plan has as many nodes for many as for one. */
 export interface Update<O> {
   readonly b: Builder;
-  readonly graph: Graph;
   readonly group: Group<O>;
-  readonly parameter: Variable;
-  readonly weight: Ref;
   /** Times gradScale, at the session's scale, with the group's weight decay. */
   readonly gradient: Ref;
   /** From 1. */
   readonly step: number;
-  /** A number of this step: the same slot for all parameters of a group. */
   scalar(name: string, value: number, largest?: number): Ref;
   read(name: string): Ref;
   write(name: string, value: Ref): void;
-  /** The root of a^2 + state^2, where the state, named "root", becomes `keep` times that. `eps` times gradScale is added to divisors. */
+  /** The root of a^2 + state^2, where the state, named "root", becomes `keep` times that. `epsFactor`: of eps, in this step. */
   divide(a: Ref, keep: number, epsFactor?: number): Pick<Hypot, "over">;
-  /** The weight less the rate times a quotient, of a product or a share. `factor`: of the rate, in this step; at most `mostFactor`. */
+  /** Weights less the rate times a quotient, of a product or a share. `factor`: of the rate, in this step; at most `mostFactor`. */
   descend(quotient: (bits: number) => Ref, options?: { factor?: number; mostFactor?: number; decay?: number }): void;
 }
 
@@ -120,54 +116,57 @@ export function adaptive<O extends AdaptiveGroupOptions>(
     done++;
     let at = 0;
     groups.forEach((group, i) => {
-      const scalars = new Map<string, Ref>();
-      const scalar = (what: string, value: number, largest = value, mostExponent = 30) => {
-        const slot = i === 0 ? what : `${what}.${i}`;
-        const known = scalars.get(slot) ?? graph.scalar(slot, value, mostExponent, largest);
-        scalars.set(slot, known);
-        return known;
+      const given = gradients.slice(at, at + group.params.length);
+      at += group.params.length;
+      const used = group.params.filter((_, k) => given[k]);
+      if (used.length === 0) return;
+      const slot = (what: string) => (i === 0 ? what : `${what}.${i}`);
+      const scalar = (what: string, value: number, largest = value, mostExponent = 30) =>
+        graph.scalar(slot(what), value, mostExponent, largest);
+      const readAll = (variables: readonly Variable[]) =>
+        joined(
+          b,
+          variables.map((variable) => graph.read(variable)),
+        );
+      const writeAll = (variables: readonly Variable[], value: Ref) => {
+        for (const [k, part] of parted(b, build.share(b, value), variables).entries()) graph.write(variables[k]!, part);
       };
-      let rate: Ref | undefined;
-      for (const parameter of group.params) {
-        const given = gradients[at++];
-        if (!given) continue;
-        const weight = graph.read(parameter);
-        const state = stateOf(parameter, group);
-        const decay = rule.coupledDecay(group) * gradScale;
-        const whole = decay === 0 ? given : build.add(b, given, timesConstant(b, weight, decay, decayBits(decay)));
-        const update: Update<O> = {
-          ...{ b, graph, group: group as unknown as Group<O>, parameter, weight, step: done, scalar },
-          gradient: gradientShare(b, whole, gradientBits),
-          read: (what) => graph.read(state[what]!),
-          write: (what, value) => graph.write(state[what]!, value),
-          divide(a, keep, epsFactor = 1) {
-            const unit = 2 ** -fraction;
-            const eps = group.eps! * gradScale;
-            const epsilon = scalar("eps", Math.max(eps * epsFactor, unit), Math.max(eps, unit), fraction);
-            const { root, over } = hypot(b, a, graph.read(state.root!), { epsilon, keep });
-            graph.write(state.root!, root);
-            return { over };
-          },
-          descend(quotient, { factor = 1, mostFactor = 1, decay: decoupled = 0 } = {}) {
-            const peak = (group.peakLr ?? group.lr) * mostFactor;
-            const name = i === 0 ? "lr" : `lr.${i}`;
-            rate ??= rateScalar(graph, name, splitRate(group.lr * factor, peak));
-            // As many bits as leave room for the rate; no less than a weight can show.
-            const value = quotient(Math.min(40, 61 - rate.type.scale));
-            const step = build.mul(b, value, rate);
-            const whole =
-              decoupled === 0
-                ? step
-                : build.add(
-                    b,
-                    step,
-                    build.mul(b, weight, scalar("weightDecay", group.lr * decoupled, peakOf(group) * decoupled)),
-                  );
-            graph.write(parameter, build.sub(b, weight, build.share(b, whole)));
-          },
-        };
-        rule.update(update);
-      }
+      const states = (what: string) => used.map((parameter) => stateOf(parameter, group)[what]!);
+      const weights = readAll(used);
+      const decay = rule.coupledDecay(group) * gradScale;
+      const shares = given.flatMap((gradient, k) => {
+        if (!gradient) return [];
+        if (decay === 0) return gradientShare(b, gradient, gradientBits);
+        const pull = timesConstant(b, graph.read(group.params[k]!), decay, decayBits(decay));
+        return gradientShare(b, build.add(b, gradient, pull), gradientBits);
+      });
+      rule.update({
+        ...{ b, group: group as unknown as Group<O>, step: done, scalar },
+        gradient: joined(b, shares),
+        read: (what) => readAll(states(what)),
+        write: (what, value) => writeAll(states(what), value),
+        divide(a, keep, epsFactor = 1) {
+          const unit = 2 ** -fraction;
+          const eps = group.eps! * gradScale;
+          const epsilon = scalar("eps", Math.max(eps * epsFactor, unit), Math.max(eps, unit), fraction);
+          const { root, over } = hypot(b, a, readAll(states("root")), { epsilon, keep });
+          writeAll(states("root"), root);
+          return { over };
+        },
+        descend(quotient, { factor = 1, mostFactor = 1, decay: decoupled = 0 } = {}) {
+          const peak = Math.max(group.peakLr ?? 0, group.lr);
+          const rate = rateScalar(graph, slot("lr"), splitRate(group.lr * factor, peak * mostFactor));
+          // As many bits as leave room for the rate; no less than a weight can show.
+          let step = build.mul(b, quotient(Math.min(40, 61 - rate.type.scale)), rate);
+          if (decoupled !== 0)
+            step = build.add(
+              b,
+              step,
+              build.mul(b, weights, scalar("weightDecay", group.lr * decoupled, peak * decoupled)),
+            );
+          writeAll(used, build.sub(b, weights, build.share(b, step)));
+        },
+      });
       group.lastLr = group.lr;
     });
   }
@@ -179,7 +178,21 @@ export function adaptive<O extends AdaptiveGroupOptions>(
   });
 }
 
-const peakOf = ({ peakLr, lr }: { peakLr: number | undefined; lr: number }) => Math.max(peakLr ?? 0, lr);
+/** Shares as one vector. */
+function joined(b: Builder, parts: readonly Ref[]): Ref {
+  const flat = parts.map((part) => build.reshape(b, part, [size(part.type.shape)]));
+  return flat.length === 1 ? flat[0]! : build.concat(b, flat, 0);
+}
+/** And back, in the shapes of variables. */
+function parted(b: Builder, vector: Ref, variables: readonly Variable[]): Ref[] {
+  let at = 0;
+  return variables.map(({ shape }) => {
+    const start = at;
+    at += size(shape);
+    const part = variables.length === 1 ? vector : build.slice(b, vector, 0, start, at);
+    return build.reshape(b, part, shape);
+  });
+}
 /** Roots are what hypot takes at 20 fraction bits. */
 export const rootIntegerBits = operandBits - 20;
 /** Fraction bits at which a decay has 16 significant ones. */
