@@ -3,6 +3,7 @@
  * data; arithmetic records nodes and never waits. Only reveal() gives numbers.
  */
 import { SecretLeakError } from "../errors.js";
+import * as functions from "../functions/index.js";
 import * as build from "../ops/build.js";
 import type { Ref } from "../ops/index.js";
 import { decode, normalizeAxis, type Shape, size } from "../ring/index.js";
@@ -38,9 +39,12 @@ export class Tensor {
     if (typeof other === "number") return this.#wrap(build.scaleBy(this.graph.recorder, this.ref, other));
     return this.#with(other, build.mul);
   }
-  /** Division by a public number. */
-  div(divisor: number): Tensor {
-    return this.#wrap(build.divPublic(this.graph.recorder, this.ref, divisor));
+  /** Element by element, by public numbers or by another tensor, broadcasting; see `functions.divide`. */
+  div(other: Operand): Tensor {
+    if (typeof other === "number") return this.#wrap(build.divPublic(this.graph.recorder, this.ref, other));
+    if (other instanceof Tensor || other instanceof Variable) return this.#with(other, functions.divide);
+    const { data, shape } = readValues(other);
+    return this.#wrap(functions.divideByPublic(this.graph.recorder, this.ref, data, shape));
   }
   neg(): Tensor {
     return this.#wrap(build.neg(this.graph.recorder, this.ref));
@@ -55,6 +59,68 @@ export class Tensor {
   /** The inner product of two vectors. */
   dot(other: Operand): Tensor {
     return this.mul(other).sum();
+  }
+
+  // -- functions, element by element; docs/functions.md has their domains and errors --
+  exp(): Tensor {
+    return this.#apply(functions.exp);
+  }
+  log(): Tensor {
+    return this.#apply(functions.log);
+  }
+  /** 1/x. */
+  reciprocal(): Tensor {
+    return this.#apply(functions.reciprocal);
+  }
+  sqrt(): Tensor {
+    return this.#apply(functions.sqrt);
+  }
+  /** 1/sqrt(x). */
+  rsqrt(): Tensor {
+    return this.#apply(functions.rsqrt);
+  }
+  sigmoid(): Tensor {
+    return this.#apply(functions.sigmoid);
+  }
+  tanh(): Tensor {
+    return this.#apply(functions.tanh);
+  }
+  erf(): Tensor {
+    return this.#apply(functions.erf);
+  }
+  /** "tanh": by PyTorch's approximation of that name, of the same cost. */
+  gelu(approximate: "none" | "tanh" = "none"): Tensor {
+    return this.#apply((b, x) => functions.gelu(b, x, approximate));
+  }
+  silu(): Tensor {
+    return this.#apply(functions.silu);
+  }
+  softplus(): Tensor {
+    return this.#apply(functions.softplus);
+  }
+  hardsigmoid(): Tensor {
+    return this.#apply(functions.hardsigmoid);
+  }
+  sin(): Tensor {
+    return this.#apply(functions.sin);
+  }
+  cos(): Tensor {
+    return this.#apply(functions.cos);
+  }
+  /** The n-th power, n a whole number, negative ones too. */
+  pow(n: number): Tensor {
+    return this.#apply((b, x) => functions.pow(b, x, n));
+  }
+  abs(): Tensor {
+    return this.#apply(functions.abs);
+  }
+  /** 1, 0 or -1. */
+  sign(): Tensor {
+    return this.#apply(functions.sign);
+  }
+  /** Between public bounds, of which either may be infinite. */
+  clamp(low: number, high: number): Tensor {
+    return this.#apply((b, x) => functions.clamp(b, x, low, high));
   }
 
   // -- reductions --
@@ -123,6 +189,9 @@ export class Tensor {
   maximum(other: Operand): Tensor {
     return this.#with(other, build.maximum);
   }
+  minimum(other: Operand): Tensor {
+    return this.#with(other, functions.minimum);
+  }
   /** One-hot rows of the positions in this tensor (whole numbers): [..., classes]. */
   oneHot(classes: number): Tensor {
     const positions = Array.from({ length: classes }, (_, i) => i);
@@ -158,6 +227,9 @@ export class Tensor {
 
   #wrap(ref: Ref): Tensor {
     return new Tensor(this.graph, ref);
+  }
+  #apply(operation: (b: Graph["recorder"], x: Ref) => Ref): Tensor {
+    return this.#wrap(operation(this.graph.recorder, this.ref));
   }
   #with(other: Operand, operation: (b: Graph["recorder"], x: Ref, y: Ref) => Ref): Tensor {
     return this.#wrap(operation(this.graph.recorder, this.ref, refOf(this.graph, other)));
