@@ -173,6 +173,8 @@ export interface Operator<A = Record<string, never>> {
   readonly layout?: true;
   /** What it looks at of its inputs, for protocols that open masks. */
   looks?(inputs: readonly ValueType[], attrs: A): readonly Look[];
+  /** Words that its evaluation takes at one time, beside values, messages and copies of its inputs. */
+  workspace?(inputs: readonly ValueType[], attrs: A): number;
   /** For values whose masks are open, if the protocol has any. */
   cost(costs: Costs, inputs: readonly ValueType[], attrs: A, output: ValueType, pivot: number): Cost;
   evaluate(context: EvalContext, inputs: readonly Value[], attrs: A, types: NodeTypes): Rounds<Value> | Value;

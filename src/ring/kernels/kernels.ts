@@ -41,6 +41,25 @@ export interface Kernels {
   // -- products; row-major, C is m x n, A is m x k, B is k x n; `accumulate` 0: C = A B, 1: C += A B --
   matmul(c: number, a: number, b: number, m: number, k: number, n: number, accumulate: number): void;
 
+  /**
+   * C += A B for matrices given by tables: element (i, j) lies rows[i] + columns[j] bytes behind the matrix's address. Tables point
+   * to u32 each. An element may stand in several places of a matrix, also of C.
+   */
+  matmulIndexed(
+    c: number,
+    rowsC: number,
+    columnsC: number,
+    a: number,
+    rowsA: number,
+    columnsA: number,
+    b: number,
+    rowsB: number,
+    columnsB: number,
+    m: number,
+    k: number,
+    n: number,
+  ): void;
+
   // -- layout --
   /** dst is cols x rows. */
   transpose(dst: number, src: number, rows: number, cols: number): void;
@@ -55,37 +74,12 @@ export interface Kernels {
   gatherRows(dst: number, src: number, index: number, rows: number, rowWords: number): void;
   /** src is outer x axis x inner, dst is outer x inner: sums over the middle axis. */
   sumAxis(dst: number, src: number, outer: number, axis: number, inner: number): void;
-  /**
-   * One image, channel-major: src is channels x height x width; dst is (channels*kh*kw) x (outH*outW), zeros outside.
-   * outH = floor((height + 2*padH - kh)/strideH) + 1, outW likewise.
-   */
-  im2col(
-    dst: number,
-    src: number,
-    channels: number,
-    height: number,
-    width: number,
-    kh: number,
-    kw: number,
-    strideH: number,
-    strideW: number,
-    padH: number,
-    padW: number,
-  ): void;
-  /** The transpose of im2col: dst (channels x height x width, prepared by the caller) += columns. */
-  col2im(
-    dst: number,
-    src: number,
-    channels: number,
-    height: number,
-    width: number,
-    kh: number,
-    kw: number,
-    strideH: number,
-    strideW: number,
-    padH: number,
-    padW: number,
-  ): void;
+  /** The transpose of gatherRows: dst row index[r] += src row r; dst must be prepared (zeroed) by the caller. */
+  scatterAddRows(dst: number, src: number, index: number, rows: number, rowWords: number): void;
+  /** dst[plane, y, x] = the sum over the window at (y, x); src is planes x height x width. `window` points to a window, see below. */
+  sumWindows(dst: number, src: number, window: number, planes: number): void;
+  /** The transpose of sumWindows: dst (planes x height x width) = the sum of the outputs (src) of whose windows a place is part. */
+  spreadWindows(dst: number, src: number, window: number, planes: number): void;
 
   // -- bits. A plane of n bits is W = ceil(n/64) words, element i at bit i%64 of word i/64; bits beyond n are 0. --
   /** The low `width` bits (1..64) of n words become `width` planes: plane p starts at dst + p*W*8. */
@@ -129,6 +123,12 @@ export interface Kernels {
     coefficients: number,
   ): void;
 }
+
+/**
+ * A window that slides over images, as i32 in pairs (vertical, horizontal): its size, outputs, image size, stride (1 or more) and
+ * padding. At output (y, x) it begins at row y*stride - padding; what lies outside the image is zero.
+ */
+export const windowFields = 10;
 
 /** The part of WebAssembly.Memory that is used; spelt out because its type comes only with the DOM library. */
 export interface LinearMemory {

@@ -10,6 +10,7 @@ import { elementwise } from "./elementwise.js";
 import { layout } from "./layout.js";
 import { matmul } from "./matmul.js";
 import { waves } from "./waves.js";
+import { windows } from "./windows.js";
 
 /** Kernels over a new linear memory of one page. */
 export function createJsKernels(): Kernels {
@@ -20,6 +21,7 @@ export function createJsKernels(): Kernels {
     ...elementwise(memory),
     ...matmul(memory),
     ...layout(memory),
+    ...windows(memory),
     ...bits(memory),
     ...waves(memory),
   };
