@@ -24,12 +24,12 @@ export const silu = (): Module => layer((x) => x.silu());
 export const softplus = (): Module => layer((x) => x.softplus());
 /** x Phi(x); with "tanh" the approximation that PyTorch has under that name. */
 export function gelu(options: { readonly approximate?: "none" | "tanh" } = {}): Module {
-  return layer((x) => recorded(x, (b, ref) => functions.gelu(b, ref, options.approximate)));
+  return layer((x) => x.gelu(options.approximate));
 }
 /** max(0, min(1, x / 6 + 1/2)) */
-export const hardsigmoid = (): Module => layer((x) => recorded(x, functions.hardsigmoid));
+export const hardsigmoid = (): Module => layer((x) => x.hardsigmoid());
 /** x hardsigmoid(x) */
-export const hardswish = (): Module => layer((x) => x.mul(recorded(x, functions.hardsigmoid)));
+export const hardswish = (): Module => layer((x) => x.mul(x.hardsigmoid()));
 /** x between two numbers, -1 and 1 unless others are given. */
 export const hardtanh = (low = -1, high = 1): Module => layer((x) => x.clamp(low, high));
 export const relu6 = (): Module => hardtanh(0, 6);

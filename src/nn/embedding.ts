@@ -15,7 +15,7 @@ export interface Embedding extends Part {
  * Rows of a matrix [count, width] by position: [...] to [..., width]. First values are normal, as in PyTorch.
  *
  * Secret positions, a tensor of whole numbers, are compared with all there are: `count` comparisons each, and a product of one-hot rows
- * with the matrix; a position outside gives zeros. Positions that are shared as one-hot rows need no comparisons: take a linear() without
+ * with the matrix; a position outside gives anything. Positions that are shared as one-hot rows need no comparisons: take a linear() without
  * bias for them. Public positions move rows for nothing; they are part of the plan.
  */
 export function embedding(count: number, width: number): Embedding {

@@ -4,6 +4,7 @@ export { coinSteps, mostDropped } from "./coin.js";
 export { encodeWords, mantissaBits } from "./constant.js";
 export { isDataset } from "./flow.js";
 export { highDigits, radix } from "./leading.js";
+export { significantBits } from "./numbers.js";
 export type {
   Builder,
   EvalContext,

@@ -41,10 +41,12 @@ export class Tensor {
     if (typeof other === "number") return this.#wrap(build.scaleBy(this.graph.recorder, this.ref, other));
     return this.#with(other, build.mul);
   }
-  /** Division, by a public number without rounds. */
-  div(divisor: Operand): Tensor {
-    if (typeof divisor === "number") return this.#wrap(build.divPublic(this.graph.recorder, this.ref, divisor));
-    return this.#with(divisor, functions.divide);
+  /** Element by element, by public numbers or by another tensor, broadcasting; see `functions.divide`. */
+  div(other: Operand): Tensor {
+    if (typeof other === "number") return this.#wrap(build.divPublic(this.graph.recorder, this.ref, other));
+    if (other instanceof Tensor || other instanceof Variable) return this.#with(other, functions.divide);
+    const { data, shape } = readValues(other);
+    return this.#wrap(functions.divideByPublic(this.graph.recorder, this.ref, data, shape));
   }
   neg(): Tensor {
     return this.#wrap(build.neg(this.graph.recorder, this.ref));
@@ -59,6 +61,68 @@ export class Tensor {
   /** The inner product of two vectors. */
   dot(other: Operand): Tensor {
     return this.mul(other).sum();
+  }
+
+  // -- functions, element by element; docs/functions.md has their domains and errors --
+  exp(): Tensor {
+    return this.#apply(functions.exp);
+  }
+  log(): Tensor {
+    return this.#apply(functions.log);
+  }
+  /** 1/x. */
+  reciprocal(): Tensor {
+    return this.#apply(functions.reciprocal);
+  }
+  sqrt(): Tensor {
+    return this.#apply(functions.sqrt);
+  }
+  /** 1/sqrt(x). */
+  rsqrt(): Tensor {
+    return this.#apply(functions.rsqrt);
+  }
+  sigmoid(): Tensor {
+    return this.#apply(functions.sigmoid);
+  }
+  tanh(): Tensor {
+    return this.#apply(functions.tanh);
+  }
+  erf(): Tensor {
+    return this.#apply(functions.erf);
+  }
+  /** "tanh": by PyTorch's approximation of that name, of the same cost. */
+  gelu(approximate: "none" | "tanh" = "none"): Tensor {
+    return this.#apply((b, x) => functions.gelu(b, x, approximate));
+  }
+  silu(): Tensor {
+    return this.#apply(functions.silu);
+  }
+  softplus(): Tensor {
+    return this.#apply(functions.softplus);
+  }
+  hardsigmoid(): Tensor {
+    return this.#apply(functions.hardsigmoid);
+  }
+  sin(): Tensor {
+    return this.#apply(functions.sin);
+  }
+  cos(): Tensor {
+    return this.#apply(functions.cos);
+  }
+  /** The n-th power, n a whole number, negative ones too. */
+  pow(n: number): Tensor {
+    return this.#apply((b, x) => functions.pow(b, x, n));
+  }
+  abs(): Tensor {
+    return this.#apply(functions.abs);
+  }
+  /** 1, 0 or -1. */
+  sign(): Tensor {
+    return this.#apply(functions.sign);
+  }
+  /** Between public bounds, of which either may be infinite. */
+  clamp(low: number, high: number): Tensor {
+    return this.#apply((b, x) => functions.clamp(b, x, low, high));
   }
 
   // -- reductions --
@@ -101,53 +165,6 @@ export class Tensor {
   }
   logSumExp(axis: number, keepDims = false): Tensor {
     return this.#wrap(functions.logSumExp(this.graph.recorder, this.ref, axis, keepDims));
-  }
-
-  // -- functions --
-  abs(): Tensor {
-    return this.#wrap(functions.abs(this.graph.recorder, this.ref));
-  }
-  exp(): Tensor {
-    return this.#wrap(functions.exp(this.graph.recorder, this.ref));
-  }
-  log(): Tensor {
-    return this.#wrap(functions.log(this.graph.recorder, this.ref));
-  }
-  reciprocal(): Tensor {
-    return this.#wrap(functions.reciprocal(this.graph.recorder, this.ref));
-  }
-  sqrt(): Tensor {
-    return this.#wrap(functions.sqrt(this.graph.recorder, this.ref));
-  }
-  rsqrt(): Tensor {
-    return this.#wrap(functions.rsqrt(this.graph.recorder, this.ref));
-  }
-  sigmoid(): Tensor {
-    return this.#wrap(functions.sigmoid(this.graph.recorder, this.ref));
-  }
-  tanh(): Tensor {
-    return this.#wrap(functions.tanh(this.graph.recorder, this.ref));
-  }
-  gelu(): Tensor {
-    return this.#wrap(functions.gelu(this.graph.recorder, this.ref));
-  }
-  silu(): Tensor {
-    return this.#wrap(functions.silu(this.graph.recorder, this.ref));
-  }
-  softplus(): Tensor {
-    return this.#wrap(functions.softplus(this.graph.recorder, this.ref));
-  }
-  erf(): Tensor {
-    return this.#wrap(functions.erf(this.graph.recorder, this.ref));
-  }
-  sin(): Tensor {
-    return this.#wrap(functions.sin(this.graph.recorder, this.ref));
-  }
-  cos(): Tensor {
-    return this.#wrap(functions.cos(this.graph.recorder, this.ref));
-  }
-  clamp(low: number, high: number): Tensor {
-    return this.#wrap(functions.clamp(this.graph.recorder, this.ref, low, high));
   }
 
   // -- layout --
@@ -316,6 +333,9 @@ export class Tensor {
 
   #wrap(ref: Ref): Tensor {
     return new Tensor(this.graph, ref);
+  }
+  #apply(operation: (b: Graph["recorder"], x: Ref) => Ref): Tensor {
+    return this.#wrap(operation(this.graph.recorder, this.ref));
   }
   #with(other: Operand, operation: (b: Graph["recorder"], x: Ref, y: Ref) => Ref): Tensor {
     return this.#wrap(operation(this.graph.recorder, this.ref, refOf(this.graph, other)));
