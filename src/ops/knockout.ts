@@ -7,7 +7,7 @@
  */
 
 import { size } from "../ring/index.js";
-import { broadcastTo, concat, constant, isNegative, reshape, slice } from "./build.js";
+import { broadcastTo, concat, constant, isNegative, reshape, slice, sub } from "./build.js";
 import type { Builder, Ref } from "./op.js";
 
 /** What a round takes, in comparisons: 150 µs with three processes on one machine, beside some 70 ns. */
@@ -57,12 +57,21 @@ export function tournament(b: Builder, x: Ref): Tournament {
     const count = left.type.shape[0]!;
     const windows = Math.ceil(count / window);
     const rivals = inWindows(b, filled(b, left, windows * window), window);
-    const less = isNegative(b, b.node("pairDifferences", [rivals]));
+    const differences = b.node("pairDifferences", [rivals]);
+    const less = isNegative(b, differences);
     const bits = b.node("winners", [less]);
     levels.push({ count, bits });
-    left = b.node("pickOne", [bits, rivals]);
+    left = window === 2 ? largerOf(b, rivals, less, differences) : b.node("pickOne", [bits, rivals]);
   }
   return { largest: reshape(b, left, [columns]), levels };
+}
+
+/** Of two. What was compared is what is selected: protocols that open masks have opened it already. */
+function largerOf(b: Builder, rivals: Ref, less: Ref, differences: Ref): Ref {
+  const shape = rivals.type.shape.slice(1);
+  const gain = b.node("select", [less, differences]);
+  const larger = sub(b, slice(b, rivals, 0, 0, 1), gain);
+  return reshape(b, b.node("narrow", [larger], { bound: rivals.type.bound }), shape);
 }
 
 /** Up to `count` values with repetitions of the first one, which ties with itself and is the first among equals. */

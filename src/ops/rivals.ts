@@ -1,21 +1,21 @@
 /**
- * Operators of tournaments in which all pairs of a few values are compared at once: differences of pairs, who wins, the winner's
- * value, its position. Along axis 0; `knockout.ts` composes them for long axes.
+ * Operators of tournaments in which all pairs of a few values are compared at once: differences and sums of pairs, who wins, the
+ * winner's value, its position. Along axis 0; `knockout.ts` composes them for long axes.
  */
 import * as v from "valibot";
 import { ShapeError } from "../errors.js";
 import { type Bits, type Cost, type Costs, inSequence, planeWords } from "../protocol/index.js";
 import { formatShape, size } from "../ring/index.js";
-import { bitsOf, mapLinear, shareOf } from "./evaluate.js";
+import { bitsOf, mapLinear, shareOf, withInts } from "./evaluate.js";
 import { moved, together } from "./flow.js";
 import { withMask } from "./looks.js";
 import type { EvalContext, Operator, ValueType } from "./op.js";
 import { noCost } from "./source.js";
-import { capBound, elements, expectKind, expectSameShape, sumBits } from "./type.js";
+import { capBound, elements, expectKind, expectSameShape, refuseBits, sumBits } from "./type.js";
 
 const nothing = v.strictObject({});
 /** Values that are compared with each other at once, at most. */
-export const mostRivals = 32;
+export const mostRivals = 256;
 
 /** The number of pairs, in the order (0,1), (0,2), …, (1,2), … */
 const pairsOf = (count: number): number => (count * (count - 1)) / 2;
@@ -45,31 +45,76 @@ export const pairDifferences: Operator = {
   attrs: nothing,
   arity: 1,
   infer([a]) {
-    expectKind("pairDifferences", a!, "share");
+    refuseBits("pairDifferences", a!);
     const count = expectRivals("pairDifferences", a!);
     return { ...a!, ...along(a!, pairsOf(count)), ...capBound(a!.bound + 1, a!.proved) };
   },
+  gradient: (builder, _inputs, _attrs, _output, gradient) => [builder.node("pairSums", [gradient])],
   cost: noCost,
   evaluate(context, [a], _attrs, { inputs }) {
+    const { kernels } = context.ring;
     const [count, ...rest] = inputs[0]!.shape as [number, ...number[]];
     const n = size(rest);
     return mapLinear(context, [a!], pairsOf(count) * n, (dst, [x]) => {
       let at = dst.ptr;
-      for (let i = 0; i < count; i++)
-        for (let j = i + 1; j < count; j++) {
-          context.ring.kernels.sub(at, x!.ptr + i * n * 8, x!.ptr + j * n * 8, n);
-          at += n * 8;
-        }
+      for (let i = 0; i < count - 1; i++) {
+        const rivals = count - 1 - i;
+        const from = x!.ptr + i * n * 8;
+        withInts(
+          context,
+          [
+            [rivals, n],
+            [0, 1],
+          ],
+          ([dims, steps]) => {
+            if (n > 0) kernels.gatherStrided(at, from, 2, dims!, steps!);
+          },
+        );
+        kernels.sub(at, at, from + n * 8, rivals * n);
+        at += rivals * n * 8;
+      }
+    });
+  },
+};
+
+/** The transpose of pairDifferences: to each value the sum over the pairs where it comes first, less those where it comes second. */
+export const pairSums: Operator = {
+  attrs: nothing,
+  arity: 1,
+  infer([a]) {
+    refuseBits("pairSums", a!);
+    const count = expectPairs("pairSums", a!);
+    return { ...a!, ...along(a!, count), ...capBound(a!.bound + sumBits(count - 1), a!.proved) };
+  },
+  gradient: (builder, _inputs, _attrs, _output, gradient) => [builder.node("pairDifferences", [gradient])],
+  cost: noCost,
+  evaluate(context, [a], _attrs, { inputs, output }) {
+    const { kernels } = context.ring;
+    const count = output.shape[0]!;
+    const n = size(inputs[0]!.shape.slice(1));
+    return mapLinear(context, [a!], count * n, (dst, [pairs]) => {
+      kernels.fill(dst.ptr, 0n, dst.words);
+      const sums = context.site.scope.alloc(n);
+      let from = pairs!.ptr;
+      for (let i = 0; i < count - 1; i++) {
+        const rivals = count - 1 - i;
+        const at = dst.ptr + i * n * 8;
+        kernels.sumAxis(sums.ptr, from, 1, rivals, n);
+        kernels.add(at, at, sums.ptr, n);
+        kernels.sub(at + n * 8, at + n * 8, from, rivals * n);
+        from += rivals * n * 8;
+      }
+      context.site.scope.free(sums);
     });
   },
 };
 
 /** The count whose pairs these are. */
-function expectPairs({ shape }: ValueType): number {
+function expectPairs(where: string, { shape }: ValueType): number {
   const [pairs = 0] = shape;
   for (let count = 2; count <= mostRivals; count++) if (pairsOf(count) === pairs) return count;
   throw new ShapeError(
-    `winners: expected the pairs of 2 to ${mostRivals} values along axis 0, got shape ${formatShape(shape)}; try pairDifferences`,
+    `${where}: expected the pairs of 2 to ${mostRivals} values along axis 0, got shape ${formatShape(shape)}; try pairDifferences`,
   );
 }
 
@@ -89,7 +134,7 @@ export const winners: Operator = {
   arity: 1,
   infer([a]) {
     expectKind("winners", a!, "bits");
-    return { ...a!, ...along(a!, expectPairs(a!)) };
+    return { ...a!, ...along(a!, expectPairs("winners", a!)) };
   },
   cost(costs, [a], _attrs, { shape: [count] }, pivot) {
     const n = size(a!.shape.slice(1));

@@ -11,6 +11,7 @@ import { exp2 } from "./exp2.js";
 import { gather, scatterAdd } from "./gather.js";
 import * as layout from "./layout.js";
 import { leading } from "./leading.js";
+import { lowBits } from "./low-bits.js";
 import * as matrix from "./matmul.js";
 import type { Operator } from "./op.js";
 import * as reduce from "./reduce.js";
@@ -27,7 +28,7 @@ const { add, sub, neg, mul, rescale } = arithmetic;
 const { truncate, reshare, lift, narrow } = scale;
 const { reshape, transpose, broadcast, flip, slice, pad, concat } = layout;
 const { isNegative, isZero, not, and, xor, fromBits, select, choose } = compare;
-const { pairDifferences, winners, pickOne, position } = rivals;
+const { pairDifferences, pairSums, winners, pickOne, position } = rivals;
 const { assign, reveal } = sink;
 
 export const operators = {
@@ -36,7 +37,7 @@ export const operators = {
   ...{ reshape, transpose, broadcast, flip, slice, pad, concat, gather, scatterAdd },
   ...{ sum: reduce.sum, cumsum: reduce.cumsum, sumWindows, spreadWindows, exp2, leading, octaves, waves },
   ...{ isNegative, isZero, not, and, xor, fromBits, select, choose },
-  ...{ pairDifferences, winners, pickOne, position },
+  ...{ pairDifferences, pairSums, winners, pickOne, position, lowBits },
   ...{ assign, reveal },
 } as const;
 

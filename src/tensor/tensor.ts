@@ -8,11 +8,17 @@ import * as build from "../ops/build.js";
 import { max, min } from "../ops/extremes.js";
 import type { Ref } from "../ops/index.js";
 import * as rearrange from "../ops/rearrange.js";
+import * as sorting from "../ops/sorting.js";
 import { decode, normalizeAxis, type Shape, size } from "../ring/index.js";
 import type { Graph } from "./graph.js";
 import { Plaintext, readValues, type Values } from "./plaintext.js";
 import { Variable } from "./variable.js";
 
+export interface Sorted {
+  readonly values: Tensor;
+  /** Positions along the axis, whole numbers. Nothing is spent on them if nobody asks. */
+  readonly indices: Tensor;
+}
 export type Operand = Tensor | Variable | Values;
 
 export class Tensor {
@@ -156,7 +162,23 @@ export class Tensor {
     return this.#wrap(oneHot ? found.oneHot() : found.position());
   }
 
-  // -- along an axis; domains and errors in functions/softmax.ts --
+  // -- along an axis; domains and errors in functions/ --
+  /** All values of an axis in order, of equal ones the one with the lower position first; and their positions. Differentiable. */
+  sort(axis = -1, descending = false): Sorted {
+    return this.#sorted(sorting.sort(this.graph.recorder, this.ref, axis, descending));
+  }
+  /** The k largest or smallest values of an axis, the most extreme first; and their positions. Differentiable. */
+  topk(k: number, axis = -1, largest = true): Sorted {
+    return this.#sorted(sorting.topk(this.graph.recorder, this.ref, k, axis, largest));
+  }
+  /** The value in the middle of an axis, of an even number the lower one; and its position. Differentiable. */
+  median(axis = -1, keepDims = false): Sorted {
+    return this.#sorted(sorting.median(this.graph.recorder, this.ref, axis, keepDims));
+  }
+  /** The value below which a part q of an axis lies, between two values on the line that joins them. Differentiable. */
+  quantile(q: number, axis = -1, keepDims = false): Tensor {
+    return this.#wrap(sorting.quantile(this.graph.recorder, this.ref, q, axis, keepDims));
+  }
   softmax(axis: number): Tensor {
     return this.#wrap(functions.softmax(this.graph.recorder, this.ref, axis));
   }
@@ -331,6 +353,15 @@ export class Tensor {
     return this.valueOf();
   }
 
+  #sorted({ values, indices }: sorting.Sorted): Sorted {
+    const wrap = (ref: Ref) => this.#wrap(ref);
+    return {
+      values: wrap(values),
+      get indices() {
+        return wrap(indices());
+      },
+    };
+  }
   #wrap(ref: Ref): Tensor {
     return new Tensor(this.graph, ref);
   }

@@ -13,6 +13,7 @@ import type { Builder, Ref } from "../../src/ops/index.js";
 import { adaptiveMaxPool2d, maxPool2d } from "../../src/ops/max-pooling.js";
 import { adaptiveAvgPool2d, avgPool2d } from "../../src/ops/pooling.js";
 import { flip, indexSelect } from "../../src/ops/rearrange.js";
+import { median, sort } from "../../src/ops/sorting.js";
 import { decodePlan, differentiate, planReveals, Recorder } from "../../src/plan/index.js";
 import { Wire } from "./wire.js";
 
@@ -90,6 +91,15 @@ const attacks: Record<string, (b: Builder) => void> = {
   },
   "count of running sums": (b) => count(b, positive(b, build.cumsum(b, column(b), 0))),
   "count of who is the largest": (b) => count(b, max(b, column(b), 0).oneHot()),
+  "count of sorted rows": (b) => count(b, positive(b, sort(b, column(b), 0).values)),
+  "count of the positions of sorted rows": (b) => {
+    count(b, build.equal(b, build.constant(b, 3, [], 0), sort(b, column(b), 0).indices()));
+  },
+  "count of sums over pairs of rows": (b) => {
+    const pairs = b.node("pairDifferences", [column(b)]);
+    count(b, positive(b, build.share(b, b.node("pairSums", [pairs]))));
+  },
+  "the middle row": (b) => assign(b, median(b, column(b), 0).values),
   "count of who beats whom": (b) => {
     const pairs = b.node("pairDifferences", [build.slice(b, column(b), 0, 0, 4)]);
     count(b, build.isNegative(b, pairs));

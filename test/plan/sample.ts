@@ -8,6 +8,7 @@ import type { Ref } from "../../src/ops/index.js";
 import { maxPool2d } from "../../src/ops/max-pooling.js";
 import { avgPool2d } from "../../src/ops/pooling.js";
 import { flip, indexSelect } from "../../src/ops/rearrange.js";
+import { sort } from "../../src/ops/sorting.js";
 import { differentiate, Recorder } from "../../src/plan/index.js";
 
 export interface StepOptions {
@@ -124,6 +125,10 @@ export function everything(): Recorder {
   ];
   for (const [i, ref] of functions.entries())
     b.node("reveal", [build.share(b, ref)], { label: `function${i}`, release: "open", recipients });
+  const sorted = sort(b, mine, 1);
+  b.node("reveal", [sorted.values], { label: "sorted", release: "open", recipients });
+  const low = b.node("reshare", [b.node("lowBits", [build.share(b, sorted.indices())], { count: 3 })]);
+  b.node("reveal", [low], { label: "low", release: "open", recipients });
   b.node("reveal", [softmax(b, mine, 1)], { label: "softmax", release: "open", recipients });
   b.node("reveal", [build.share(b, layers(b, mine))], { label: "layers", release: "open", recipients });
   const mean = build.mean(
