@@ -5,7 +5,7 @@
 import { PlanError, ScaleError, ShapeError } from "../errors.js";
 import { broadcastShapes, formatShape, normalizeAxis, type Shape, sameShape, size } from "../ring/index.js";
 import { factor, factors, share } from "./factor.js";
-import { knownSign } from "./known-signs.js";
+import { knownRelu } from "./known-relus.js";
 import {
   constant,
   exactScale,
@@ -227,8 +227,7 @@ export function concat(b: Builder, parts: readonly Ref[], axis: number): Ref {
 
 /** x < 0 as bits. */
 export function isNegative(b: Builder, x: Ref): Ref {
-  const value = share(b, x);
-  return knownSign(value) ?? b.node("isNegative", [value]);
+  return b.node("isNegative", [share(b, x)]);
 }
 /** Bits where x < y; > and the negations follow by swapping and `not`. */
 export function less(b: Builder, x: Ref, y: Ref): Ref {
@@ -271,7 +270,7 @@ export function where(b: Builder, bit: Ref, x: Ref, y: Ref): Ref {
 /** max(x, 0): the sign bit, then one selection. The gradient reuses the bit, which is 1 at 0. */
 export function relu(b: Builder, x: Ref): Ref {
   const value = share(b, x);
-  return b.node("select", [not(b, isNegative(b, value)), value]);
+  return knownRelu(value) ?? b.node("select", [not(b, isNegative(b, value)), value]);
 }
 /** The larger of two, element by element; x where they are equal. */
 export function maximum(b: Builder, x: Ref, y: Ref): Ref {

@@ -5,7 +5,7 @@
 import { size } from "../ring/index.js";
 import { add, isNegative, not, share, sub } from "./build.js";
 import { masked } from "./compare.js";
-import { knowSign } from "./known-signs.js";
+import { knowRelu } from "./known-relus.js";
 import type { Builder, Ref } from "./op.js";
 
 /** One that takes part: a value, or who won a match. */
@@ -15,6 +15,8 @@ interface Side {
 }
 interface Match {
   readonly sides: readonly Side[];
+  /** below[i][j - i - 1]: whether side i is less than side j. */
+  readonly below: readonly (readonly Ref[])[];
   /** Bits by side, but for the first: whether it won. */
   readonly won: readonly Ref[];
 }
@@ -40,15 +42,31 @@ export function largestOf(
   const entrants = values.map((value) => share(b, value));
   const n = size(entrants[0]!.type.shape);
   const final = play(b, entrants, n);
-  if ((entrants.length - 1) * n <= fewComparisons)
-    // It is negative if all are, which is known while they are compared with each other.
-    knowSign(final.value, () =>
-      both(
-        b,
-        entrants.map((value) => isNegative(b, value)),
-      ),
-    );
+  if (entrants.length * n <= fewComparisons) knowRelu(final.value, () => rectified(b, final, entrants, source, back));
   return b.define(final.value, [source], (builder, gradient) => [back(builder, partsOf(builder, final, gradient))]);
+}
+
+/**
+ * max(x, 0, ...): whether each is negative is known while they are compared with each other. So after one match one selection follows
+ * instead of two, one after the other; after several the last one waits for no comparison.
+ */
+function rectified(
+  b: Builder,
+  { value, match }: Side,
+  entrants: readonly Ref[],
+  source: Ref,
+  back: (b: Builder, parts: readonly Ref[]) => Ref,
+): Ref {
+  const negative = entrants.map((x) => isNegative(b, x));
+  if (match?.sides.length !== entrants.length) return b.node("select", [not(b, all(b, negative)), value]);
+  const chosen = entrants.map((_, i) => all(b, [...beating(b, match.below, i), not(b, negative[i]!)]));
+  const parts = entrants.map((x, i) => b.node("select", [chosen[i]!, x]));
+  const sum = parts.reduce((left, part) => add(b, left, part));
+  return b.define(b.node("narrow", [sum], { bound: value.type.bound }), [source], (builder, gradient) => {
+    const whole = gradient.type.kind === "public" ? gradient : share(builder, gradient);
+    const gradients = chosen.map((bit) => masked(builder, bit, whole));
+    return [back(builder, gradients)];
+  });
 }
 
 function play(b: Builder, entrants: readonly Ref[], n: number): Side {
@@ -74,11 +92,7 @@ function match(b: Builder, sides: readonly Side[]): Side {
   /** Differences to later ones, and whether they are negative. */
   const differences = values.map((x, i) => values.slice(i + 1).map((y) => sub(b, x, y)));
   const below = differences.map((row) => row.map((difference) => isNegative(b, difference)));
-  const won = sides.slice(1).map((_, k) => {
-    const j = k + 1;
-    const beaten = below.slice(0, j).map((row, i) => row[j - i - 1]!);
-    return both(b, [...beaten, ...below[j]!.map((bit) => not(b, bit))]);
-  });
+  const won = sides.slice(1).map((_, i) => all(b, beating(b, below, i + 1)));
   const taken = won.map((bit, i) => b.node("select", [bit, differences[0]![i]!]));
   const bound = Math.max(...values.map(({ type }) => type.bound));
   const value = sub(
@@ -86,10 +100,15 @@ function match(b: Builder, sides: readonly Side[]): Side {
     values[0]!,
     taken.reduce((sum, part) => add(b, sum, part)),
   );
-  return { value: b.node("narrow", [value], { bound }), match: { sides, won } };
+  return { value: b.node("narrow", [value], { bound }), match: { sides, below, won } };
 }
+/** The bits that say that side i wins: it is more than all before it, and no less than all behind. */
+const beating = (b: Builder, below: Match["below"], i: number): Ref[] => [
+  ...below.slice(0, i).map((row, before) => row[i - before - 1]!),
+  ...below[i]!.map((bit) => not(b, bit)),
+];
 /** Where all bits are set, in as few rounds as can be. */
-function both(b: Builder, bits: readonly Ref[]): Ref {
+function all(b: Builder, bits: readonly Ref[]): Ref {
   let left = [...bits];
   while (left.length > 1) left = cut(left, 2).map((pair) => (pair[1] ? b.node("and", pair) : pair[0]!));
   return left[0]!;

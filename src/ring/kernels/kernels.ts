@@ -42,8 +42,8 @@ export interface Kernels {
   matmul(c: number, a: number, b: number, m: number, k: number, n: number, accumulate: number): void;
 
   /**
-   * C += A B for matrices given by tables: element (i, j) lies rows[i] + columns[j] bytes behind the matrix's address. Tables point
-   * to u32 each. An element may stand in several places of a matrix, also of C.
+   * C = A B, or C += A B, for matrices given by tables: element (i, j) lies rows[i] + columns[j] bytes behind the matrix's address.
+   * Tables point to u32 each. An element may stand in several places of A and of B, and of C if it accumulates.
    */
   matmulIndexed(
     c: number,
@@ -58,6 +58,7 @@ export interface Kernels {
     m: number,
     k: number,
     n: number,
+    accumulate: number,
   ): void;
 
   // -- layout --
