@@ -105,7 +105,7 @@ function found(module, name) {
   if (own.startsWith("clipGrad")) return clipping.includes(`${own}?:`) ? `${own}: of an optimizer` : undefined;
   if (module === "torch.nn" || module === "torch.nn.utils") return own in nn ? `nn.${own}` : asMethod;
   if (module.startsWith("torch.optim")) return own in optim ? `optim.${own}` : undefined;
-  return asMethod ?? asFunction;
+  return asMethod ?? asFunction ?? (own in nn.functional ? `nn.functional.${own}` : undefined);
 }
 
 const lines = [
