@@ -5,4 +5,5 @@ export { divide, type Known, log, reciprocal, rsqrt, sqrt } from "./powers.js";
 export { reciprocalFromOne } from "./reciprocal.js";
 export { erf, gelu, sigmoid, silu, softplus, tanh } from "./saturating.js";
 export { logSoftmax, logSumExp, softmax } from "./softmax.js";
+export { norm, prod, std, type VarOptions, variance } from "./statistics.js";
 export { cos, sin } from "./trigonometry.js";

@@ -3,7 +3,17 @@
  * data; arithmetic records nodes and never waits. Only reveal() gives numbers.
  */
 import { SecretLeakError } from "../errors.js";
-import { logSoftmax, logSumExp, minimum, softmax } from "../functions/index.js";
+import {
+  logSoftmax,
+  logSumExp,
+  minimum,
+  norm,
+  prod,
+  softmax,
+  std,
+  type VarOptions,
+  variance,
+} from "../functions/index.js";
 import * as build from "../ops/build.js";
 import { max, min } from "../ops/extremes.js";
 import type { Ref } from "../ops/index.js";
@@ -71,6 +81,20 @@ export class Tensor {
   }
   mean(axes?: number | readonly number[], keepDims = false): Tensor {
     return this.#wrap(build.mean(this.graph.recorder, this.ref, list(axes), keepDims));
+  }
+  /** Mean squared distance from the mean; `correction` as in PyTorch. Domains and errors of these four: functions/statistics.ts. */
+  var(axes?: number | readonly number[], options?: VarOptions): Tensor {
+    return this.#wrap(variance(this.graph.recorder, this.ref, axes, options));
+  }
+  std(axes?: number | readonly number[], options?: VarOptions): Tensor {
+    return this.#wrap(std(this.graph.recorder, this.ref, axes, options));
+  }
+  /** p is 1, 2 or Infinity. */
+  norm(p = 2, axes?: number | readonly number[], keepDims = false): Tensor {
+    return this.#wrap(norm(this.graph.recorder, this.ref, p, axes, keepDims));
+  }
+  prod(axis?: number, keepDims = false): Tensor {
+    return this.#wrap(prod(this.graph.recorder, this.ref, axis, keepDims));
   }
   /** Sums of all elements up to each position of an axis. Free. */
   cumsum(axis: number): Tensor {
