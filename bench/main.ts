@@ -1,17 +1,18 @@
 /**
- * `npm run bench -- <kernels|ops|nets> [--protocol rep3|additive] [--comparison adder|fss] [--transport tls|memory]
+ * `npm run bench -- <kernels|functions|ops|nets> [--protocol rep3|additive] [--comparison adder|fss] [--transport tls|memory]
  * [--link MS/MBIT] [--only TEXT] [--profile] [--json]`:
- * reads the arguments and prints rows; measuring is `measure.ts` and `kernels.ts`.
+ * reads the arguments and prints rows; measuring is `measure.ts`, `kernels.ts` and `functions.ts`.
  */
 import { parseArgs } from "node:util";
 import type { LinkModel } from "../src/net/index.js";
 import { cases } from "./cases.js";
 import { memoryCluster, tlsCluster } from "./cluster.js";
+import { functionHeader, functionLine, functionRows } from "./functions.js";
 import { kernels } from "./kernels.js";
 import { calibrate, measure, type Row } from "./measure.js";
 
 const usage =
-  "usage: bench <kernels|ops|nets> [--protocol rep3|additive] [--comparison adder|fss] [--transport tls|memory] [--link ROUND_TRIP_MS/MEGABITS] [--only TEXT] [--profile] [--json]";
+  "usage: bench <kernels|functions|ops|nets> [--protocol rep3|additive] [--comparison adder|fss] [--transport tls|memory] [--link ROUND_TRIP_MS/MEGABITS] [--only TEXT] [--profile] [--json]";
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
@@ -37,6 +38,9 @@ if (group === "kernels") {
       row,
       `${row.case.padEnd(32)} ${ms(row.seconds)} (min ${ms(row.min)})${row.gmacs ? `  ${row.gmacs.toFixed(2)} G multiply-adds/s` : ""}${row.ratio ? `  ${row.ratio.toFixed(1)}x` : ""}`,
     );
+} else if (group === "functions") {
+  if (!flags.json) console.log(functionHeader);
+  for await (const row of functionRows({ only: flags.only })) print(row, functionLine(row));
 } else if (group === "ops" || group === "nets") {
   const cluster = await (flags.transport === "memory" ? memoryCluster : tlsCluster)(protocol, link);
   try {

@@ -1,6 +1,7 @@
 /** 1/x, x/y, sqrt(x) and 1/sqrt(x) wherever the result is representable: sums of waves of the normalised x. */
+import { ScaleError } from "../errors.js";
 import { add, broadcastTo, constant, mul, neg, share } from "../ops/build.js";
-import { type Builder, declaredIntegerBits, maxBound, type Ref } from "../ops/index.js";
+import { type Builder, declaredIntegerBits, maxBound, type Ref, significantBits } from "../ops/index.js";
 import { broadcastShapes } from "../ring/index.js";
 import { lowered, times, truncated } from "./fixed.js";
 import { type Normal, normalisePositive, normaliseSigned, type PositiveNormal, product, rootBits } from "./normal.js";
@@ -58,6 +59,16 @@ export function divide(b: Builder, x: Ref, y: Ref, known: Known = {}): Ref {
     const part = divide(b, gradient, under, known);
     return [wanted[0] ? part : undefined, wanted[1] ? neg(b, mul(b, part, output)) : undefined];
   });
+}
+
+/** x / values, public numbers other than 0: a product with their reciprocals, to 24 bits of the largest. */
+export function divideByPublic(b: Builder, x: Ref, values: ArrayLike<number>, shape: readonly number[]): Ref {
+  const factors = Array.from(values, (value) => 1 / value);
+  const largest = factors.reduce((most, factor) => Math.max(most, Math.abs(factor)), 2 ** -20);
+  if (!Number.isFinite(largest))
+    throw new ScaleError("div: expected finite divisors other than 0, got another one; try replacing it");
+  const scale = Math.min(40, Math.max(0, significantBits - 1 - Math.floor(Math.log2(largest))));
+  return mul(b, x, constant(b, factors, shape, scale));
 }
 
 /** sqrt(x) for 0 <= x < 2^15; 0 gives 0. */

@@ -8,6 +8,29 @@ import { type Module, module } from "./module.js";
 export function relu(): Module {
   return module({}, (x) => x.relu());
 }
+/** 1 / (1 + exp(-x)). Cost: 7 rounds (rep3), see docs/functions.md for this one and those below. */
+export function sigmoid(): Module {
+  return module({}, (x) => x.sigmoid());
+}
+/** max(0, min(1, x / 6 + 1/2)): the cheap relative of sigmoid. The same rounds, half the bytes. */
+export function hardsigmoid(): Module {
+  return module({}, (x) => x.hardsigmoid());
+}
+export function tanh(): Module {
+  return module({}, (x) => x.tanh());
+}
+/** x Phi(x); with `approximate: "tanh"` what PyTorch computes under that name, which costs the same here. */
+export function gelu({ approximate = "none" }: { readonly approximate?: "none" | "tanh" } = {}): Module {
+  return module({}, (x) => x.gelu(approximate));
+}
+/** x / (1 + exp(-x)). */
+export function silu(): Module {
+  return module({}, (x) => x.silu());
+}
+/** log(1 + exp(x)). */
+export function softplus(): Module {
+  return module({}, (x) => x.softplus());
+}
 /** Keeps axis 0 and joins all others. Free. */
 export function flatten(): Module {
   return module({}, (x) => x.flatten());

@@ -3,6 +3,7 @@
 export { encodeWords, mantissaBits } from "./constant.js";
 export { isDataset } from "./flow.js";
 export { highDigits, radix } from "./leading.js";
+export { significantBits } from "./numbers.js";
 export type {
   Builder,
   EvalContext,

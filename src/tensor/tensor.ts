@@ -3,17 +3,7 @@
  * data; arithmetic records nodes and never waits. Only reveal() gives numbers.
  */
 import { SecretLeakError } from "../errors.js";
-import {
-  logSoftmax,
-  logSumExp,
-  minimum,
-  norm,
-  prod,
-  softmax,
-  std,
-  type VarOptions,
-  variance,
-} from "../functions/index.js";
+import * as functions from "../functions/index.js";
 import * as build from "../ops/build.js";
 import { max, min } from "../ops/extremes.js";
 import type { Ref } from "../ops/index.js";
@@ -56,9 +46,12 @@ export class Tensor {
     if (typeof other === "number") return this.#wrap(build.scaleBy(this.graph.recorder, this.ref, other));
     return this.#with(other, build.mul);
   }
-  /** Division by a public number. */
-  div(divisor: number): Tensor {
-    return this.#wrap(build.divPublic(this.graph.recorder, this.ref, divisor));
+  /** Element by element, by public numbers or by another tensor, broadcasting; see `functions.divide`. */
+  div(other: Operand): Tensor {
+    if (typeof other === "number") return this.#wrap(build.divPublic(this.graph.recorder, this.ref, other));
+    if (other instanceof Tensor || other instanceof Variable) return this.#with(other, functions.divide);
+    const { data, shape } = readValues(other);
+    return this.#wrap(functions.divideByPublic(this.graph.recorder, this.ref, data, shape));
   }
   neg(): Tensor {
     return this.#wrap(build.neg(this.graph.recorder, this.ref));
@@ -75,6 +68,68 @@ export class Tensor {
     return this.mul(other).sum();
   }
 
+  // -- functions, element by element; docs/functions.md has their domains and errors --
+  exp(): Tensor {
+    return this.#apply(functions.exp);
+  }
+  log(): Tensor {
+    return this.#apply(functions.log);
+  }
+  /** 1/x. */
+  reciprocal(): Tensor {
+    return this.#apply(functions.reciprocal);
+  }
+  sqrt(): Tensor {
+    return this.#apply(functions.sqrt);
+  }
+  /** 1/sqrt(x). */
+  rsqrt(): Tensor {
+    return this.#apply(functions.rsqrt);
+  }
+  sigmoid(): Tensor {
+    return this.#apply(functions.sigmoid);
+  }
+  tanh(): Tensor {
+    return this.#apply(functions.tanh);
+  }
+  erf(): Tensor {
+    return this.#apply(functions.erf);
+  }
+  /** "tanh": by PyTorch's approximation of that name, of the same cost. */
+  gelu(approximate: "none" | "tanh" = "none"): Tensor {
+    return this.#apply((b, x) => functions.gelu(b, x, approximate));
+  }
+  silu(): Tensor {
+    return this.#apply(functions.silu);
+  }
+  softplus(): Tensor {
+    return this.#apply(functions.softplus);
+  }
+  hardsigmoid(): Tensor {
+    return this.#apply(functions.hardsigmoid);
+  }
+  sin(): Tensor {
+    return this.#apply(functions.sin);
+  }
+  cos(): Tensor {
+    return this.#apply(functions.cos);
+  }
+  /** The n-th power, n a whole number, negative ones too. */
+  pow(n: number): Tensor {
+    return this.#apply((b, x) => functions.pow(b, x, n));
+  }
+  abs(): Tensor {
+    return this.#apply(functions.abs);
+  }
+  /** 1, 0 or -1. */
+  sign(): Tensor {
+    return this.#apply(functions.sign);
+  }
+  /** Between public bounds, of which either may be infinite. */
+  clamp(low: number, high: number): Tensor {
+    return this.#apply((b, x) => functions.clamp(b, x, low, high));
+  }
+
   // -- reductions --
   sum(axes?: number | readonly number[], keepDims = false): Tensor {
     return this.#wrap(build.sum(this.graph.recorder, this.ref, list(axes), keepDims));
@@ -83,18 +138,18 @@ export class Tensor {
     return this.#wrap(build.mean(this.graph.recorder, this.ref, list(axes), keepDims));
   }
   /** Mean squared distance from the mean; `correction` as in PyTorch. Domains and errors of these four: functions/statistics.ts. */
-  var(axes?: number | readonly number[], options?: VarOptions): Tensor {
-    return this.#wrap(variance(this.graph.recorder, this.ref, axes, options));
+  var(axes?: number | readonly number[], options?: functions.VarOptions): Tensor {
+    return this.#wrap(functions.variance(this.graph.recorder, this.ref, axes, options));
   }
-  std(axes?: number | readonly number[], options?: VarOptions): Tensor {
-    return this.#wrap(std(this.graph.recorder, this.ref, axes, options));
+  std(axes?: number | readonly number[], options?: functions.VarOptions): Tensor {
+    return this.#wrap(functions.std(this.graph.recorder, this.ref, axes, options));
   }
   /** p is 1, 2 or Infinity. */
   norm(p = 2, axes?: number | readonly number[], keepDims = false): Tensor {
-    return this.#wrap(norm(this.graph.recorder, this.ref, p, axes, keepDims));
+    return this.#wrap(functions.norm(this.graph.recorder, this.ref, p, axes, keepDims));
   }
   prod(axis?: number, keepDims = false): Tensor {
-    return this.#wrap(prod(this.graph.recorder, this.ref, axis, keepDims));
+    return this.#wrap(functions.prod(this.graph.recorder, this.ref, axis, keepDims));
   }
   /** Sums of all elements up to each position of an axis. Free. */
   cumsum(axis: number): Tensor {
@@ -138,13 +193,13 @@ export class Tensor {
     return this.#wrap(sorting.quantile(this.graph.recorder, this.ref, q, axis, keepDims));
   }
   softmax(axis: number): Tensor {
-    return this.#wrap(softmax(this.graph.recorder, this.ref, axis));
+    return this.#wrap(functions.softmax(this.graph.recorder, this.ref, axis));
   }
   logSoftmax(axis: number): Tensor {
-    return this.#wrap(logSoftmax(this.graph.recorder, this.ref, axis));
+    return this.#wrap(functions.logSoftmax(this.graph.recorder, this.ref, axis));
   }
   logSumExp(axis: number, keepDims = false): Tensor {
-    return this.#wrap(logSumExp(this.graph.recorder, this.ref, axis, keepDims));
+    return this.#wrap(functions.logSumExp(this.graph.recorder, this.ref, axis, keepDims));
   }
 
   // -- layout --
@@ -198,7 +253,7 @@ export class Tensor {
     return this.#with(other, build.maximum);
   }
   minimum(other: Operand): Tensor {
-    return this.#with(other, minimum);
+    return this.#with(other, functions.minimum);
   }
   /** One-hot rows of the positions in this tensor, whole numbers from 0 to classes - 1: [..., classes]. Others give any bits. */
   oneHot(classes: number): Tensor {
@@ -243,6 +298,9 @@ export class Tensor {
   }
   #wrap(ref: Ref): Tensor {
     return new Tensor(this.graph, ref);
+  }
+  #apply(operation: (b: Graph["recorder"], x: Ref) => Ref): Tensor {
+    return this.#wrap(operation(this.graph.recorder, this.ref));
   }
   #with(other: Operand, operation: (b: Graph["recorder"], x: Ref, y: Ref) => Ref): Tensor {
     return this.#wrap(operation(this.graph.recorder, this.ref, refOf(this.graph, other)));

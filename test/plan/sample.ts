@@ -118,6 +118,18 @@ export function everything(): Recorder {
   const low = b.node("reshare", [b.node("lowBits", [build.share(b, sorted.indices())], { count: 3 })]);
   b.node("reveal", [low], { label: "low", release: "open", recipients });
   b.node("reveal", [softmax(b, mine, 1)], { label: "softmax", release: "open", recipients });
+  const narrow = b.node("narrow", [build.neg(b, most)], { bound: 20 });
+  const high = { width: 20, signed: true, rows: 1, low: [1, 2, 3, 4, 5, 6, 7], high: [0, 8, 16] };
+  // Of two rows of `octaves` only the product has a meaning.
+  const octaves = b.node("octaves", [most], { factor: 2 ** 40, top: 4 });
+  const sides = b.node("truncate", [octaves], { shift: 32, bound: 33 });
+  const functions = [
+    b.node("leading", [narrow], high),
+    b.node("mul", [build.slice(b, sides, 0, 0, 1), build.slice(b, sides, 0, 1, 2)]),
+    b.node("waves", [most], { factor: 2 ** 41, by: 2, bits: 20, cos: [2 ** 20, 0], sin: [0, -(2 ** 19)] }),
+  ];
+  for (const [i, ref] of functions.entries())
+    b.node("reveal", [build.share(b, ref)], { label: `function${i}`, release: "open", recipients });
   b.node("reveal", [build.share(b, layers(b, mine))], { label: "layers", release: "open", recipients });
   const mean = build.mean(
     b,
