@@ -10,4 +10,5 @@ export { reciprocalFromOne } from "./reciprocal.js";
 export { erf, gelu, sigmoid, silu, softplus, tanh } from "./saturating.js";
 export { logSoftmax, logSumExp, softmax } from "./softmax.js";
 export { type Standardized, standardize } from "./standardize.js";
+export { norm, prod, std, type VarOptions, variance } from "./statistics.js";
 export { cos, sin } from "./trigonometry.js";

@@ -242,6 +242,7 @@ export function equal(b: Builder, x: Ref, y: Ref): Ref {
  */
 export function oneHot(b: Builder, x: Ref, classes: number): Ref {
   const bound = Math.max(1, sumBits(classes));
+  b.assume(x, `oneHot: a whole number from 0 to ${classes - 1}`);
   const { shape, scale } = share(b, x).type;
   const whole =
     scale === 0 ? share(b, x) : b.node("truncate", [b.node("lift", [share(b, x)])], { shift: scale, bound });

@@ -138,6 +138,20 @@ export class Tensor {
   mean(axes?: number | readonly number[], keepDims = false): Tensor {
     return this.#wrap(build.mean(this.graph.recorder, this.ref, list(axes), keepDims));
   }
+  /** Mean squared distance from the mean; `correction` as in PyTorch. Domains and errors of these four: functions/statistics.ts. */
+  var(axes?: number | readonly number[], options?: functions.VarOptions): Tensor {
+    return this.#wrap(functions.variance(this.graph.recorder, this.ref, axes, options));
+  }
+  std(axes?: number | readonly number[], options?: functions.VarOptions): Tensor {
+    return this.#wrap(functions.std(this.graph.recorder, this.ref, axes, options));
+  }
+  /** p is 1, 2 or Infinity. */
+  norm(p = 2, axes?: number | readonly number[], keepDims = false): Tensor {
+    return this.#wrap(functions.norm(this.graph.recorder, this.ref, p, axes, keepDims));
+  }
+  prod(axis?: number, keepDims = false): Tensor {
+    return this.#wrap(functions.prod(this.graph.recorder, this.ref, axis, keepDims));
+  }
   /** Sums of all elements up to each position of an axis. Free. */
   cumsum(axis: number): Tensor {
     return this.#wrap(build.cumsum(this.graph.recorder, this.ref, axis));

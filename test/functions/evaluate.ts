@@ -38,7 +38,7 @@ export async function evaluate(
   const refs = inputs.map(({ dims }, i) => b.node("input", [], { slot: `x${i}`, shape: dims, scale: fraction, bound }));
   const results = Object.entries(record(b, ...refs));
   const shapes = Object.fromEntries(results.map(([label, ref]) => [label, ref.type.shape]));
-  for (const [label, ref] of results) reveal(b, label, ref);
+  for (const [i, [, ref]] of results.entries()) reveal(b, `y${i}`, ref);
   const program = compile(b.close(), definition);
   const used = program.plan.nodes.flatMap(({ op, attrs }) => (op === "input" ? [attrs.slot as string] : []));
   const given = Object.fromEntries(inputs.map(({ data }, i) => [`x${i}`, data]));
@@ -51,7 +51,7 @@ export async function evaluate(
       assert.equal(rounds, program.cost.rounds, "rounds");
       assert.equal(bytes, program.cost.bytes[party], `bytes of party ${party}`);
     }
-    const values = Object.fromEntries(Object.entries(revealed).map(([label, list]) => [label, [...list]]));
+    const values = Object.fromEntries(results.map(([label], i) => [label, [...revealed[`y${i}`]!]]));
     return { values, shapes, rounds: program.cost.rounds, bytes: Math.max(...program.cost.bytes) };
   } finally {
     cluster.close();

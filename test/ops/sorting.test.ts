@@ -132,9 +132,8 @@ test("topk, median and quantile, and their gradients", async () => {
     values.lowerAt,
     evens.map((list) => order(list, false)[2]!),
   );
-  sorted.forEach((list, j) =>
-    assert.ok(Math.abs(values.parted![j]! - (list[2]! + 0.4 * (list[3]! - list[2]!))) < 1e-4),
-  );
+  for (const [j, list] of sorted.entries())
+    assert.ok(Math.abs(values.parted![j]! - (list[2]! + 0.4 * (list[3]! - list[2]!))) < 1e-4);
   assert.deepEqual(
     values.whole,
     sorted.map((list) => list[8]!),
@@ -143,7 +142,7 @@ test("topk, median and quantile, and their gradients", async () => {
   const slopes = rowsOf(
     columns.map((list) => list.map((_, i) => ({ 2: 0.6, 3: 0.4 })[order(list, false).indexOf(i)] ?? 0)),
   );
-  slopes.forEach((slope, i) => assert.ok(Math.abs(values.gradient![i]! - slope) < 1e-4));
+  for (const [i, slope] of slopes.entries()) assert.ok(Math.abs(values.gradient![i]! - slope) < 1e-4);
 });
 
 test("ranks cost as many rounds whatever the length; values too large for the network are refused", async () => {

@@ -113,6 +113,11 @@ export function everything(): Recorder {
   const padded = b.node("pad", [build.relu(b, joined)], { axis: 0, before: 1, after: 2 });
   const twice = b.node("reshare", [b.node("lift", [padded])]);
   b.node("reveal", [twice], { label: "open", release: "open", recipients: ["d"] });
+  const sorted = sort(b, mine, 1);
+  b.node("reveal", [sorted.values], { label: "sorted", release: "open", recipients });
+  const low = b.node("reshare", [b.node("lowBits", [build.share(b, sorted.indices())], { count: 3 })]);
+  b.node("reveal", [low], { label: "low", release: "open", recipients });
+  b.node("reveal", [softmax(b, mine, 1)], { label: "softmax", release: "open", recipients });
   const narrow = b.node("narrow", [build.neg(b, most)], { bound: 20 });
   const high = { width: 20, signed: true, rows: 1, low: [1, 2, 3, 4, 5, 6, 7], high: [0, 8, 16] };
   // Of two rows of `octaves` only the product has a meaning.
@@ -125,11 +130,6 @@ export function everything(): Recorder {
   ];
   for (const [i, ref] of functions.entries())
     b.node("reveal", [build.share(b, ref)], { label: `function${i}`, release: "open", recipients });
-  const sorted = sort(b, mine, 1);
-  b.node("reveal", [sorted.values], { label: "sorted", release: "open", recipients });
-  const low = b.node("reshare", [b.node("lowBits", [build.share(b, sorted.indices())], { count: 3 })]);
-  b.node("reveal", [low], { label: "low", release: "open", recipients });
-  b.node("reveal", [softmax(b, mine, 1)], { label: "softmax", release: "open", recipients });
   b.node("reveal", [build.share(b, layers(b, mine))], { label: "layers", release: "open", recipients });
   const mean = build.mean(
     b,
