@@ -8,7 +8,8 @@ import * as fits from "./series-fits.js";
 
 /**
  * 1/x for 1 <= x <= most; elsewhere wrong. Up to 16 a sum of waves; up to 128 a rough one, made better by Goldschmidt's iteration;
- * above, `reciprocal`.
+ * above, `reciprocal`. Largest error 5e-5 at f = 16, 3.5e-5 at f = 20. rep3: 3 rounds and 99 bytes a party and element up to 16,
+ * 9 rounds and 138 bytes up to 128.
  */
 export function reciprocalFromOne(b: Builder, x: Ref, most: number): Ref {
   if (most > fits.inverseTo128.to) return reciprocal(b, x, { positive: true });

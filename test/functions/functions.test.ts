@@ -138,3 +138,42 @@ test("what functions assume is told, unless bounds prove it or the caller knows"
   assert.deepEqual(told(31, entryOf("sigmoid")), []);
   assert.deepEqual(told(31, entryOf("pow (-2)")), ["reciprocal: |x| > 2^-15"]);
 });
+
+test("arguments of every kind, scale and shape", async () => {
+  const fraction = 20;
+  const kinds: Record<string, (b: Recorder, x: Ref) => Ref> = {
+    product: (b, x) => b.node("mul", [x, x]),
+    bits: (b, x) => b.node("not", [b.node("isNegative", [x])]),
+    whole: (b, x) => b.node("fromBits", [b.node("not", [b.node("isNegative", [x])])]),
+    public: (b) => constant(b, [1, 1.5], [2], 1),
+    sixAxes: (b, x) => b.node("reshape", [x], { shape: [1, 1, 2, 1, 1, 1] }),
+    empty: (b, x) => b.node("slice", [x], { axis: 0, start: 0, end: 0 }),
+    single: (b, x) => sum(b, x),
+  };
+  const inputs: Record<string, number[]> = {
+    product: [1.5625, 9],
+    bits: [1, 1],
+    whole: [1, 1],
+    public: [1, 1.5],
+    sixAxes: [1.25, 3],
+    empty: [],
+    single: [4.25],
+  };
+  for (const name of ["exp", "log", "reciprocal", "sqrt", "gelu", "sin", "clamp", "abs", "pow (-2)"]) {
+    const entry = functions.find((each) => each.name === name)!;
+    const b = new Recorder({ fraction });
+    const x = b.node("input", [], { slot: "x", shape: [2], scale: fraction, bound: fraction + 15 });
+    for (const [kind, of] of Object.entries(kinds))
+      b.node("reveal", [share(b, entry.record(b, of(b, x)))], { label: kind, release: "open", recipients: ["d"] });
+    const { revealed } = await runOnce(plain, b, { inputs: { x: [1.25, 3] } });
+    for (const [kind, values] of Object.entries(inputs))
+      assert.ok(
+        revealed[kind]!.length === values.length &&
+          values.every((value, i) => {
+            const wanted = entry.reference(value);
+            return Math.abs(revealed[kind]![i]! - wanted) <= 1e-4 * Math.max(1, Math.abs(wanted));
+          }),
+        `${name} of ${kind}: ${revealed[kind]} for ${values.map((value) => entry.reference(value))}`,
+      );
+  }
+});
