@@ -2,12 +2,13 @@
  * One party of a benchmark: runs plans that it is told to run, keeps variables, reports times. Not the daemon of
  * `src/party`: nothing is stored, granted or policed here, so that what is timed is the protocol.
  */
-import { compile, execute, type Profile, type Program } from "../src/engine/index.js";
+import { compile, execute, Profile, type Program } from "../src/engine/index.js";
 import type { Mesh } from "../src/net/index.js";
 import type { EvalHost } from "../src/ops/index.js";
 import { decodePlan } from "../src/plan/index.js";
 import { type Protocol, protocolNamed, type Share } from "../src/protocol/index.js";
 import { Ring, type Scope } from "../src/ring/index.js";
+import { Counter, type NodeReport } from "./profile.js";
 
 export interface RunOrder {
   readonly plan: Uint8Array;
@@ -25,15 +26,19 @@ export interface RunReport {
   readonly cpuSeconds: number;
   readonly rounds: number;
   readonly bytes: number;
+  /** Of the peer that most was sent to. */
+  readonly bytesPerLink: number;
   readonly parts: readonly Uint8Array[];
-  readonly profile?: readonly (readonly [string, { seconds: number; bytes: number; calls: number }])[];
+  /** By node, if it was asked for. */
+  readonly profile?: readonly NodeReport[];
 }
 
 /** Later than any of a run. */
 const LAST_ROUND = 2 ** 32 - 1;
 
 export class BenchParty {
-  readonly #ring = new Ring();
+  readonly #counter: Counter | undefined;
+  readonly #ring: Ring;
   readonly #store: Scope;
   readonly #protocol: Protocol;
   readonly #programs = new Map<string, Program>();
@@ -42,7 +47,11 @@ export class BenchParty {
   constructor(
     protocol: string,
     readonly mesh: Mesh,
+    /** Whether runs will be profiled: products are counted then. */
+    profiled = false,
   ) {
+    this.#counter = profiled ? new Counter() : undefined;
+    this.#ring = new Ring(this.#counter ? { kernels: this.#counter.kernels } : {});
     this.#store = this.#ring.scope();
     this.#protocol = protocolNamed(protocol).create({
       ring: this.#ring,
@@ -72,10 +81,12 @@ export class BenchParty {
     };
     await this.#barrier(order.run);
     this.mesh.openRun(order.run + 1, 2 ** 40);
-    const profile: Profile = new Map();
+    const profile = order.profile ? new Profile() : undefined;
+    if (profile) this.#counter!.start(profile);
     const options = { ring: this.#ring, protocol: this.#protocol, mesh: this.mesh, run: order.run + 1, host, scope };
+    const sentBefore = this.#sent();
     const [before, cpuBefore] = [performance.now(), process.cpuUsage()];
-    const stats = await execute(program, order.profile ? { ...options, profile } : options);
+    const stats = await execute(program, profile ? { ...options, profile } : options);
     const collected = parts.length > 0 ? await this.#deliver(order.run + 1, parts) : [];
     const seconds = (performance.now() - before) / 1000;
     const { user, system } = process.cpuUsage(cpuBefore);
@@ -91,9 +102,14 @@ export class BenchParty {
       cpuSeconds: (user + system) / 1e6,
       rounds: stats.rounds,
       bytes: stats.bytes,
+      bytesPerLink: Math.max(...this.#sent().map((bytes, peer) => bytes - sentBefore[peer]!)),
       parts: collected,
-      ...(order.profile ? { profile: [...profile] } : {}),
+      ...(profile ? { profile: this.#counter!.stop() } : {}),
     };
+  }
+
+  #sent(): number[] {
+    return this.mesh.stats().peers.map((peer) => peer.sentPayloadBytes);
   }
 
   #program(bytes: Uint8Array): Program {
