@@ -1,10 +1,11 @@
 /**
- * The networks on three modelled links, beside what arithmetic expects of them: the time on loopback, half a round trip a round, and
- * the bytes of the busiest link. Not the link model: that is `src/net/link.ts`.
+ * The networks on three modelled links, beside what arithmetic expects of them: the time on loopback, half a round trip a round,
+ * and the bytes of each round's busiest link, or the dealer's if they take longer. Not the link model: that is `src/net/link.ts`.
  */
 import { cases } from "./cases.js";
 import { tlsCluster } from "./cluster.js";
 import { type Calibration, calibrate, measure } from "./measure.js";
+import type { StepProfile } from "./profile.js";
 
 /** Round trip in ms and Mbit/s in each direction of each link: one machine room, one country, two continents. */
 const models = [
@@ -24,21 +25,21 @@ export interface LinkRow {
   readonly expected: number;
   readonly rounds: number;
   readonly bytesPerParty: number;
-  readonly bytesPerLink: number;
 }
 type LinkCalibration = Calibration & { readonly protocol: string; readonly link: string };
 
 /** The networks whose name contains `only`, link by link; before each link its calibration. */
 export async function* links(protocol: string, only: string): AsyncIterable<LinkRow | LinkCalibration> {
   const nets = cases.filter(({ group, name }) => group === "nets" && name.includes(only));
-  /** Seconds on loopback, by case. */
-  const local = new Map<string, number>();
-  const loopback = await tlsCluster(protocol);
+  /** On loopback, by case. */
+  const local = new Map<string, { seconds: number; profile: StepProfile }>();
+  const loopback = await tlsCluster(protocol, { profiled: true });
   try {
-    await calibrate(loopback);
+    const { kernelGmacsBest } = await calibrate(loopback);
     for (const item of nets) {
-      const { seconds } = await measure(loopback, protocol, item, { repetitions: Math.min(15, item.repetitions) });
-      local.set(item.name, seconds);
+      const options = { repetitions: Math.min(15, item.repetitions), profileAt: kernelGmacsBest };
+      const { seconds, profile } = await measure(loopback, protocol, item, options);
+      local.set(item.name, { seconds, profile: profile! });
     }
   } finally {
     loopback.close();
@@ -51,11 +52,14 @@ export async function* links(protocol: string, only: string): AsyncIterable<Link
       yield { ...(await calibrate(cluster, model.latencyMs)), protocol, link };
       for (const item of nets) {
         const options = { repetitions: Math.min(5, item.repetitions), warmUpMs: 1500 };
-        const { seconds, min, rounds, bytesPerParty, bytesPerLink } = await measure(cluster, protocol, item, options);
+        const { seconds, min, rounds, bytesPerParty } = await measure(cluster, protocol, item, options);
         // A revealed value travels to its recipient after the last round.
         const ways = rounds + (item.name.includes("infer") ? 1 : 0);
-        const expected = local.get(item.name)! + (ways * model.latencyMs) / 1000 + bytesPerLink / model.bytesPerSecond;
-        yield { case: item.name, protocol, link, seconds, min, expected, rounds, bytesPerParty, bytesPerLink };
+        const { seconds: computing, profile } = local.get(item.name)!;
+        const onLink = (ways: number, bytes: number) => (ways * model.latencyMs) / 1000 + bytes / model.bytesPerSecond;
+        const waiting = Math.max(onLink(ways, profile.bytesInSequence), onLink(1, profile.bytesDealt));
+        const expected = computing + waiting;
+        yield { case: item.name, protocol, link, seconds, min, expected, rounds, bytesPerParty };
       }
     } finally {
       cluster.close();

@@ -16,8 +16,6 @@ export interface Row {
   readonly rounds: number;
   /** Payload sent by the busiest party. */
   readonly bytesPerParty: number;
-  /** Payload on the busiest link, one direction. */
-  readonly bytesPerLink: number;
   readonly maxError: number;
   /** Median processor time of one party; what remains comparable when other work shares the machine. */
   readonly cpuSeconds: number;
@@ -72,6 +70,7 @@ export async function measure(
       maxError = Math.max(maxError, largestDifference(wanted, combined(protocol, got[0]!.parts, item.fraction)));
     }
   }
+  const { dealer } = protocolNamed(protocol);
   const profiled: RunReport[][] = [];
   if (profileAt !== undefined)
     for (let i = -2; i < Math.max(3, repetitions / 2); i++) {
@@ -85,10 +84,9 @@ export async function measure(
     min: sorted[0]!,
     rounds: reports[0]!.rounds,
     bytesPerParty: Math.max(...reports.map((report) => report.bytes)),
-    bytesPerLink: Math.max(...reports.map((report) => report.bytesPerLink)),
     maxError,
     cpuSeconds: cpu.sort((a, b) => a - b)[cpu.length >> 1]!,
-    ...(profileAt === undefined ? {} : { profile: stepProfile(plan, profiled, profileAt, cluster.processes) }),
+    ...(profileAt === undefined ? {} : { profile: stepProfile(plan, profiled, profileAt, cluster.processes, dealer) }),
   };
 }
 

@@ -26,11 +26,11 @@ export interface RunReport {
   readonly cpuSeconds: number;
   readonly rounds: number;
   readonly bytes: number;
-  /** Of the peer that most was sent to. */
-  readonly bytesPerLink: number;
   readonly parts: readonly Uint8Array[];
   /** By node, if it was asked for. */
   readonly profile?: readonly NodeReport[];
+  /** What this party sent on its busiest link in each exchange, the last one with revealed values; with `profile`. */
+  readonly busiest?: readonly number[];
 }
 
 /** Later than any of a run. */
@@ -83,12 +83,14 @@ export class BenchParty {
     this.mesh.openRun(order.run + 1, 2 ** 40);
     const profile = order.profile ? new Profile() : undefined;
     if (profile) this.#counter!.start(profile);
-    const options = { ring: this.#ring, protocol: this.#protocol, mesh: this.mesh, run: order.run + 1, host, scope };
-    const sentBefore = this.#sent();
+    const busiest: number[] = [];
+    const mesh = profile ? watched(this.mesh, busiest) : this.mesh;
+    const options = { ring: this.#ring, protocol: this.#protocol, mesh, run: order.run + 1, host, scope };
     const [before, cpuBefore] = [performance.now(), process.cpuUsage()];
     const stats = await execute(program, profile ? { ...options, profile } : options);
     const collected = parts.length > 0 ? await this.#deliver(order.run + 1, parts) : [];
     const seconds = (performance.now() - before) / 1000;
+    busiest.push(this.mesh.self === 0 ? 0 : parts.reduce((sum, part) => sum + part.length, 0));
     const { user, system } = process.cpuUsage(cpuBefore);
     this.mesh.closeRun(order.run + 1);
     for (const [name, share] of written) {
@@ -102,14 +104,9 @@ export class BenchParty {
       cpuSeconds: (user + system) / 1e6,
       rounds: stats.rounds,
       bytes: stats.bytes,
-      bytesPerLink: Math.max(...this.#sent().map((bytes, peer) => bytes - sentBefore[peer]!)),
       parts: collected,
-      ...(profile ? { profile: this.#counter!.stop() } : {}),
+      ...(profile ? { profile: this.#counter!.stop(), busiest } : {}),
     };
-  }
-
-  #sent(): number[] {
-    return this.mesh.stats().peers.map((peer) => peer.sentPayloadBytes);
   }
 
   #program(bytes: Uint8Array): Program {
@@ -181,6 +178,21 @@ export class BenchParty {
     this.mesh.closeRun(run + 1);
     return seconds / rounds;
   }
+}
+
+type Exchanging = Pick<Mesh, "exchange" | "parties" | "self">;
+
+/** Notes for each exchange how many bytes went to the peer that was sent most. */
+function watched(mesh: Mesh, busiest: number[]): Exchanging {
+  return {
+    parties: mesh.parties,
+    self: mesh.self,
+    exchange(run, round, send, receive, done) {
+      const bytes = send.map(({ parts }) => parts.reduce((sum, part) => sum + part.length, 0));
+      busiest.push(Math.max(0, ...bytes));
+      mesh.exchange(run, round, send, receive, done);
+    },
+  };
 }
 
 function fail(what: string): never {

@@ -85,25 +85,29 @@ export interface StepProfile {
   readonly around: number;
   /** When cores had nothing to do for us: everyone waited for a message or for the slowest party, or others had the machine. */
   readonly idle: number;
+  /** What the busiest link of each exchange carries, added up, but for a dealer's: what rounds ask of a link one after the other. */
+  readonly bytesInSequence: number;
+  /** On the dealer's busiest link, which waits for no round. 0 without one. */
+  readonly bytesDealt: number;
 }
 
 /**
  * Of several profiled runs, the faster half on average. `gmacs`: 10^9 multiply-adds a second of one core, as calibrated;
- * `processes`: how many the parties have.
+ * `processes`: how many the parties have; `dealer`: the index of one that waits for nobody.
  */
 export function stepProfile(
   plan: Plan,
   runs: readonly (readonly RunReport[])[],
   gmacs: number,
   processes: number,
+  dealer: number | undefined,
 ): StepProfile {
   const time = (reports: readonly RunReport[]) => Math.max(...reports.map((report) => report.seconds));
   const kept = [...runs].sort((a, b) => time(a) - time(b)).slice(0, Math.ceil(runs.length / 2));
   const cores = Math.min(processes, availableParallelism());
-  const mean = (of: (reports: readonly RunReport[]) => number) =>
-    kept.reduce((sum, reports) => sum + of(reports), 0) / kept.length;
+  const mean = (of: (reports: readonly RunReport[]) => number) => sum(kept.map(of)) / kept.length;
   const all = (node: number, of: (row: NodeReport) => number) =>
-    mean((reports) => reports.reduce((sum, { profile }) => sum + (profile?.[node] ? of(profile[node]) : 0), 0));
+    mean((reports) => sum(reports.map(({ profile }) => (profile?.[node] ? of(profile[node]) : 0))));
   const parties = kept[0]!.length;
   const rows = new Map<string, OperatorRow>();
   plan.nodes.forEach(({ op, inputs }, node) => {
@@ -122,19 +126,26 @@ export function stepProfile(
     });
   });
   const operators = [...rows.values()].sort((a, b) => b.local + b.waiting - a.local - a.waiting);
-  const total = (of: (row: OperatorRow) => number) => operators.reduce((sum, row) => sum + of(row), 0);
+  const total = (of: (row: OperatorRow) => number) => sum(operators.map(of));
   const seconds = mean(time);
-  const cpu = mean((reports) => reports.reduce((sum, report) => sum + report.cpuSeconds, 0)) / (parties / processes);
+  const cpu = mean((reports) => sum(reports.map((report) => report.cpuSeconds))) / (parties / processes);
   const [floor, local] = [total((row) => row.floor), total((row) => row.local)];
-  return { operators, seconds, floor, work: local - floor, around: cpu / cores - local, idle: seconds - cpu / cores };
+  const sent = kept[0]!.map(({ busiest }) => busiest!);
+  const inRounds = sent.filter((_, party) => party !== dealer);
+  const bytesInSequence = sum(inRounds[0]!.map((_, i) => Math.max(...inRounds.map((busiest) => busiest[i]!))));
+  const bytesDealt = sum(dealer === undefined ? [] : sent[dealer]!);
+  const parts = { floor, work: local - floor, around: cpu / cores - local, idle: seconds - cpu / cores };
+  return { operators, seconds, ...parts, bytesInSequence, bytesDealt };
 }
+
+const sum = (list: readonly number[]) => list.reduce((total, each) => total + each, 0);
 
 /** Lines of text: operators that take a hundredth of the step or more, the others together, the whole. */
 export function profileText({ operators, seconds, floor, work, around, idle }: StepProfile): string[] {
   const ms = (value: number) => (value * 1000).toFixed(2);
   const percent = (value: number) => `${Math.round((100 * value) / seconds)} %`;
   const row = (name: string, list: readonly OperatorRow[]) => {
-    const total = (of: (row: OperatorRow) => number) => list.reduce((sum, each) => sum + of(each), 0);
+    const total = (of: (row: OperatorRow) => number) => sum(list.map(of));
     const [floors, local] = [total((each) => each.floor), total((each) => each.local)];
     const cells = [
       `${total((each) => each.nodes)}`,
