@@ -140,7 +140,7 @@ const inference = (name: string, widths: readonly number[], batch: number, repet
   expect: (values) => ({ out: reference.forward(values, widths, batch) }),
 });
 /** Forward, sum of squares / batch, backward, SGD step with learning rate 0.02: mission row 24's step. */
-const training = (name: string, widths: readonly number[], batch: number, repetitions: number): Case => ({
+export const training = (name: string, widths: readonly number[], batch: number, repetitions: number): Case => ({
   name: `${name} b${batch} train mse`,
   group: "nets",
   fraction: 20,

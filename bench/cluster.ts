@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { partyFlags } from "../cli/node-flags.js";
 import { createIdentity, createMemoryMeshes, fingerprint, type LinkModel, type Pin } from "../src/net/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
-import { BenchParty, type RunOrder, type RunReport } from "./party.js";
+import { BenchParty, type MemoryReport, type RunOrder, type RunReport } from "./party.js";
 import type { Order } from "./worker.js";
 
 export interface BenchCluster {
@@ -13,6 +13,8 @@ export interface BenchCluster {
   readonly processes: number;
   run(order: (party: number) => Omit<RunOrder, "run">): Promise<RunReport[]>;
   ring(bytes: number, rounds: number): Promise<number>;
+  /** By party, between runs. */
+  memory(): Promise<MemoryReport[]>;
   close(): void;
 }
 
@@ -42,6 +44,7 @@ export async function memoryCluster(protocol: string, { link, profiled }: Cluste
       run += 2;
       return Math.max(...(await Promise.all(parties.map((party) => party.ring(run, bytes, rounds)))));
     },
+    memory: async () => parties.map((party) => party.memory()),
     close() {},
   };
 }
@@ -93,6 +96,7 @@ export async function tlsCluster(
       const seconds = await Promise.all(children.map((child) => ask(child, { do: "ring", run, bytes, rounds })));
       return Math.max(...(seconds as number[]));
     },
+    memory: () => Promise.all(children.map((child) => ask(child, { do: "memory" }) as Promise<MemoryReport>)),
     close,
   };
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- <kernels|ops|nets|links|record|compare>`: reads the arguments and prints rows. Measuring is in the files
+ * `npm run bench -- <kernels|ops|nets|links|record|memory|compare>`: reads the arguments and prints rows. Measuring is in the files
  * beside this one.
  */
 import { parseArgs } from "node:util";
@@ -9,7 +9,7 @@ import { type BenchCluster, memoryCluster, tlsCluster } from "./cluster.js";
 import { compareRows } from "./compare.js";
 import { kernels } from "./kernels.js";
 import { type LinkRow, links, linkTables } from "./links.js";
-import { type Calibration, calibrate, measure, type Row } from "./measure.js";
+import { type Calibration, calibrate, measure, memoryAfter, type Row } from "./measure.js";
 import { profileText } from "./profile.js";
 import { recording } from "./record.js";
 
@@ -18,6 +18,7 @@ const usage = `usage: bench <what> [options]
   ops, nets      operators, networks; --profile: where the time goes, operator by operator
   links          networks on three modelled links, with what arithmetic expects; without --protocol all of them
   record         what a driver does for a training step before it is sent
+  memory         what parties hold after 50 and after 500 training steps
   compare FILES  rows of --json side by side, ours and others'
   --protocol rep3|additive  --comparison adder|fss  --transport tls|memory  --link ROUND_TRIP_MS/MEGABITS  --only TEXT  --json`;
 const { values: flags, positionals } = parseArgs({
@@ -52,6 +53,7 @@ else if (group === "record")
       row,
       `${row.case.padEnd(32)} ${ms(row.seconds)} (min ${ms(row.min)})  ${row.nodes} nodes  ${row.planBytes} B`,
     );
+else if (group === "memory") await measureMemory();
 else if (group === "compare" && files.length > 0) console.log(compareRows(files));
 else fail();
 
@@ -83,8 +85,8 @@ async function measureCases(group: "ops" | "nets"): Promise<void> {
 
 async function measureLinks(protocols: readonly string[]): Promise<void> {
   const rows: LinkRow[] = [];
+  // Comparison keys are for single predictions: a batch of 128 has 80 MB of them.
   for (const name of protocols)
-    // Comparison keys are for single predictions: a batch of 128 has 80 MB of them.
     for await (const row of links(name, flags.only || (name.endsWith("-fss") ? " b1 " : ""))) {
       if (flags.json) console.log(JSON.stringify(row));
       else if (row.case === "calibration")
@@ -92,6 +94,24 @@ async function measureLinks(protocols: readonly string[]): Promise<void> {
       if (row.case !== "calibration") rows.push(row as LinkRow);
     }
   if (!flags.json) console.log(linkTables(rows));
+}
+
+async function measureMemory(): Promise<void> {
+  for (const item of cases.filter(({ name }) => name.includes(flags.only || "mlp128 b128 train mse"))) {
+    const cluster = await tlsCluster(protocol);
+    try {
+      for await (const { steps, parties } of memoryAfter(cluster, protocol, item, [50, 500]))
+        for (const [party, bytes] of parties.entries()) {
+          const texts = Object.entries(bytes).map(([name, count]) => `${name} ${(count / 2 ** 20).toFixed(2)} MiB`);
+          print(
+            { case: `memory ${item.name}`, steps, party, ...bytes },
+            `${item.name}, ${steps} steps, party ${party}: ${texts.join(", ")}`,
+          );
+        }
+    } finally {
+      cluster.close();
+    }
+  }
 }
 
 /** "40/100": 40 ms there and back, 100 Mbit/s in each direction of each link. */

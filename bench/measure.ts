@@ -5,7 +5,7 @@ import { decode, encode, size } from "../src/ring/index.js";
 import { type Case, checkPlan, type Given, restartValues, setUpPlan, timedPlan } from "./cases.js";
 import type { BenchCluster } from "./cluster.js";
 import { kernels } from "./kernels.js";
-import type { RunReport } from "./party.js";
+import type { MemoryReport, RunReport } from "./party.js";
 import { type StepProfile, stepProfile } from "./profile.js";
 
 export interface Row {
@@ -88,6 +88,23 @@ export async function measure(
     cpuSeconds: cpu.sort((a, b) => a - b)[cpu.length >> 1]!,
     ...(profileAt === undefined ? {} : { profile: stepProfile(plan, profiled, profileAt, cluster.processes, dealer) }),
   };
+}
+
+/** What the parties hold after so many runs of a case, each with inputs of its own, after one another: ascending counts. */
+export async function* memoryAfter(
+  cluster: BenchCluster,
+  protocol: string,
+  item: Case,
+  counts: readonly number[],
+): AsyncIterable<{ steps: number; parties: MemoryReport[] }> {
+  const state = item.state();
+  await run(cluster, protocol, setUpPlan(item.fraction, state), item.fraction, state);
+  const plan = timedPlan(item, state, item.fresh());
+  let steps = 0;
+  for (const count of counts) {
+    for (; steps < count; steps++) await run(cluster, protocol, plan, item.fraction, item.fresh());
+    yield { steps, parties: await cluster.memory() };
+  }
 }
 
 function combined(protocol: string, parts: readonly Uint8Array[], fraction: number): Float64Array {

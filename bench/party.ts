@@ -2,6 +2,8 @@
  * One party of a benchmark: runs plans that it is told to run, keeps variables, reports times. Not the daemon of
  * `src/party`: nothing is stored, granted or policed here, so that what is timed is the protocol.
  */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { compile, execute, Profile, type Program } from "../src/engine/index.js";
 import type { Mesh } from "../src/net/index.js";
 import type { EvalHost } from "../src/ops/index.js";
@@ -31,6 +33,19 @@ export interface RunReport {
   readonly profile?: readonly NodeReport[];
   /** What this party sent on its busiest link in each exchange, the last one with revealed values; with `profile`. */
   readonly busiest?: readonly number[];
+}
+
+/** Of one process, but for the ring, which is one party's. */
+export interface MemoryReport {
+  /** In live blocks. */
+  readonly ringUsed: number;
+  /** The ring's memory, which never shrinks. */
+  readonly ring: number;
+  /** JavaScript objects, after a full collection. */
+  readonly heap: number;
+  /** Buffers outside of it, the ring among them. */
+  readonly external: number;
+  readonly resident: number;
 }
 
 /** Later than any of a run. */
@@ -160,6 +175,19 @@ export class BenchParty {
     return new Promise((resolve, reject) =>
       this.mesh.exchange(run, round, send, receive, (error) => (error ? reject(error) : resolve())),
     );
+  }
+
+  memory(): MemoryReport {
+    setFlagsFromString("--expose-gc");
+    (runInNewContext("gc") as () => void)();
+    const { heapUsed, external, rss } = process.memoryUsage();
+    return {
+      ringUsed: this.#ring.usedBytes,
+      ring: this.#ring.memoryBytes,
+      heap: heapUsed,
+      external,
+      resident: rss,
+    };
   }
 
   /** Seconds of rounds in which every party sends `bytes` to the next and awaits as much from the one before. */

@@ -14,6 +14,7 @@ export type Order =
       readonly profiled: boolean;
     }
   | { readonly do: "run"; readonly order: RunOrder }
+  | { readonly do: "memory" }
   | { readonly do: "ring"; readonly run: number; readonly bytes: number; readonly rounds: number };
 
 const inbox = new PeerInbox();
@@ -47,6 +48,8 @@ async function obey(order: Order): Promise<unknown> {
     }
     case "run":
       return party.run(order.order);
+    case "memory":
+      return party.memory();
     case "ring":
       return party.ring(order.run, order.bytes, order.rounds);
   }
