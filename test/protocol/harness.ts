@@ -16,8 +16,6 @@ export interface LabOptions {
   readonly run?: number;
   /** The text from which the key of parties i < j is made. */
   readonly keyText?: (i: number, j: number) => string;
-  /** Wraps or replaces a party's site: for mutations. */
-  readonly spoilSite?: (site: Site, party: number) => Site;
 }
 
 /** A site that counts its nonces. */
@@ -93,10 +91,7 @@ export class Lab {
   call<T>(primitive: (end: End, site: Site) => Rounds<T> | T, pivot = 0): Outcome<T> {
     const node = this.#node++;
     const sites = this.ends.map((end) => new TestSite(end.scope, pivot, this.#options.run ?? 1, node));
-    const outcome = this.run((end) => {
-      const site = sites[end.self]!;
-      return primitive(end, this.#options.spoilSite?.(site, end.self) ?? site);
-    });
+    const outcome = this.run((end) => primitive(end, sites[end.self]!));
     for (const site of sites) assert.equal(site.nonces, 1, "nonces taken by one primitive");
     return outcome;
   }
@@ -227,3 +222,20 @@ export function take(lab: Lab, party: number, block: Block): BigUint64Array {
 export function free(lab: Lab, ...lists: readonly (readonly Parameters<Protocol["free"]>[1][])[]): void {
   for (const list of lists) for (const end of lab.ends) end.protocol.free(end.scope, list[end.self]!);
 }
+
+/**
+ * Who may collude without learning anything: any one party, or with a dealer all but one; and the dealer alone. What the largest
+ * groups cannot tell, smaller ones cannot either; one of those is there for what its members hear from several others.
+ */
+export function coalitions(definition: ProtocolDefinition): number[][] {
+  const everyone = computing(definition);
+  if (definition.dealer === undefined) return everyone.map((party) => [party]);
+  const most = everyone.map((party) => everyone.filter((other) => other !== party));
+  return [...most, ...(most.length > 2 ? [[0]] : []), [definition.dealer]];
+}
+
+/** Keys that are the same for a group, and other ones between those outside it. */
+export const keysBeyond =
+  (group: readonly number[], text: string) =>
+  (i: number, j: number): string =>
+    group.includes(i) || group.includes(j) ? "" : text;

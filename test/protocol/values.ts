@@ -4,10 +4,10 @@ import { BoundError, ShapeError } from "../../src/errors.js";
 import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
 import type { Linear } from "../../src/protocol/protocol.js";
 import { agrees, inLab, SIZES, same, signed } from "./agreement.js";
-import { edgesAndRandom, someWords } from "./cases.js";
+import { edgesAndRandom, someWords, times } from "./cases.js";
 import type { Check } from "./conformance.js";
 import { computing, type End, free, Lab, reveal, share, take } from "./harness.js";
-import { bitsValues, booleanValues, msbValues, selectValues, zeroValues } from "./values-bits.js";
+import { bitsValues, booleanValues, msbValues, selectValues, signValues, zeroValues } from "./values-bits.js";
 
 export function valueChecks(definition: ProtocolDefinition): Check[] {
   const check = (name: string, run: (definition: ProtocolDefinition) => void) => ({ name, run: () => run(definition) });
@@ -21,6 +21,7 @@ export function valueChecks(definition: ProtocolDefinition): Check[] {
     check("toBits gives the low bits", bitsValues),
     check("and, xor and not", booleanValues),
     check("fromBits and select", selectValues),
+    check("a value times its own sign", signValues),
     check("input and reveal", inputValues),
     check("outgoing parts add up", outgoingValues),
     check("incoming takes rows in order", incomingValues),
@@ -229,7 +230,15 @@ function lifetimes(definition: ProtocolDefinition): void {
     for (const scope of elsewhere) scope.close();
     const loaded = lab.ends.map((end) => end.protocol.load(end.scope, saved[end.self]!));
     same(reveal(lab, loaded), words, "loaded");
-    free(lab, loaded);
+    const z = lab.call((end, site) =>
+      end.protocol.product(site, loaded[end.self]!, loaded[end.self]!, 77, times(end.ring, 77)),
+    ).values;
+    const y = lab.call((end, site) => end.protocol.truncate(site, z[end.self]!, 1)).values;
+    for (const [self, { protocol }] of lab.ends.entries()) {
+      assert.deepEqual(protocol.save(loaded[self]!), saved[self], "saved after a product");
+      assert.equal(protocol.save(y[self]!).length, saved[self]!.length, "the size of a truncation's result");
+    }
+    free(lab, loaded, z, y);
   });
 }
 
