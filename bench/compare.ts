@@ -10,8 +10,8 @@ interface FoundRow {
   readonly error?: string;
 }
 
-/** A Markdown table: a row for each case of the first file, milliseconds, rounds and MB for each file, and times the first one's time. */
-export function compareRows(files: readonly string[]): string {
+/** A Markdown table: a row for each case, milliseconds, rounds and MB for each file, and times the first one's time. */
+export function compareRows(files: readonly string[], names: readonly string[] = files): string {
   const tables = files.map((file) => {
     const lines = readFileSync(file, "utf8").split("\n");
     const rows = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as FoundRow);
@@ -24,10 +24,10 @@ export function compareRows(files: readonly string[]): string {
     const sent = bytesPerParty === undefined ? "" : `, ${(bytesPerParty / 1e6).toFixed(3)} MB`;
     return `${(seconds * 1000).toFixed(1)} ms${times}${rounds === undefined ? "" : `, ${rounds} rounds`}${sent}`;
   };
-  const names = [...new Set(tables.flatMap((table) => [...table.keys()]))];
-  const timed = names.filter((name) => tables.some((table) => table.get(name)?.seconds !== undefined));
+  const found = [...new Set(tables.flatMap((table) => [...table.keys()]))];
+  const timed = found.filter((name) => tables.some((table) => table.get(name)?.seconds !== undefined));
   return [
-    `| case | ${files.join(" | ")} |`,
+    `| case | ${names.join(" | ")} |`,
     `|---${"|---".repeat(files.length)}|`,
     ...timed.map((name) => {
       const first = tables[0]!.get(name);

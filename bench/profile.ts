@@ -13,6 +13,14 @@ export interface NodeReport extends ProfileRow {
   multiplyAdds: number;
 }
 
+/** Multiply-adds of a call of each kernel that multiplies words, by its arguments. */
+const products: Readonly<Record<string, (args: readonly number[]) => number>> = {
+  matmul: ([, , , m, k, n]) => m! * k! * n!,
+  matmulIndexed: (args) => args[9]! * args[10]! * args[11]!,
+  mul: ([, , , n]) => n!,
+  mulAdd: ([, , , n]) => n!,
+};
+
 /** One party's: the engine's profile, and products counted where they are carried out, whatever protocol asks for them. */
 export class Counter {
   readonly kernels: Kernels;
@@ -20,29 +28,23 @@ export class Counter {
 
   constructor() {
     const kernels = createKernels();
-    const count = (multiplyAdds: number) => {
-      const { profile, multiplyAdds: counts } = this.#counting ?? {};
-      if (counts && profile?.current !== undefined)
-        counts[profile.current] = (counts[profile.current] ?? 0) + multiplyAdds;
-    };
-    const counted: Pick<Kernels, "matmul" | "mul" | "mulAdd"> = {
-      matmul(c, a, b, m, k, n, accumulate) {
-        count(m * k * n);
-        kernels.matmul(c, a, b, m, k, n, accumulate);
-      },
-      mul(dst, a, b, n) {
-        count(n);
-        kernels.mul(dst, a, b, n);
-      },
-      mulAdd(dst, a, b, n) {
-        count(n);
-        kernels.mulAdd(dst, a, b, n);
-      },
-    };
-    const forgotten = Object.keys(kernels).filter((name) => name.startsWith("matmul") && !(name in counted));
-    if (forgotten.length > 0)
-      throw new Error(`bench: expected all products to be counted, got ${forgotten} beside them`);
-    this.kernels = { ...kernels, ...counted };
+    const counted = Object.entries(kernels).map(([name, kernel]) => {
+      const multiplyAdds = products[name];
+      if (!multiplyAdds && name.startsWith("matmul")) throw new Error(`bench: expected ${name} among the products`);
+      if (!multiplyAdds) return [name, kernel];
+      const counting = (...args: number[]) => {
+        this.#count(multiplyAdds(args));
+        return kernel(...args);
+      };
+      return [name, counting];
+    });
+    this.kernels = Object.fromEntries(counted);
+  }
+
+  #count(multiplyAdds: number): void {
+    const { profile, multiplyAdds: counts } = this.#counting ?? {};
+    const node = profile?.current;
+    if (counts && node !== undefined) counts[node] = (counts[node] ?? 0) + multiplyAdds;
   }
 
   /** Products count from here on, for the profile's current node. */
