@@ -108,7 +108,7 @@ export async function* memoryAfter(
 }
 
 function combined(protocol: string, parts: readonly Uint8Array[], fraction: number): Float64Array {
-  const words = protocolNamed(protocol).sharing.combine(parts).slice();
+  const words = new Uint8Array(protocolNamed(protocol).sharing.combine(parts));
   return decode(new BigInt64Array(words.buffer), fraction);
 }
 function largestDifference(wanted: Float64Array, got: Float64Array): number {
