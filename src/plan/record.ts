@@ -3,7 +3,15 @@
  * merged, moves that cancel are left out (`simplify.ts`) and nodes that reach no assign or reveal are dropped. Computes nothing.
  */
 import { PlanError, ScaleError, StaleValueError } from "../errors.js";
-import { type Builder, type GradientRule, type Made, type PlanEnv, type Ref, sinks } from "../ops/index.js";
+import {
+  type Builder,
+  type GradientRule,
+  type Made,
+  type PlanEnv,
+  type Ref,
+  sinks,
+  type ValueType,
+} from "../ops/index.js";
 import { checkPlan } from "./check.js";
 import { encodePlan, mostFraction } from "./encode.js";
 import { typeNode } from "./infer.js";
@@ -14,6 +22,8 @@ export interface DefinedFunction {
   readonly inputs: readonly number[];
   readonly gradient: GradientRule;
 }
+
+const nothing: Record<string, unknown> = Object.freeze({});
 
 export class Recorder implements Builder {
   readonly #nodes: PlanNode[] = [];
@@ -40,19 +50,21 @@ export class Recorder implements Builder {
     return this.#nodes;
   }
 
-  node(op: string, inputs: readonly Ref[], attrs: Record<string, unknown> = {}): Ref {
+  node(op: string, inputs: readonly Ref[], attrs: Record<string, unknown> = nothing): Ref {
     if (this.#closed) throw stale(op, "a plan that is being recorded, got one that has closed");
     const ids: number[] = [];
-    const types = inputs.map((input) => {
+    const types: ValueType[] = [];
+    for (const input of inputs) {
       this.#checkOwn(op, input);
       ids.push(input.id);
-      return input.type;
-    });
+      types.push(input.type);
+    }
     const isSink = sinks.has(op);
-    const key = isSink ? "" : `${op}(${ids})${JSON.stringify(attrs)}`;
+    const key = isSink ? "" : `${op}(${ids.join()})${attrs === nothing ? "{}" : JSON.stringify(attrs)}`;
     const known = isSink ? undefined : this.#merged.get(key);
     if (known) return known;
-    const node: PlanNode = { op, inputs: ids, ...typeNode(op, types, attrs, this.env) };
+    const typed = typeNode(op, types, attrs, this.env);
+    const node: PlanNode = { op, inputs: ids, attrs: typed.attrs, type: typed.type };
     const simpler = simplify(this.#nodes, node);
     const ref = simpler === undefined ? this.#push(node) : this.#rewrite(simpler);
     if (isSink) this.#hasEffects = true;
