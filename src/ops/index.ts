@@ -2,6 +2,7 @@
 
 export { encodeWords, mantissaBits } from "./constant.js";
 export { isDataset } from "./flow.js";
+export { highDigits, radix } from "./leading.js";
 export type {
   Builder,
   EvalContext,
@@ -23,3 +24,4 @@ export type {
 export { mostLoss, type Release, releases } from "./sink.js";
 export { type OpName, operator, operators, sinks } from "./table.js";
 export { comparisonWidth, declaredIntegerBits, maxBound } from "./type.js";
+export { octaveBits } from "./waves.js";

@@ -30,6 +30,8 @@ export class Recorder implements Builder {
   readonly #merged = new Map<string, Ref>();
   readonly #refs: Ref[] = [];
   readonly #functions = new Map<number, DefinedFunction>();
+  /** By node. */
+  readonly #assumed = new Map<number, Set<string>>();
   #hasEffects = false;
   #closed = false;
 
@@ -101,6 +103,12 @@ export class Recorder implements Builder {
   functionOf(id: number): DefinedFunction | undefined {
     return this.#functions.get(id);
   }
+  assume(ref: Ref, what: string): void {
+    this.#checkOwn("assume", ref);
+    const known = this.#assumed.get(ref.id);
+    if (known) known.add(what);
+    else this.#assumed.set(ref.id, new Set([what]));
+  }
   #checkOwn(op: string, ref: Ref): void {
     if (this.#refs[ref.id] !== ref) throw stale(op, "values of this plan, got one of an earlier plan");
   }
@@ -128,7 +136,10 @@ export class Recorder implements Builder {
       nodes.push({ ...node, inputs: node.inputs.map((input) => renumbered[input]!) });
     });
     checkPlan(nodes);
-    return encodePlan(this.env, nodes);
+    const assumed = [...this.#assumed].flatMap(([id, list]) =>
+      renumbered[id] === undefined ? [] : [...list].map((what) => ({ node: renumbered[id]!, what })),
+    );
+    return { ...encodePlan(this.env, nodes), assumed };
   }
 }
 

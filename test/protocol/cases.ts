@@ -20,6 +20,7 @@ import {
 import { expander } from "../../src/random/index.js";
 import type { Block, Ring } from "../../src/ring/index.js";
 import { bytesFrom, computing, type End, free, type Lab, share } from "./harness.js";
+import { theorem, WEIGHTS } from "./theorem.js";
 
 /** One primitive with its parameters. */
 export interface Case {
@@ -65,6 +66,11 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
       name: "product",
       start: (end, site, { x, n }) => end.protocol.product(site, x[end.self]!, x[end.self]!, n, times(end.ring, n)),
       cost: (costs, n, pivot) => opened(costs, n, costs.product(n, pivot)),
+    },
+    {
+      name: "separable",
+      start: (end, site, { x }) => end.protocol.separable(site, x[end.self]!, theorem(end.ring, site.scope)),
+      cost: (costs, n, pivot) => opened(costs, n, costs.separable(n, 3, 2, pivot)),
     },
     {
       name: "product of two values",
@@ -123,6 +129,11 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
       start: (end, site, { bit }) => end.protocol.fromBits(site, bit[end.self]!),
       cost: (costs, n, pivot) => costs.fromBits(n, pivot),
       pivotComputes: true,
+    },
+    {
+      name: "weigh",
+      start: (end, site, { planes }) => end.protocol.weigh(site, planes[end.self]!, WEIGHTS),
+      cost: (costs, n, pivot) => costs.weigh(n, PLANES, WEIGHTS.length, pivot),
     },
     {
       name: "select",

@@ -6,7 +6,8 @@
 import { describe, test } from "node:test";
 import { type ProtocolHost, type Rounds, rep3, type Share, type Site } from "../../src/protocol/index.js";
 import { asShare, openProduct, Replicated } from "../../src/protocol/rep3/share.js";
-import { commonMutations, type Mutation, mustFail, patched } from "./mutants.js";
+import { commonMutations } from "./common-mutations.js";
+import { type Mutation, mustFail, patched } from "./mutants.js";
 import { peekRep3 } from "./peek.js";
 
 /** reshare that sends the bare summand. */

@@ -60,6 +60,12 @@ function randomWords(lab: Lab): Uint8Array {
 function outgoingIsUniform(definition: ProtocolDefinition): void {
   if (definition.parties === 1) return;
   const parts = partsOfZeros(definition);
+  // Not what happens to be in its memory.
+  if (definition.dealer !== undefined)
+    assert.ok(
+      parts[definition.dealer]!.every((byte) => byte === 0),
+      "the dealer's part must be zeros",
+    );
   for (const party of computing(definition)) {
     assertUniform(parts[party]!, `part of party ${party}`);
     assertDistinct(parts[party]!, `part of party ${party}`);
@@ -81,6 +87,12 @@ function outgoingHides(definition: ProtocolDefinition): void {
 /** Of public zeros: without masks, all parts would be zero. */
 function partsOfZeros(definition: ProtocolDefinition, options: LabOptions = {}): Uint8Array[] {
   const lab = new Lab(definition, options);
+  // Fresh blocks hold whatever was there before.
+  for (const { scope, ring } of lab.ends) {
+    const used = [1, 2, 3].map(() => scope.alloc(MANY));
+    for (const block of used) ring.kernels.fill(block.ptr, 1n, MANY);
+    for (const block of used) scope.free(block);
+  }
   const zeros = lab.call((end, site) => {
     const block = end.scope.alloc(MANY);
     end.ring.kernels.fill(block.ptr, 0n, MANY);

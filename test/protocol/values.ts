@@ -7,6 +7,7 @@ import { agrees, inLab, SIZES, same, signed } from "./agreement.js";
 import { edgesAndRandom, someWords, times } from "./cases.js";
 import type { Check } from "./conformance.js";
 import { computing, type End, free, Lab, reveal, share, take } from "./harness.js";
+import { separableValues, weighValues } from "./theorem.js";
 import { bitsValues, booleanValues, msbValues, selectValues, signValues, zeroValues } from "./values-bits.js";
 
 export function valueChecks(definition: ProtocolDefinition): Check[] {
@@ -14,6 +15,7 @@ export function valueChecks(definition: ProtocolDefinition): Check[] {
   return [
     check("linear maps and public words", linearValues),
     check("products and reshare", productValues),
+    check("functions with an addition theorem", separableValues),
     check("truncate is floor or one above", truncateValues),
     check("truncate is unbiased", truncateMean),
     check("msb is the sign", msbValues),
@@ -22,6 +24,7 @@ export function valueChecks(definition: ProtocolDefinition): Check[] {
     check("and, xor and not", booleanValues),
     check("fromBits and select", selectValues),
     check("a value times its own sign", signValues),
+    check("weigh adds weights of bits up", weighValues),
     check("input and reveal", inputValues),
     check("outgoing parts add up", outgoingValues),
     check("incoming takes rows in order", incomingValues),

@@ -6,6 +6,7 @@ const free = () => freeOfCharge(1);
 
 export const costs: Costs = {
   product: free,
+  separable: free,
   reshare: free,
   truncate: free,
   and: free,
@@ -13,6 +14,7 @@ export const costs: Costs = {
   isZero: free,
   toBits: free,
   fromBits: free,
+  weigh: free,
   select: free,
   input: free,
   reveal: free,
