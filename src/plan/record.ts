@@ -14,7 +14,7 @@ import {
 } from "../ops/index.js";
 import { checkPlan } from "./check.js";
 import { encodePlan, mostFraction } from "./encode.js";
-import { typeNode } from "./infer.js";
+import { rememberedType } from "./memo.js";
 import type { Plan, PlanNode } from "./plan.js";
 import { type Rewrite, simplify } from "./simplify.js";
 
@@ -32,10 +32,12 @@ export class Recorder implements Builder {
   readonly #functions = new Map<number, DefinedFunction>();
   /** By node. */
   readonly #assumed = new Map<number, Set<string>>();
+  readonly #setting: string;
   #hasEffects = false;
   #closed = false;
 
   constructor(readonly env: PlanEnv) {
+    this.#setting = JSON.stringify(env);
     const { fraction } = env;
     if (!Number.isInteger(fraction) || fraction < 1 || fraction > mostFraction)
       throw new ScaleError(`plan: expected 1 to ${mostFraction} fraction bits, got ${fraction}; try 16 or 20`);
@@ -62,10 +64,11 @@ export class Recorder implements Builder {
       types.push(input.type);
     }
     const isSink = sinks.has(op);
-    const key = isSink ? "" : `${op}(${ids.join()})${attrs === nothing ? "{}" : JSON.stringify(attrs)}`;
+    const text = attrs === nothing ? "{}" : JSON.stringify(attrs);
+    const key = isSink ? "" : `${op}(${ids.join()})${text}`;
     const known = isSink ? undefined : this.#merged.get(key);
     if (known) return known;
-    const typed = typeNode(op, types, attrs, this.env);
+    const typed = rememberedType(op, types, attrs, text, this.env, this.#setting);
     const node: PlanNode = { op, inputs: ids, attrs: typed.attrs, type: typed.type };
     const simpler = simplify(this.#nodes, node);
     const ref = simpler === undefined ? this.#push(node) : this.#rewrite(simpler);
