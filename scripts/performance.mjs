@@ -112,7 +112,7 @@ const parts = {
     const { command, rows } = await rowsOf("links");
     const found = rows.filter((row) => row.case !== "calibration");
     const off = (link) =>
-      found.filter((row) => row.link === link).map((row) => Math.round(100 * (row.seconds / row.expected - 1)));
+      found.filter((row) => row.link === link).map((row) => Math.round(100 * (row.min / row.expected - 1)));
     const signed = (value) => `${value > 0 ? "+" : ""}${value}`;
     const text = [...new Set(found.map(({ link }) => link))]
       .map((link) => `${link} from ${signed(Math.min(...off(link)))} to ${signed(Math.max(...off(link)))} %`)
