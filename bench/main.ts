@@ -18,7 +18,7 @@ const usage = `usage: bench <what> [options]
   ops, nets      operators, networks; --profile: where the time goes, operator by operator
   links          networks on three modelled links, with what arithmetic expects; without --protocol all of them
   record         what a driver does for a training step before it is sent
-  memory         what parties hold after 50 and after 500 training steps
+  memory         what parties hold after 50 and after 500 training steps, or --steps N,M
   compare FILES  rows of --json side by side, ours and others'
   --protocol rep3|additive  --comparison adder|fss  --transport tls|memory  --link ROUND_TRIP_MS/MEGABITS  --only TEXT  --json`;
 const { values: flags, positionals } = parseArgs({
@@ -29,6 +29,7 @@ const { values: flags, positionals } = parseArgs({
     transport: { type: "string", default: "tls" },
     link: { type: "string", default: "" },
     only: { type: "string", default: "" },
+    steps: { type: "string", default: "50,500" },
     profile: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
@@ -100,7 +101,7 @@ async function measureMemory(): Promise<void> {
   for (const item of cases.filter(({ name }) => name.includes(flags.only || "mlp128 b128 train mse"))) {
     const cluster = await tlsCluster(protocol);
     try {
-      for await (const { steps, parties } of memoryAfter(cluster, protocol, item, [50, 500]))
+      for await (const { steps, parties } of memoryAfter(cluster, protocol, item, flags.steps.split(",").map(Number)))
         for (const [party, bytes] of parties.entries()) {
           const texts = Object.entries(bytes).map(([name, count]) => `${name} ${(count / 2 ** 20).toFixed(2)} MiB`);
           print(

@@ -5,6 +5,7 @@
 // `node scripts/performance.mjs peers OURS THEIRS ...` (bench/peers/README.md).
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
+import { loadavg } from "node:os";
 import { fileURLToPath } from "node:url";
 import { compareRows } from "../dist/bench/compare.js";
 import { linkTables } from "../dist/bench/links.js";
@@ -16,15 +17,17 @@ const taken = "mlp128 b128 train mse";
 
 /** Rows of a bench, and the command for people. */
 async function rowsOf(...args) {
-  const command = `npm run bench -- ${args.map((arg) => (/\s/.test(arg) ? `"${arg}"` : arg)).join(" ")}`;
-  console.error(command);
+  const line = `npm run bench -- ${args.map((arg) => (/\s/.test(arg) ? `"${arg}"` : arg)).join(" ")}`;
+  console.error(line);
+  // Of the minute before: what other programs were doing.
+  const command = `\`${line}\`, load ${loadavg()[0].toFixed(1)} before it`;
   const child = spawn(process.execPath, [bench, ...args, "--json"], { stdio: ["ignore", "pipe", "inherit"] });
   let text = "";
   child.stdout.setEncoding("utf8").on("data", (piece) => {
     text += piece;
   });
   const code = await new Promise((done) => child.once("close", done));
-  if (code !== 0) throw new Error(`${command} ended with ${code}`);
+  if (code !== 0) throw new Error(`${line} ended with ${code}`);
   const rows = text
     .trim()
     .split("\n")
@@ -40,9 +43,9 @@ const table = (heads, lines) =>
 /** What the figures must be read against. */
 function source(command, calibration) {
   const day = new Date().toISOString().slice(0, 10);
-  if (!calibration) return `\`${command}\`, ${day}.`;
+  if (!calibration) return `${command}, ${day}.`;
   const { kernelGmacs, kernelGmacsBest, roundMicroseconds, mebibyteRingMilliseconds } = calibration;
-  return `\`${command}\`, ${day}: ${kernelGmacs.toFixed(2)} G multiply-adds/s on one core (at best ${kernelGmacsBest.toFixed(2)}), ${roundMicroseconds.toFixed(0)} µs a round of small messages, ${mebibyteRingMilliseconds.toFixed(1)} ms for 1 MiB to the next party.`;
+  return `${command}, ${day}: ${kernelGmacs.toFixed(2)} G multiply-adds/s on one core (at best ${kernelGmacsBest.toFixed(2)}), ${roundMicroseconds.toFixed(0)} µs a round of small messages, ${mebibyteRingMilliseconds.toFixed(1)} ms for 1 MiB to the next party.`;
 }
 const calibrationOf = (rows) => rows.find((row) => row.case === "calibration");
 
@@ -142,7 +145,8 @@ const parts = {
       files,
       calibrations.map(({ peer }) => peer ?? "secretgrad, `rep3`"),
     );
-    return { peers: `${text}\n\n${source("npm run bench -- compare OURS THEIRS", calibrations[0])}` };
+    const sources = calibrations.map((found, i) => source(i === 0 ? "`npm run bench -- compare`" : found.peer, found));
+    return { peers: `${text}\n\n${sources.join(" ")}` };
   },
 };
 
