@@ -78,13 +78,17 @@ function values(shape: Shape, limit: number, seed: number): Given {
   return { shape, data };
 }
 let seed = 1;
+/** A case has the same operands, whichever were measured before it, and whoever measures it: `peers/` makes the same numbers. */
+export function restartValues(): void {
+  seed = 1;
+}
 const anew = (shape: Shape, limit: number) => values(shape, limit, seed++ * 2654435761);
 
-const elementwise = (n: number): Case => ({
+const elementwise = (n: number, repetitions: number): Case => ({
   name: `mul ${n}`,
   group: "ops",
   fraction: 16,
-  repetitions: 15,
+  repetitions,
   state: () => ({ x: anew([n], 4), y: anew([n], 4) }),
   fresh: () => ({}),
   record: (b, { x, y }) => ({ assign: { out: build.mul(b, x!, y!) } }),
@@ -150,7 +154,7 @@ const inference = (name: string, widths: readonly number[], batch: number, repet
   expect: (values) => ({ out: reference.forward(values, widths, batch) }),
 });
 /** Forward, sum of squares / batch, backward, SGD step with learning rate 0.02: mission row 24's step. */
-const training = (name: string, widths: readonly number[], batch: number, repetitions: number): Case => ({
+export const training = (name: string, widths: readonly number[], batch: number, repetitions: number): Case => ({
   name: `${name} b${batch} train mse`,
   group: "nets",
   fraction: 20,
@@ -214,7 +218,8 @@ const maxPool = (shape: Shape, repetitions: number): Case => ({
 const mlp64 = [784, 128, 64, 10];
 const mlp128 = [784, 128, 128, 10];
 export const cases: readonly Case[] = [
-  elementwise(100_000),
+  elementwise(100_000, 15),
+  elementwise(1_000_000, 7),
   product(64, 784, 128, 15),
   product(512, 512, 512, 7),
   rectifier(100_000, 15),

@@ -3,10 +3,18 @@
  * merged, moves that cancel are left out (`simplify.ts`) and nodes that reach no assign or reveal are dropped. Computes nothing.
  */
 import { PlanError, ScaleError, StaleValueError } from "../errors.js";
-import { type Builder, type GradientRule, type Made, type PlanEnv, type Ref, sinks } from "../ops/index.js";
+import {
+  type Builder,
+  type GradientRule,
+  type Made,
+  type PlanEnv,
+  type Ref,
+  sinks,
+  type ValueType,
+} from "../ops/index.js";
 import { checkPlan } from "./check.js";
 import { encodePlan, mostFraction } from "./encode.js";
-import { typeNode } from "./infer.js";
+import { rememberedType } from "./memo.js";
 import type { Plan, PlanNode } from "./plan.js";
 import { type Rewrite, simplify } from "./simplify.js";
 
@@ -15,6 +23,8 @@ export interface DefinedFunction {
   readonly gradient: GradientRule;
 }
 
+const nothing: Record<string, unknown> = Object.freeze({});
+
 export class Recorder implements Builder {
   readonly #nodes: PlanNode[] = [];
   readonly #merged = new Map<string, Ref>();
@@ -22,10 +32,12 @@ export class Recorder implements Builder {
   readonly #functions = new Map<number, DefinedFunction>();
   /** By node. */
   readonly #assumed = new Map<number, Set<string>>();
+  readonly #setting: string;
   #hasEffects = false;
   #closed = false;
 
   constructor(readonly env: PlanEnv) {
+    this.#setting = JSON.stringify(env);
     const { fraction } = env;
     if (!Number.isInteger(fraction) || fraction < 1 || fraction > mostFraction)
       throw new ScaleError(`plan: expected 1 to ${mostFraction} fraction bits, got ${fraction}; try 16 or 20`);
@@ -42,19 +54,22 @@ export class Recorder implements Builder {
     return this.#nodes;
   }
 
-  node(op: string, inputs: readonly Ref[], attrs: Record<string, unknown> = {}): Ref {
+  node(op: string, inputs: readonly Ref[], attrs: Record<string, unknown> = nothing): Ref {
     if (this.#closed) throw stale(op, "a plan that is being recorded, got one that has closed");
     const ids: number[] = [];
-    const types = inputs.map((input) => {
+    const types: ValueType[] = [];
+    for (const input of inputs) {
       this.#checkOwn(op, input);
       ids.push(input.id);
-      return input.type;
-    });
+      types.push(input.type);
+    }
     const isSink = sinks.has(op);
-    const key = isSink ? "" : `${op}(${ids})${JSON.stringify(attrs)}`;
+    const text = attrs === nothing ? "{}" : JSON.stringify(attrs);
+    const key = isSink ? "" : `${op}(${ids.join()})${text}`;
     const known = isSink ? undefined : this.#merged.get(key);
     if (known) return known;
-    const node: PlanNode = { op, inputs: ids, ...typeNode(op, types, attrs, this.env) };
+    const typed = rememberedType(op, types, attrs, text, this.env, this.#setting);
+    const node: PlanNode = { op, inputs: ids, attrs: typed.attrs, type: typed.type };
     const simpler = simplify(this.#nodes, node, (id) => this.#functions.has(id));
     const ref = simpler === undefined ? this.#push(node) : this.#rewrite(simpler);
     if (isSink) this.#hasEffects = true;

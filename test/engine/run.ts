@@ -3,7 +3,7 @@
  * policy, no storage, no secrecy.
  */
 import assert from "node:assert/strict";
-import { compile, execute, NodeSite, type Profile, type Program, type RunStats } from "../../src/engine/index.js";
+import { compile, execute, NodeSite, Profile, type Program, type RunStats } from "../../src/engine/index.js";
 import { SessionEndedError } from "../../src/errors.js";
 import { createMemoryMeshes, type Mesh } from "../../src/net/index.js";
 import type { EvalHost, RowRequest } from "../../src/ops/index.js";
@@ -121,7 +121,7 @@ export class Cluster {
             },
           };
           mesh.openRun(run, 2 ** 40);
-          const profile: Profile = new Map();
+          const profile = new Profile();
           profiles[self] = profile;
           const options = {
             ring,
