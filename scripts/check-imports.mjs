@@ -17,8 +17,23 @@ const may = {
   nn: ["errors", "ring", "random", "functions", "tensor"],
   optim: ["errors", "ring", "ops", "functions", "tensor"],
   data: ["errors", "ring", "random", "protocol", "tensor"],
-  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data"],
-  client: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "tensor", "data", "party"],
+  serving: ["errors", "ring"],
+  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data", "serving"],
+  client: [
+    "errors",
+    "ring",
+    "random",
+    "net",
+    "protocol",
+    "ops",
+    "plan",
+    "engine",
+    "tensor",
+    "data",
+    "party",
+    "serving",
+    "nn",
+  ],
 };
 
 const files = [];

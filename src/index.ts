@@ -23,14 +23,20 @@
  * ```
  */
 export {
+  type ConnectModelOptions,
   type ConnectOptions,
   connect,
+  connectModel,
   connectOwner,
+  type DeployedModel,
+  type DeployOptions,
   type GrantInfo,
   type GrantLimits,
+  type Invitation,
   type LocalOptions,
   LocalSession,
   local,
+  type ModelListing,
   Owner,
   type PlanDescription,
   type RunReport,
@@ -43,6 +49,9 @@ export * from "./errors.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
 export type { ProtocolChoice, ProtocolName } from "./protocol/index.js";
+export type { PolicyFile as ServingPolicy } from "./serving/policy.js";
+export type { Prediction, RemoteModel } from "./serving/remote-model.js";
+export type { ModelFacts } from "./serving/wire.js";
 export {
   concat,
   einsum,

@@ -11,6 +11,7 @@ import { perform } from "./execution.js";
 import { Pace, Taking } from "./pace.js";
 import { Pulse } from "./pulse.js";
 import { Runs } from "./runs.js";
+import { Queries } from "./serving/queries.js";
 import type { UploadState } from "./storage/index.js";
 import { checkAgreed, conclude, describe, type Start } from "./sync.js";
 
@@ -43,6 +44,7 @@ export class Session {
   readonly #taking: Taking;
   #start: Start | undefined;
   #runs: Runs | undefined;
+  #queries: Queries | undefined;
   #error: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
   #settle!: { resolve(): void; reject(error: Error): void };
@@ -94,6 +96,10 @@ export class Session {
         "session: expected all parties to agree on a state, got none yet; try again in a moment",
       );
     return this.#runs;
+  }
+  /** Queries of the clients of served models. Undefined where there can be none (yet). */
+  get queries(): Queries | undefined {
+    return this.#error ? undefined : this.#queries;
   }
   get up(): boolean {
     return this.#runs !== undefined && this.#error === undefined;
@@ -163,6 +169,12 @@ export class Session {
       send: (peer, message) => this.#send(peer, message),
       perform: (entry) => perform(entry, context),
     });
+    this.#queries = new Queries({
+      core: this.#core,
+      runs: this.#runs,
+      inputKeys: this.inputKeys,
+      send: (peer, message) => this.#send(peer, message),
+    });
     this.#core.log.info("session is up", { parties: names.join(","), self: names[self], run: base });
     this.#settle.resolve();
     for (const { peer, message } of this.#held.splice(0)) this.#handle(peer, message);
@@ -195,6 +207,15 @@ export class Session {
         break;
       case "want":
         runs.onWant();
+        break;
+      case "query":
+        this.#queries!.onQuery(peer, message);
+        break;
+      case "over":
+        this.#queries!.onOver(peer, message);
+        break;
+      case "batch":
+        this.#queries!.onBatch(peer, message);
         break;
       case "took":
         if (this.#core.self !== this.#core.definition.dealer)
@@ -231,6 +252,7 @@ export class Session {
       reject(error);
     }
     this.#asked.clear();
+    this.#queries?.end(error);
     await this.#runs?.end(error);
     return error;
   }
