@@ -50,7 +50,8 @@ export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
 export type { ProtocolChoice, ProtocolName } from "./protocol/index.js";
 export type { PolicyFile as ServingPolicy } from "./serving/policy.js";
-export type { Prediction, RemoteModel } from "./serving/remote-model.js";
+export type { ModelInput, Prediction } from "./serving/prediction.js";
+export type { RemoteModel } from "./serving/remote-model.js";
 export type { ModelFacts } from "./serving/wire.js";
 export {
   concat,

@@ -86,8 +86,7 @@ export class Admission {
     deployments.checkName(description.name);
     checkDeployment(description, plans, definition);
     // What owners must agree to is asked now and again for every batch.
-    const asked = { deployment: undefined as never, clients: [] };
-    for (const plan of plans.values()) grants.choose(plan.digest, this.#requirements({ ...request, plan, asked }));
+    for (const plan of plans.values()) grants.choose(plan.digest, this.#requirements({ ...request, plan }, true));
   }
 
   #checkWithdraw(name: string, caller: string): void {
@@ -99,12 +98,12 @@ export class Admission {
       );
   }
 
-  #requirements({ caller, plan, scalars, asked }: Request): Requirement[] {
+  #requirements({ caller, plan, scalars, asked }: Request, served = asked !== undefined): Requirement[] {
     this.#checkMemory(plan!);
     this.#checkLookups(plan!);
     const { datasets } = this.#core;
     // Clients of a served model are no identities of the cluster; deployment.ts has looked at the recipients.
-    const identities = asked ? undefined : this.#core.identities;
+    const identities = served ? undefined : this.#core.identities;
     const dataset = (name: string) => datasets.get(name).meta;
     return requirementsOf({ caller, plan: plan!, scalars, catalogue: this.#catalogue, dataset, identities });
   }

@@ -3,29 +3,11 @@
  * bring the sockets, the randomness and the splitting (`Platform`); not the message format, which is wire.ts.
  */
 import { FrameError, InputError, PolicyError, SessionEndedError, ShapeError, UnavailableError } from "../errors.js";
-import { decode, encode } from "../ring/fixed.js";
-import {
-  credentialOf,
-  decodeFromParty,
-  encodeHello,
-  encodeQuery,
-  type FromParty,
-  ID_BYTES,
-  type ModelFacts,
-  refusalError,
-} from "./wire.js";
+import { encode } from "../ring/fixed.js";
+import { type Channel, type Open, PartyEnd } from "./party-end.js";
+import { flatten, type ModelInput, type Prediction, prediction } from "./prediction.js";
+import { encodeQuery, type FromParty, ID_BYTES, type ModelFacts, refusalError } from "./wire.js";
 
-/** One open connection to a party. */
-export interface Channel {
-  /** Sends one binary message. */
-  send(message: Uint8Array): void;
-  close(): void;
-}
-export interface ChannelHandlers {
-  message(bytes: Uint8Array): void;
-  /** Once; nothing comes after it. */
-  closed(reason: string): void;
-}
 /** Splits inputs among the parties that compute and adds their parts up. Words are little-endian bytes. */
 export interface ClientSharing {
   /** A part for each party, as wire.ts describes. */
@@ -33,8 +15,7 @@ export interface ClientSharing {
   combine(parts: readonly Uint8Array[]): Uint8Array;
 }
 export interface Platform {
-  /** Rejects with UnavailableError if nobody answers, with another error for a wrong key. */
-  open(address: string, handlers: ChannelHandlers): Promise<Channel>;
+  readonly open: Open;
   random(bytes: number): Uint8Array;
   /** Throws InputError for a protocol that this platform does not know. */
   sharing(protocol: string, parties: number): ClientSharing;
@@ -50,16 +31,6 @@ export interface RemoteModelOptions {
   readonly timeoutMs?: number;
   /** How often a query that could be answered later is asked again, after the pause that the party names. Default 0. */
   readonly retries?: number;
-}
-
-/** What a model says about one input. */
-export interface Prediction {
-  /** Position of the largest output; the only thing that a model deployed with reveal = "class" tells. */
-  readonly class: number;
-  /** The name of that class, if the model has names. */
-  readonly label?: string;
-  /** All outputs, unless only the class is revealed. */
-  readonly scores?: Float64Array;
 }
 
 interface Asked {
@@ -114,7 +85,7 @@ export class RemoteModel {
    * Throws ShapeError for another shape, ScaleError for numbers out of range, PolicyError when the allowance is used up, and
    * UnavailableError when asking again can help; a query counts even if its answer is lost.
    */
-  async predict(input: ArrayLike<number> | readonly unknown[]): Promise<Prediction> {
+  async predict(input: ModelInput): Promise<Prediction> {
     const values = flatten(input);
     for (let attempt = 0; ; attempt++) {
       try {
@@ -128,7 +99,7 @@ export class RemoteModel {
   }
 
   /** The same for many inputs at once, which the parties evaluate together. */
-  predictAll(inputs: readonly (ArrayLike<number> | readonly unknown[])[]): Promise<Prediction[]> {
+  predictAll(inputs: readonly ModelInput[]): Promise<Prediction[]> {
     return Promise.all(inputs.map((input) => this.predict(input)));
   }
 
@@ -208,7 +179,7 @@ export class RemoteModel {
     const { addresses } = this.#options;
     const asked = new Map<string, Asked>();
     let link: Link | undefined;
-    const ends = addresses.map((address, party) => new End(this.#platform, address, party, this.#options));
+    const ends = addresses.map((address, party) => new PartyEnd(this.#platform.open, address, party, this.#options));
     const lose = (error: Error): void => {
       for (const end of ends) end.close();
       if (link) this.#lose(link, error);
@@ -243,80 +214,8 @@ export class RemoteModel {
   }
 }
 
-/** One party as the client sees it: first its welcome, then messages. */
-class End implements Channel {
-  #channel: Channel | undefined;
-  #welcome: { resolve(facts: ModelFacts): void; reject(error: Error): void } | undefined;
-  #take: ((message: FromParty) => void) | undefined;
-  #lose: ((error: Error) => void) | undefined;
-  #lost: Error | undefined;
-  #shut = false;
-
-  constructor(
-    readonly platform: Platform,
-    readonly address: string,
-    readonly party: number,
-    readonly options: RemoteModelOptions,
-  ) {}
-
-  async welcome(): Promise<ModelFacts> {
-    const credential = await credentialOf(this.options.token, this.party);
-    const facts = new Promise<ModelFacts>((resolve, reject) => {
-      this.#welcome = { resolve, reject };
-    });
-    // Until somebody awaits it.
-    facts.catch(() => undefined);
-    const channel = await this.platform.open(this.address, {
-      message: (bytes) => this.#message(bytes),
-      closed: (reason) =>
-        this.fail(new UnavailableError(`${this.address}: expected it to stay connected, got ${reason}`)),
-    });
-    this.#channel = channel;
-    if (this.#shut) channel.close();
-    channel.send(encodeHello({ model: this.options.model, credential }));
-    return facts;
-  }
-
-  receive(take: (message: FromParty) => void, lose: (error: Error) => void): void {
-    this.#take = take;
-    this.#lose = lose;
-    if (this.#lost) lose(this.#lost);
-  }
-  send(message: Uint8Array): void {
-    this.#channel!.send(message);
-  }
-  close(): void {
-    this.#shut = true;
-    this.#channel?.close();
-  }
-
-  #message(bytes: Uint8Array): void {
-    try {
-      const message = decodeFromParty(bytes, this.address);
-      if (message.type === "refusal" && !message.id) this.fail(refusalError(message, this.address));
-      else if (message.type !== "welcome") {
-        if (!this.#take) throw new FrameError(`${this.address}: expected a welcome first, got ${message.type}`);
-        this.#take(message);
-      } else if (this.#welcome) {
-        this.#welcome.resolve(message.facts);
-        this.#welcome = undefined;
-      } else throw new FrameError(`${this.address}: expected one welcome, got two`);
-    } catch (error) {
-      this.fail(error as Error);
-    }
-  }
-
-  fail(error: Error): void {
-    if (this.#lost) return;
-    this.#lost = error;
-    this.#welcome?.reject(error);
-    this.#lose?.(error);
-    this.close();
-  }
-}
-
 /** An answer or a refusal of one party. What belongs to a query that has ended comes too late and is nobody's. */
-function take(asked: Map<string, Asked>, { party, address }: End, message: FromParty): void {
+function take(asked: Map<string, Asked>, { party, address }: PartyEnd, message: FromParty): void {
   if (message.type === "welcome" || !message.id) return;
   const query = asked.get(idText(message.id));
   if (!query) return;
@@ -343,32 +242,6 @@ function checkFacts(facts: readonly ModelFacts[], parties: number, model: string
         `model: expected the same facts of ${model} at all parties, got others at ${each.parties[party]}; try again if it was just deployed`,
       );
   });
-}
-
-function prediction({ output, classes }: ModelFacts, bytes: Uint8Array): Prediction {
-  const count = output.shape.reduce((product, length) => product * length, 1);
-  if (bytes.length !== 8 * count)
-    throw new FrameError(
-      `predict: expected an answer of ${count} numbers, got ${bytes.length / 8}; try the same release`,
-    );
-  // A copy, because its place in the message need not be a multiple of 8.
-  const numbers = decode(new BigInt64Array(bytes.slice().buffer), output.scale);
-  const at = output.kind === "class" ? numbers[0]! : numbers.indexOf(Math.max(...numbers));
-  const label = classes?.[at];
-  return {
-    class: at,
-    ...(label === undefined ? {} : { label }),
-    ...(output.kind === "scores" ? { scores: numbers } : {}),
-  };
-}
-
-/** Numbers of nested or typed arrays in row-major order. */
-function flatten(input: ArrayLike<number> | readonly unknown[]): Float64Array {
-  if (ArrayBuffer.isView(input)) return Float64Array.from(input as ArrayLike<number>);
-  const flat = (input as readonly unknown[]).flat(6);
-  if (!flat.every((value) => typeof value === "number"))
-    throw new InputError("predict: expected numbers, in arrays or a typed array, got something else");
-  return Float64Array.from(flat as number[]);
 }
 
 const closedError = () =>

@@ -145,30 +145,31 @@ export class Gate {
 
   #query(client: WebClient, guest: Guest, message: FromClient): void {
     if (message.type !== "query") throw new FrameError("client: expected queries after the welcome, got a hello");
-    const { id } = message;
     const { inFlight } = guest.facts;
     if (guest.unanswered >= inFlight)
       throw new FrameError(`client: expected at most ${inFlight} unanswered queries, got one more`);
-    const model = guest.deployment.description.name;
-    const started = performance.now();
     guest.unanswered++;
     this.#unanswered++;
-    this.#ask(guest, message)
-      .then(
-        (part) => {
-          this.#core.metrics.answered(model, (performance.now() - started) / 1000);
-          client.send(encodeAnswer({ id, part }));
-        },
-        (error: unknown) => this.#refuse(client, guest, error, id),
-      )
-      .finally(() => {
-        guest.unanswered--;
-        this.#unanswered--;
-        if (client.unsent > UNREAD_BYTES) client.close();
-      });
+    void this.#answer(client, guest, message);
   }
 
-  async #ask(guest: Guest, { id, part }: Query): Promise<Uint8Array> {
+  async #answer(client: WebClient, guest: Guest, query: Query): Promise<void> {
+    const started = performance.now();
+    const { id } = query;
+    try {
+      const part = await this.#ask(guest, query);
+      this.#core.metrics.answered(guest.facts.model, (performance.now() - started) / 1000);
+      client.send(encodeAnswer({ id, part }));
+    } catch (error) {
+      this.#refuse(client, guest, error, id);
+    } finally {
+      guest.unanswered--;
+      this.#unanswered--;
+      if (client.unsent > UNREAD_BYTES) client.close();
+    }
+  }
+
+  #ask(guest: Guest, { id, part }: Query): Promise<Uint8Array> {
     const hex = Buffer.from(id).toString("hex");
     const queries = this.#queries;
     try {

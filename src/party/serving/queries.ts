@@ -6,14 +6,14 @@
 import { createHash } from "node:crypto";
 import { FrameError, NameError, PolicyError, SecretgradError } from "../../errors.js";
 import { secureRandom } from "../../random/index.js";
-import { isLimited } from "../../serving/policy.js";
 import type { Reason } from "../../serving/wire.js";
 import type { Message, MessageOf } from "../control.js";
 import type { Core } from "../core.js";
 import { CommonPieces } from "../pieces.js";
 import type { Runs } from "../runs.js";
 import { type BatchOrder, batchRequest, cutPart, type Part } from "./batch.js";
-import { allowance, computing, type Deployment } from "./deployment.js";
+import { Batches } from "./batches.js";
+import { computing, type Deployment } from "./deployment.js";
 
 /** Why a query has no answer; what the client is told. */
 export class Refused extends SecretgradError {
@@ -47,16 +47,14 @@ interface Slot {
   /** Party 0: what the others have, by party. */
   readonly arrivals: Map<number, MessageOf<"query">>;
   timer?: NodeJS.Timeout;
-  /** It waits for a batch, or is in one. */
-  state: "arriving" | "complete" | "taken";
+  /** Party 0: all have it; it waits for a batch, or is in one. */
+  complete: boolean;
+  /** It is in a batch, which alone ends it now. */
+  taken: boolean;
 }
 
-/** Batches that are under way at once: while one runs, the parties agree on the next. */
-const BATCHES = 2;
-/** How long party 0 waits for company once batches have been large: under load queries arrive in waves. */
-const LINGER_MS = 4;
-const LINGER_ABOVE = 4;
 const REMEMBERED = 1000;
+const usedUp = "query: expected an allowance for it, got one that is used up; try the owner of the model";
 
 export class Queries {
   readonly #core: Core;
@@ -65,17 +63,19 @@ export class Queries {
   readonly #slots = new Map<string, Slot>();
   /** Party 0: what was refused before all had it, for copies that arrive late. */
   readonly #refused = new Map<string, Refused>();
-  /** Party 0: complete queries by model, in the order in which they became so. */
-  readonly #waiting = new Map<Deployment, string[]>();
-  #batches = 0;
-  #lastRows = 0;
-  #linger: NodeJS.Timeout | undefined;
+  /** Party 0: queries that all parties have. */
+  readonly #batches: Batches;
   #ended: Error | undefined;
 
   constructor(options: QueriesOptions) {
     this.#options = options;
     this.#core = options.core;
     this.#common = new CommonPieces(options.core.definition, options.core.self);
+    this.#batches = new Batches({
+      clientOf: (id) => this.#slots.get(id)?.held?.client,
+      start: (deployment, queries) => this.#start(deployment, queries),
+      deny: (id) => this.#drop(this.#slots.get(id)!, "quota", usedUp),
+    });
   }
 
   get unfinished(): number {
@@ -118,29 +118,35 @@ export class Queries {
     if (this.#ended) return;
     const known = this.#slots.get(message.id);
     if (!known) {
-      const refused = this.#refused.get(message.id);
-      if (refused) return this.#tell(message.id, refused.reason, refused.message);
-      if (this.#core.usedQueries.has(message.id))
-        return this.#tell(message.id, "repeated", "query: expected a fresh id, got a used one");
-      if (this.#slots.size >= 2 * this.#core.limits.waitingQueries)
-        return this.#tell(message.id, "busy", "query: expected room to wait, got none; try later");
+      const refusal = this.#refused.get(message.id) ?? this.#objection(message.id);
+      if (refusal) {
+        this.#tell(message.id, refusal.reason, refusal.message);
+        return;
+      }
     }
     const slot = known ?? this.#slot(message.id);
     slot.arrivals.set(peer, message);
     this.#look(slot);
   }
 
+  #objection(id: string): Refused | undefined {
+    if (this.#core.usedQueries.has(id)) return new Refused("repeated", "query: expected a fresh id, got a used one");
+    if (this.#slots.size >= 2 * this.#core.limits.waitingQueries)
+      return new Refused("busy", "query: expected room to wait, got none; try later", 200);
+    return undefined;
+  }
+
   /** Party 0 says that a query has no answer; or a peer says so to party 0, which tells the others. */
   onOver(peer: number, { id, reason, text }: MessageOf<"over">): void {
     const slot = this.#slots.get(id);
     if (this.#leads) {
-      if (slot && slot.state !== "arriving") return;
+      if (slot?.complete) return;
       this.#refused.set(id, new Refused(reason, text, pauseAfter(reason)));
       if (this.#refused.size > REMEMBERED) this.#refused.delete(this.#refused.keys().next().value!);
       this.#tell(id, reason, text);
     } else if (peer !== 0)
       throw new FrameError(`query: expected party 0 to end queries, got ${this.#core.names[peer]}`);
-    if (slot?.state === "arriving") this.#finish(slot, new Refused(reason, text, pauseAfter(reason)));
+    if (slot && !slot.taken) this.#finish(slot, new Refused(reason, text, pauseAfter(reason)));
   }
 
   /** Party 0 has put queries together. */
@@ -153,21 +159,25 @@ export class Queries {
       if (deployment?.version !== version || !deployment.plans.has(rows) || queries.length > rows)
         throw new NameError(`query: expected a batch for ${model} as it is served here, got another; try again`);
       if (queries.length !== clients.length) throw new FrameError("query: expected a client for each query of a batch");
-      this.#run({ id, deployment, rows, queries, clients });
+      void this.#run({ id, deployment, rows, queries, clients });
     } catch (error) {
       this.#options.runs.requests.refuse(id, error);
+      for (const query of queries) {
+        const slot = this.#slots.get(query);
+        if (slot && !slot.taken) this.#finish(slot, refusalOf(error));
+      }
     }
   }
 
   /** The session has ended: clients may ask again in the next one. */
   end(error: Error): void {
     this.#ended = error;
-    clearTimeout(this.#linger);
+    this.#batches.end();
     for (const slot of [...this.#slots.values()]) this.#finish(slot, ended());
   }
 
   #slot(id: string): Slot {
-    const slot: Slot = { id, arrivals: new Map(), state: "arriving" };
+    const slot: Slot = { id, arrivals: new Map(), complete: false, taken: false };
     this.#slots.set(id, slot);
     const { queryMs } = this.#core.limits;
     // Party 0 decides; the others wait longer for its word, which comes when it has found time for the query.
@@ -205,88 +215,43 @@ export class Queries {
   #look(slot: Slot): void {
     const { held, arrivals, id } = slot;
     const parties = computing(this.#core.definition);
-    if (!held || arrivals.size < parties - 1 || slot.state !== "arriving") return;
-    const { deployment, client, part } = held;
-    const tags = new Map([[0, this.#tags(id, deployment, client, part)]]);
+    if (!held || arrivals.size < parties - 1 || slot.complete) return;
+    const problem = this.#problem(id, held, arrivals);
+    if (problem) {
+      this.#drop(slot, "inconsistent", problem);
+      return;
+    }
+    const { deployment } = held;
+    slot.complete = true;
+    clearTimeout(slot.timer);
+    this.#batches.add(deployment, id);
+  }
+
+  /** Whether the parties, and what they got, belong together. Tags of the others say nothing here, but equal ones are equal. */
+  #problem(id: string, { deployment, client, part }: Held, arrivals: Slot["arrivals"]): string | undefined {
+    const tags = [this.#tags(id, deployment, client, part)];
     for (const [peer, arrival] of arrivals) {
       if (arrival.version !== deployment.version || arrival.client !== client)
-        return this.#drop(slot, "inconsistent", "query: expected one client and model at all parties, got several");
-      tags.set(peer, arrival.tags);
+        return "query: expected one client and model at all parties, got several; try one token";
+      tags[peer] = arrival.tags;
     }
-    // Tags of the others say nothing to this party, which lacks their key; but it sees whether they are equal.
-    for (let i = 0; i < parties; i++)
-      for (let j = i + 1; j < parties; j++)
-        if (tags.get(i)![j] !== tags.get(j)![i])
-          return this.#drop(
-            slot,
-            "inconsistent",
-            "query: expected one sharing at all parties, got parts that do not fit; try sharing the input again",
-          );
-    if (allowance(deployment, client) <= 0)
-      return this.#drop(slot, "quota", "query: expected an allowance for it, got one that is used up");
-    slot.state = "complete";
-    clearTimeout(slot.timer);
-    const list = this.#waiting.get(deployment) ?? [];
-    list.push(id);
-    this.#waiting.set(deployment, list);
-    this.#pump();
+    const fits = tags.every((own, i) => own.every((tag, j) => i === j || tags[j]?.[i] === tag));
+    return fits && tags.every((own) => own.length === tags.length)
+      ? undefined
+      : "query: expected one sharing at all parties, got parts that do not fit; try sharing the input again";
   }
 
-  /** Party 0: starts batches as long as there is reason to. */
-  #pump(): void {
-    for (const [deployment, ids] of this.#waiting) {
-      const most = [...deployment.plans.keys()].at(-1)!;
-      // What limits queries is counted when a batch is agreed on: only then is known what the next one may ask.
-      const room = isLimited(deployment.description.policy) ? 1 : BATCHES;
-      if (this.#batches >= room || (this.#batches > 0 && ids.length < most / 2)) continue;
-      if (ids.length < most && this.#batches === 0 && this.#lastRows > LINGER_ABOVE) {
-        this.#linger ??= setTimeout(() => {
-          this.#linger = undefined;
-          this.#lastRows = 0;
-          this.#pump();
-        }, LINGER_MS);
-        continue;
-      }
-      this.#batch(deployment, ids.splice(0, most));
-      if (ids.length === 0) this.#waiting.delete(deployment);
-    }
-  }
-
-  #batch(deployment: Deployment, ids: readonly string[]): void {
-    const left = new Map<string, number>();
-    const queries: string[] = [];
-    const clients: string[] = [];
-    let total = 0;
-    for (const id of ids) {
-      const slot = this.#slots.get(id);
-      if (!slot?.held) continue;
-      const { client } = slot.held;
-      const own = left.get(client) ?? allowance(deployment, client);
-      if (own <= 0 || total >= allowanceInAll(deployment)) {
-        slot.state = "arriving";
-        this.#drop(slot, "quota", "query: expected an allowance for it, got one that is used up");
-        continue;
-      }
-      left.set(client, own - 1);
-      total++;
-      queries.push(id);
-      clients.push(client);
-    }
-    if (queries.length === 0) return;
+  /** Party 0: tells the others of a batch, and runs it. Resolves when it is over, however it went. */
+  #start(deployment: Deployment, queries: readonly string[]): Promise<void> {
     const rows = [...deployment.plans.keys()].find((count) => count >= queries.length)!;
     const id = Buffer.from(secureRandom(16)).toString("hex");
-    const { name } = deployment.description;
-    const { version } = deployment;
+    const clients = queries.map((query) => this.#slots.get(query)!.held!.client);
+    const { version, description } = deployment;
+    const { name: model } = description;
     for (let peer = 1; peer < this.#core.names.length; peer++)
-      this.#options.send(peer, { type: "batch", request: id, model: name, version, rows, queries, clients });
-    this.#batches++;
-    this.#lastRows = queries.length;
-    this.#core.metrics.batch(name, queries.length);
-    const over = () => {
-      this.#batches--;
-      if (!this.#ended) this.#pump();
-    };
-    this.#run({ id, deployment, rows, queries, clients }).then(over, over);
+      this.#options.send(peer, { type: "batch", request: id, model, version, rows, queries: [...queries], clients });
+    this.#core.metrics.batch(model, queries.length);
+    return this.#run({ id, deployment, rows, queries, clients });
   }
 
   /** Every party: the batch as a request, and its outcome cut up for the clients. Throws where a query is not here. */
@@ -296,17 +261,12 @@ export class Queries {
     const deals = self === definition.dealer;
     const slots = deals ? [] : queries.map((id) => this.#slots.get(id));
     slots.forEach((slot, i) => {
-      if (
-        !slot?.held ||
-        slot.state === "taken" ||
-        slot.held.client !== clients[i] ||
-        slot.held.deployment !== deployment
-      )
+      if (!slot?.held || slot.taken || slot.held.client !== clients[i] || slot.held.deployment !== deployment)
         throw new NameError("query: expected every query of the batch here, got one that is not; try again");
     });
     const taken = slots as (Slot & { held: Held })[];
     for (const slot of taken) {
-      slot.state = "taken";
+      slot.taken = true;
       clearTimeout(slot.timer);
     }
     const request = batchRequest(
@@ -328,9 +288,10 @@ export class Queries {
     );
   }
 
-  /** Party 0: the query will have no answer, here and at the others. */
+  /** The query will have no answer, here and at the others. */
   #drop(slot: Slot, reason: Reason, text: string): void {
     if (this.#leads) this.#tell(slot.id, reason, text);
+    else this.#options.send(0, { type: "over", id: slot.id, reason, text });
     this.#finish(slot, new Refused(reason, text, pauseAfter(reason)));
   }
   #tell(id: string, reason: Reason, text: string): void {
@@ -347,16 +308,13 @@ export class Queries {
   }
 }
 
-/** How many more queries of all clients. */
-const allowanceInAll = ({ used, description: { policy } }: Deployment): number =>
-  (policy.queries ?? Number.POSITIVE_INFINITY) - used.total;
-
 const pauseAfter = (reason: Reason): number => (reason === "busy" || reason === "incomplete" ? 200 : 0);
 const ended = () =>
   new Refused("unavailable", "query: expected all parties to be in session, got one that is missing; try later", 1000);
 
 /** Of a run that was refused or failed; other causes than the allowance may be gone the next time. */
 function refusalOf(error: unknown): Refused {
-  if (error instanceof PolicyError) return new Refused("quota", error.message);
+  // Not its message: which owner has granted what is none of a client's business.
+  if (error instanceof PolicyError) return new Refused("quota", usedUp);
   return new Refused("unavailable", "query: expected its run to end well, got a failure; try again", 500);
 }
