@@ -2,12 +2,15 @@
  * The kernel interface: every inner loop over ring words, by pointer into one linear memory. Not an implementation:
  * `wasm.ts` binds the AssemblyScript build, `js/` is the readable twin and the test oracle.
  *
- * A pointer is a byte offset, a multiple of 8 (blocks of the arena begin at multiples of 64). A word is 64 bits,
- * little-endian. All arithmetic is modulo 2^64.
+ * A pointer is a byte offset, a multiple of a word's bytes, of planes a multiple of 8 (blocks of the arena begin at multiples of
+ * 64). A word is `wordBits` bits, 64 or 32, little-endian. All arithmetic is modulo 2^wordBits; of scalars the low bits count.
  * `dst` may equal a source where the operation is element-wise; otherwise sources and destination must not overlap.
  * No kernel branches on the words it reads: time depends on the sizes only.
  */
 export interface Kernels {
+  readonly wordBytes: WordBytes;
+  /** 8 wordBytes. */
+  readonly wordBits: 64 | 32;
   readonly memory: LinearMemory;
   /** The first byte that the arena may hand out; below lie the kernels' own scratch areas. A multiple of 64. */
   readonly heapBase: number;
@@ -25,7 +28,7 @@ export interface Kernels {
   mulScalarAdd(dst: number, a: number, c: bigint, n: number): void;
   fill(dst: number, c: bigint, n: number): void;
   copy(dst: number, a: number, n: number): void;
-  /** For all shifts: bits from 0 to 63. */
+  /** For all shifts: bits from 0 to wordBits - 1. */
   shl(dst: number, a: number, bits: number, n: number): void;
   /** Logical shift right (zeros come in). */
   shr(dst: number, a: number, bits: number, n: number): void;
@@ -40,6 +43,9 @@ export interface Kernels {
 
   // -- products; row-major, C is m x n, A is m x k, B is k x n; `accumulate` 0: C = A B, 1: C += A B --
   matmul(c: number, a: number, b: number, m: number, k: number, n: number, accumulate: number): void;
+
+  /** dst = n words of Z_2^64, 8 bytes each, modulo 2^wordBits. dst may be src. */
+  reduce(dst: number, src: number, n: number): void;
 
   // -- layout --
   /** dst is cols x rows. */
@@ -87,24 +93,33 @@ export interface Kernels {
     padW: number,
   ): void;
 
-  // -- bits. A plane of n bits is W = ceil(n/64) words, element i at bit i%64 of word i/64; bits beyond n are 0. --
-  /** The low `width` bits (1..64) of n words become `width` planes: plane p starts at dst + p*W*8. */
+  // -- bits. A plane of n bits is W = ceil(n/64) times 8 bytes, whatever a word is: element i at bit i%64 of u64 i/64; bits beyond n
+  // are 0. --
+  /** The low `width` bits (1..wordBits) of n words become `width` planes: plane p starts at dst + p*W*8. */
   slice(dst: number, src: number, n: number, width: number): void;
-  /** The inverse: n words whose high 64-width bits are zero. */
+  /** The inverse: n words whose high wordBits-width bits are zero. */
   unslice(dst: number, planes: number, n: number, width: number): void;
-  /** dst = field * 2^64 + src, shifted right by `shift` (1..63), modulo 2^64: the `shift` planes of field come in at the top. */
+  /** dst = field * 2^wordBits + src, shifted right by `shift` (1..wordBits-1): the `shift` planes of field come in at the top. */
   funnel(dst: number, src: number, planes: number, n: number, shift: number): void;
   /** The plane of n words that is 1 where the word, read as signed, is not negative. */
   nonNegative(dst: number, src: number, n: number): void;
   /**
-   * Fields of `width` bits as planes of `words` words each: dst = x + y + carry modulo 2^width, with x only where the plane
+   * Fields of `width` bits as planes of `words` (ring) words each: dst = x + y + carry modulo 2^width, with x only where the plane
    * `mask` is 1. `mask` 0: x everywhere; `carry` 0: none.
    */
   addFields(dst: number, x: number, mask: number, y: number, carry: number, words: number, width: number): void;
-  /** dst ^= a & b, n words. */
+  /** Planes: dst ^= a & b, n words. */
   andXor(dst: number, a: number, b: number, n: number): void;
   /** Replicated-sharing AND on planes: dst = (x0 & (y0 ^ y1)) ^ (x1 & y0) ^ mask, n words. */
   andLocal(dst: number, x0: number, x1: number, y0: number, y1: number, mask: number, n: number): void;
+}
+
+/** Bytes of a word: of Z_2^64 or Z_2^32. */
+export type WordBytes = 8 | 4;
+
+/** The kernels of Z_2^64 and, over the same memory, those of Z_2^32. */
+export interface KernelSets extends Kernels {
+  readonly narrow: Kernels;
 }
 
 /** The part of WebAssembly.Memory that is used; spelt out because its type comes only with the DOM library. */

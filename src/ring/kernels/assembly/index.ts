@@ -1,4 +1,5 @@
-// What the wasm module exports: the kernels of ../kernels.ts under the same names. No logic.
+// What the wasm module exports: the kernels of ../kernels.ts under the same names, with 32 behind them those for words of 32 bits. No
+// logic.
 export {
   add, sub, neg, mul, mulAdd, addScalar, mulScalar, mulScalarAdd, fill, copy,
   shl, shr, sar, xor, and, or, not, andScalar, andXor, andLocal,
@@ -6,10 +7,22 @@ export {
 export { matmul } from "./matmul";
 // Exported only to keep binaryen from inlining it into its driver, which makes V8 spill registers (5% slower).
 export { microWinograd } from "./micro";
-export { transpose, gatherRows, sumAxis } from "./layout";
+export { transpose, gatherRows, sumAxis, reduce } from "./layout";
 export { gatherStrided, scatterAddStrided } from "./strided";
 export { im2col, col2im } from "./windows";
 export { slice, unslice, funnel } from "./planes";
 export { addFields, nonNegative } from "./fields";
 export { heapBase } from "./scratch";
 export { dcfEvalStart, dcfEvalStep, dcfEvalEnd, dcfGenStart, dcfGenStep, dcfGenEnd } from "./trees";
+
+export {
+  add32, sub32, neg32, mul32, mulAdd32, addScalar32, mulScalar32, mulScalarAdd32, fill32, copy32,
+  shl32, shr32, sar32, xor32, and32, or32, not32, andScalar32, andXor32, andLocal32,
+} from "./elementwise32";
+export { matmul32 } from "./matmul32";
+export { transpose32, gatherRows32, sumAxis32, reduce32 } from "./layout32";
+export { gatherStrided32, scatterAddStrided32 } from "./strided";
+export { slice32, unslice32, funnel32, nonNegative32, addFields32 } from "./planes32";
+export {
+  dcfEvalStart32, dcfEvalStep32, dcfEvalEnd32, dcfGenStart32, dcfGenStep32, dcfGenEnd32,
+} from "./trees32";

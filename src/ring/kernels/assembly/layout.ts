@@ -94,3 +94,6 @@ export function sumAxis(dst: usize, src: usize, outer: usize, axis: usize, inner
     }
   }
 }
+
+/** For words of this size there is nothing to reduce. */
+export function reduce(dst: usize, src: usize, n: usize): void { memory.copy(dst, src, n << 3); }

@@ -1,11 +1,12 @@
 /** The matrix product of the readable twin: three loops over BigInt. Not the blocked kernel. */
-import type { Kernels, LinearMemory } from "../kernels.js";
-import { words } from "./views.js";
+import type { Kernels } from "../kernels.js";
+import { type TwinMemory, words } from "./views.js";
 
-export function matmul(memory: LinearMemory): Pick<Kernels, "matmul"> {
+export function matmul(memory: TwinMemory): Pick<Kernels, "matmul"> {
   return {
     matmul(c, a, b, m, k, n, accumulate) {
-      const [cw, aw, bw] = [words(memory, c, m * n), words(memory, a, m * k), words(memory, b, k * n)];
+      const cw = words(memory, c, m * n);
+      const [aw, bw] = [Array.from(words(memory, a, m * k)), Array.from(words(memory, b, k * n))];
       for (let i = 0; i < m; i++) {
         for (let j = 0; j < n; j++) {
           let sum = accumulate === 0 ? 0n : cw[i * n + j]!;
