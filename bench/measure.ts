@@ -75,7 +75,7 @@ export async function measure(
 }
 
 function combined(protocol: string, parts: readonly Uint8Array[], fraction: number): Float64Array {
-  const words = protocolNamed(protocol).sharing.combine(parts).slice();
+  const words = protocolNamed(protocol).sharing.combine(parts, 8).slice();
   return decode(new BigInt64Array(words.buffer), fraction);
 }
 function largestDifference(wanted: Float64Array, got: Float64Array): number {

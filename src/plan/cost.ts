@@ -3,14 +3,19 @@
  * their inputs allow, in the order that is followed here, so the rounds counted here are the rounds that are run.
  */
 import { type Look, operator } from "../ops/index.js";
-import type { Cost, Costs, ProtocolDefinition } from "../protocol/index.js";
+import type { Cost, CostsBySize, ProtocolDefinition } from "../protocol/index.js";
 import { size } from "../ring/index.js";
 import { Masks } from "./masks.js";
 import type { Plan, PlanCost } from "./plan.js";
 import { unprovedBounds } from "./unproved.js";
 
 /** With other than the protocol's own costs: as if it compared in another way. */
-export function planCost(plan: Plan, definition: ProtocolDefinition, costs: Costs = definition.costs): PlanCost {
+export function planCost(
+  plan: Plan,
+  definition: ProtocolDefinition,
+  by: CostsBySize = definition.costs,
+): PlanCost {
+  const costs = by(8);
   const { nodes } = plan;
   const bytes = new Array<number>(definition.parties).fill(0);
   const perOperator: Record<string, { nodes: number; bytes: number }> = {};

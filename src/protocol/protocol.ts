@@ -3,11 +3,12 @@
  * Not an implementation: each folder beside this file is one, and nothing above may look inside a Share.
  *
  * Shapes do not exist here: a share is n words, and layout is given by the linear and bilinear maps that callers pass.
- * Numbers are words of Z_2^64, read as two's complement; a comparison of width w needs |x| < 2^(w-1).
+ * Numbers are words of w bits, of Z_2^64 or Z_2^32 by the ring of the end, read as two's complement; a comparison of width k needs
+ * |x| < 2^(k-1).
  */
 
 import type { StreamId } from "../random/index.js";
-import type { Block, Ring, Scope } from "../ring/index.js";
+import type { Block, Ring, Scope, WordBytes } from "../ring/index.js";
 import type { Cost } from "./cost.js";
 import type { Rounds } from "./rounds.js";
 
@@ -25,14 +26,14 @@ export interface Product {
   readonly [opaque]: "product";
   readonly n: number;
 }
-/** `width` secret bits for each of n elements, bit-sliced: `width` planes of ceil(n/64) words. Immutable. */
+/** `width` secret bits for each of n elements, bit-sliced: `width` planes of ceil(n/64) times 64 bits. Immutable. */
 export interface Bits {
   readonly [opaque]: "bits";
   readonly n: number;
   readonly width: number;
 }
 
-/** A map that is linear over Z_2^64, applied to each component: writes dst from the sources' words. */
+/** A map that is linear over the ring, applied to each component: writes dst from the sources' words. */
 export type Linear = (dst: Block, sources: readonly Block[]) => void;
 /** A bilinear map: dst = f(x, y), or dst += f(x, y) if `accumulate`. */
 export type Bilinear = (dst: Block, x: Block, y: Block, accumulate: boolean) => void;
@@ -68,7 +69,7 @@ export interface Protocol {
   /** map(x, y). One share given twice is a square. `map` may be called any number of times until the rounds are over. */
   product(site: Site, x: Share, y: Share, n: number, map: Bilinear): Rounds<Product>;
   reshare(site: Site, x: Product): Rounds<Share>;
-  /** floor(x / 2^shift) + Bernoulli(fraction): unbiased, no huge error. Needs |x| < 2^62 and 1 <= shift <= 61. */
+  /** floor(x / 2^shift) + Bernoulli(fraction): unbiased, no huge error. Needs |x| < 2^(w-2) and 1 <= shift <= w - 3. */
   truncate(site: Site, x: Product, shift: number): Rounds<Share>;
 
   // -- bits --
@@ -77,7 +78,7 @@ export interface Protocol {
   /** Planes from … from + count - 1. */
   planes(site: Site, x: Bits, from: number, count: number): Bits;
   and(site: Site, x: Bits, y: Bits): Rounds<Bits>;
-  /** Plane x < 0. Exact for |x| < 2^(width-1), 2 <= width <= 64. */
+  /** Plane x < 0. Exact for |x| < 2^(width-1), 2 <= width <= w. */
   msb(site: Site, x: Share, width: number): Rounds<Bits>;
   /** Plane x = 0, looking at the low `width` bits. */
   isZero(site: Site, x: Share, width: number): Rounds<Bits>;
@@ -97,7 +98,10 @@ export interface Protocol {
   revealTo(site: Site, x: Share, to: number): Rounds<Block | undefined>;
   /** This party's part for somebody outside, re-randomised; `definition.sharing.combine` adds the parts up. */
   outgoing(site: Site, x: Share): Block;
-  /** The sharing that an outsider made with `definition.sharing.split`: elements of `rows` in order, rowWords words each. */
+  /**
+   * The sharing that an outsider made with `definition.sharing.split`: elements of `rows` in order, rowWords words each. It is one
+   * over Z_2^64; an end over Z_2^32 takes it modulo 2^32.
+   */
   incoming(site: Site, stored: StoredShare, rowWords: number, rows: Uint32Array): Share;
 
   // -- lifetimes and storage --
@@ -107,6 +111,8 @@ export interface Protocol {
   /** What this party holds of x, for encrypted storage. */
   save(x: Share): Uint8Array;
   load(scope: Scope, saved: Uint8Array): Share;
+  /** A copy of a share that this party's end over Z_2^64 made, taken modulo 2^w. Local: parts add up modulo any divisor. */
+  reduced(scope: Scope, wide: Share): Share;
 }
 
 /** What an outsider's sharing leaves at one party: 16-byte seeds, and the correction if this party keeps it. */
@@ -123,8 +129,8 @@ export interface Sharing {
   /** The correction for words [offset, offset + n): n words that the parties `keepsCorrection` store. */
   correction(seeds: Seeds, offset: number, words: Uint8Array): Uint8Array;
   readonly keepsCorrection: readonly boolean[];
-  /** Adds the parts of `outgoing`, one per party in order. */
-  combine(parts: readonly Uint8Array[]): Uint8Array;
+  /** Adds the parts of `outgoing`, one per party in order, of words of that size. */
+  combine(parts: readonly Uint8Array[], wordBytes: WordBytes): Uint8Array;
 }
 /** byParty[i] lists the seeds that party i gets. */
 export interface Seeds {
@@ -151,6 +157,8 @@ export interface Costs {
   reveal(n: number): Cost;
   revealTo(n: number, to: number): Cost;
 }
+
+export type CostsBySize = (wordBytes: WordBytes) => Costs;
 
 export interface MaskCosts {
   /** On top of what looks first at a value of n elements, in its first exchange (see `opening`). */
@@ -181,17 +189,19 @@ export interface ProtocolDefinition {
   readonly live?: ProtocolDefinition;
   /** Who may collude without learning anything, in one sentence. */
   readonly protects: string;
-  readonly costs: Costs;
+  /** Of its ends over words of that size. */
+  readonly costs: CostsBySize;
   /** Where comparisons can be made in several ways: what the same plans would cost with each. */
-  readonly comparisons?: Readonly<Record<Comparison, Costs>>;
+  readonly comparisons?: Readonly<Record<Comparison, CostsBySize>>;
   readonly sharing: Sharing;
   create(host: ProtocolHost): Protocol;
 }
 
 /** What a protocol needs from its party. */
 export interface ProtocolHost {
+  /** Decides over which ring the end computes. */
   readonly ring: Ring;
   readonly self: number;
-  /** 16 bytes known to this party and `peer` alone, fresh per session, separated by label. */
+  /** 16 bytes known to this party and `peer` alone, fresh per session, separated by label; two ends of a session need other labels. */
   pairKey(peer: number, label: string): Uint8Array;
 }

@@ -17,7 +17,7 @@ import {
 } from "../../src/protocol/index.js";
 import { expander } from "../../src/random/index.js";
 import type { Block, Ring } from "../../src/ring/index.js";
-import { bytesFrom, computing, type End, free, type Lab, share } from "./harness.js";
+import { bytesFrom, computing, type End, free, type Lab, share, wordBitsOf } from "./harness.js";
 
 /** One primitive with its parameters. */
 export interface Case {
@@ -52,6 +52,7 @@ export const PLANES = 3;
 
 export function casesOf(definition: ProtocolDefinition): Case[] {
   const everyone = computing(definition);
+  const bits = wordBitsOf(definition);
   return [
     {
       name: "product",
@@ -64,7 +65,7 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
       cost: (costs, n, pivot) => costs.reshare(n, pivot),
       pivotComputes: true,
     },
-    ...[1, 16, 20, 61].map(
+    ...[1, 16, 20, bits - 3].map(
       (shift): Case => ({
         name: `truncate by ${shift}`,
         start: (end, site, { lifted }) => end.protocol.truncate(site, lifted[end.self]!, shift),
@@ -79,7 +80,7 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
       cost: (costs, n, pivot) => costs.and(n, PLANES, pivot),
       pivotComputes: true,
     },
-    ...[2, 16, 32, 37, 64].map(
+    ...[2, 16, ...(bits === 64 ? [32, 37] : [20]), bits].map(
       (width): Case => ({
         name: `msb at width ${width}`,
         onPlanes: true,
@@ -88,7 +89,7 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
         pivotComputes: true,
       }),
     ),
-    ...[1, 32, 64].map(
+    ...[1, bits / 2, bits].map(
       (width): Case => ({
         name: `isZero at width ${width}`,
         onPlanes: true,
@@ -97,7 +98,7 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
         pivotComputes: true,
       }),
     ),
-    ...[1, 20, 64].map(
+    ...[1, 20, bits].map(
       (width): Case => ({
         name: `toBits at width ${width}`,
         onPlanes: true,
@@ -153,7 +154,7 @@ export function makeInputs(lab: Lab, words: BigUint64Array, owner?: number): Inp
   const n = words.length;
   const blocks = lab.ends.map((end) => {
     const block = end.scope.alloc(n);
-    end.ring.u64(block).set(words);
+    end.ring.setWords(block, new BigInt64Array(words.buffer));
     return block;
   });
   const x =

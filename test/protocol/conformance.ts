@@ -4,7 +4,7 @@
  */
 import { describe, test } from "node:test";
 import type { ProtocolDefinition } from "../../src/protocol/index.js";
-import type { End } from "./harness.js";
+import { type End, narrow } from "./harness.js";
 import { privacyChecks } from "./privacy.js";
 import { trafficChecks } from "./traffic.js";
 import { valueChecks } from "./values.js";
@@ -27,8 +27,10 @@ export function checks(definition: ProtocolDefinition, options: ConformanceOptio
   return [...valueChecks(definition), ...trafficChecks(definition), ...privacyChecks(definition, options)];
 }
 
-export function conformance(definition: ProtocolDefinition, options: ConformanceOptions = {}): void {
-  describe(`conformance of ${definition.name}`, () => {
-    for (const check of checks(definition, options)) test(check.name, () => check.run());
-  });
+/** Over words of either size. */
+export function conformance(protocol: ProtocolDefinition, options: ConformanceOptions = {}): void {
+  for (const definition of [protocol, narrow(protocol)])
+    describe(`conformance of ${definition.name}`, () => {
+      for (const check of checks(definition, options)) test(check.name, () => check.run());
+    });
 }

@@ -207,13 +207,13 @@ const mutations: Mutation[] = [
     name: "msb declares one word less",
     definition: {
       ...rep3,
-      costs: {
-        ...rep3.costs,
+      costs: (wordBytes) => ({
+        ...rep3.costs(wordBytes),
         msb(n, width, pivot) {
-          const { rounds, bytes } = rep3.costs.msb(n, width, pivot);
-          return { rounds, bytes: [bytes[0]! - 8, ...bytes.slice(1)] };
+          const { rounds, bytes } = rep3.costs(wordBytes).msb(n, width, pivot);
+          return { rounds, bytes: [bytes[0]! - wordBytes, ...bytes.slice(1)] };
         },
-      },
+      }),
     },
     fails: "rounds and bytes are as declared",
   },

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
 import { type Case, casesOf, freeInputs, type Inputs, makeInputs, someWords, unused } from "./cases.js";
 import type { Check, ConformanceOptions } from "./conformance.js";
-import { computing, Lab, type Outcome, take } from "./harness.js";
+import { computing, Lab, type Outcome, wordBitsOf, wordBytesOf } from "./harness.js";
 import { assertBalanced, assertUniform, chiSquare, combinations, LIMIT, xorBytes } from "./statistics.js";
 
 /** One piece, so that parties have one role each; planes get more elements, because what they leak are biased bits. */
@@ -47,7 +47,7 @@ function withInputs(definition: ProtocolDefinition, one: Case, use: (inputs: Inp
   const n = sizeOf(one);
   const sharings: [string, BigUint64Array, number | undefined][] = [
     ["zeros", new BigUint64Array(n), undefined],
-    ["fixed words", someWords(n, 62, "fixed"), undefined],
+    ["fixed words", someWords(n, wordBitsOf(definition) - 2, "fixed"), undefined],
   ];
   // A fresh sharing is what makes an opened value's message uniform, so these are for the others.
   if (!one.opens)
@@ -147,7 +147,10 @@ function hidesFromParties(
         else
           forPairs(a.messages, (first, second) => {
             if (a.messages[first]!.length !== a.messages[second]!.length) return;
-            const [before, after] = [a, b].map(({ messages }) => combinations(messages[first]!, messages[second]!));
+            const wordBytes = wordBytesOf(definition);
+            const [before, after] = [a, b].map(({ messages }) =>
+              combinations(messages[first]!, messages[second]!, wordBytes),
+            );
             for (const [kind, bytes] of before!.entries())
               assertUniform(xorBytes(bytes, after![kind]!), `${title}: messages ${first} and ${second} together`);
           });
@@ -211,7 +214,7 @@ function outgoingIsUniform(definition: ProtocolDefinition): void {
   }).values;
   const parts = lab.call((end, site) => end.protocol.outgoing(site, zeros[end.self]!)).values;
   for (const party of computing(definition))
-    assertUniform(new Uint8Array(take(lab, party, parts[party]!).buffer), `part of party ${party}`);
+    assertUniform(lab.ends[party]!.ring.bytes(parts[party]!).slice(), `part of party ${party}`);
   lab.close();
 }
 
@@ -238,5 +241,5 @@ function sharingHides({ parties, sharing }: ProtocolDefinition): void {
 
 function bytesOf(lab: Lab, shares: readonly Share[]): Uint8Array {
   const { values } = lab.call((end, site) => end.protocol.reveal(site, shares[end.self]!));
-  return new Uint8Array(take(lab, 0, values[0]!).buffer);
+  return lab.ends[0]!.ring.bytes(values[0]!).slice();
 }

@@ -1,5 +1,6 @@
 /** Is this noise? Chi-square tests on bytes, with thresholds that a false alarm does not reach. Not a test of a generator. */
 import assert from "node:assert/strict";
+import type { WordBytes } from "../../src/ring/index.js";
 
 /** 255 degrees of freedom: mean 255, standard deviation 22.6; the limit is 12 of them above. */
 export const LIMIT = 527;
@@ -23,15 +24,15 @@ export function assertUniform(bytes: Uint8Array, what: string): void {
 const halves = (bytes: Uint8Array) => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
 
 /** Words a + b, a - b and a XOR b, as bytes: what two masks have in common shows in one of them. */
-export function combinations(a: Uint8Array, b: Uint8Array): Uint8Array[] {
+export function combinations(a: Uint8Array, b: Uint8Array, wordBytes: WordBytes): Uint8Array[] {
   const [x, y] = [a, b].map((bytes) => halves(bytes.slice())) as [Uint32Array, Uint32Array];
   const [sum, difference, both] = [x.slice(), x.slice(), x.slice()];
   for (let i = 0; i < x.length; i += 2) {
     const low = x[i]! + y[i]!;
     sum[i] = low;
-    sum[i + 1] = x[i + 1]! + y[i + 1]! + (low >= 2 ** 32 ? 1 : 0);
+    sum[i + 1] = x[i + 1]! + y[i + 1]! + (wordBytes === 8 && low >= 2 ** 32 ? 1 : 0);
     difference[i] = x[i]! - y[i]!;
-    difference[i + 1] = x[i + 1]! - y[i + 1]! - (x[i]! < y[i]! ? 1 : 0);
+    difference[i + 1] = x[i + 1]! - y[i + 1]! - (wordBytes === 8 && x[i]! < y[i]! ? 1 : 0);
     both[i] = x[i]! ^ y[i]!;
     both[i + 1] = x[i + 1]! ^ y[i + 1]!;
   }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ProtocolDefinition } from "../../src/protocol/index.js";
 import { casesOf, freeInputs, makeInputs, someWords, unused } from "./cases.js";
 import type { Check } from "./conformance.js";
-import { Lab, take } from "./harness.js";
+import { Lab, take, wordBytesOf } from "./harness.js";
 
 const SIZES = [0, 1, 63, 64, 65, 1000, 16384, 16385, 20000];
 
@@ -20,7 +20,7 @@ export function trafficChecks(definition: ProtocolDefinition): Check[] {
               const fresh = unused(lab, inputs);
               const outcome = lab.call((end, site) => one.start(end, site, fresh), pivot);
               const what = `${one.name}, ${n} elements, pivot ${pivot}`;
-              const cost = one.cost(definition.costs, n, pivot);
+              const cost = one.cost(definition.costs(wordBytesOf(definition)), n, pivot);
               assert.equal(outcome.rounds, cost.rounds, `rounds of ${what}`);
               assert.deepEqual(outcome.sent, cost.bytes, `bytes of ${what}`);
               release(lab, outcome.values);

@@ -12,19 +12,20 @@ export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
 export function not(party: Party, site: Site, x: Bits): Bits {
   site.nonce();
   const { n, width, planes } = openBits(x);
-  const words = width * planeWords(n);
+  const words = width * planeWords(n, party.kernels);
   const result = site.scope.alloc(words);
   party.kernels.not(result.ptr, planes.ptr, words);
   return asBits(n, width, result);
 }
 
 export function planes(party: Party, site: Site, x: Bits, from: number, count: number): Bits {
+  const { wordBytes } = party.kernels;
   site.nonce();
   const { n, width, planes: source } = openBits(x);
   checkRange("planes", from, count, width);
-  const words = planeWords(n);
+  const words = planeWords(n, party.kernels);
   const result = site.scope.alloc(count * words);
-  party.kernels.copy(result.ptr, source.ptr + from * words * 8, count * words);
+  party.kernels.copy(result.ptr, source.ptr + from * words * wordBytes, count * words);
   return asBits(n, count, result);
 }
 
@@ -39,7 +40,7 @@ function pairwise(party: Party, site: Site, what: "xor" | "and", x: Bits, y: Bit
   const [left, right] = [openBits(x), openBits(y)];
   checkSame(what, left.n, right.n);
   checkSame(what, left.width, right.width);
-  const words = left.width * planeWords(left.n);
+  const words = left.width * planeWords(left.n, party.kernels);
   const result = site.scope.alloc(words);
   party.kernels[what](result.ptr, left.planes.ptr, right.planes.ptr, words);
   return asBits(left.n, left.width, result);

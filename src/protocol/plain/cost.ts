@@ -4,7 +4,7 @@ import type { Costs } from "../protocol.js";
 
 const free = () => freeOfCharge(1);
 
-export const costs: Costs = {
+const all: Costs = {
   product: free,
   reshare: free,
   truncate: free,
@@ -18,3 +18,5 @@ export const costs: Costs = {
   reveal: free,
   revealTo: free,
 };
+
+export const costs = (): Costs => all;

@@ -18,7 +18,7 @@ import { isZero, msb } from "./compare.js";
 import { toBits } from "./convert.js";
 import { costs } from "./cost.js";
 import { fromBits, select } from "./inject.js";
-import { incoming, input, load, outgoing, reveal, save, sharing } from "./io.js";
+import { incoming, input, load, outgoing, reduce, reveal, save, sharing } from "./io.js";
 import { fromPublic, lift, linear, linearProduct, random } from "./linear.js";
 import { product, reshare } from "./multiply.js";
 import { asShare, Clear, ClearBits, open, type Party, publicCoins } from "./share.js";
@@ -123,5 +123,8 @@ class Plain implements Protocol {
   }
   load(scope: Scope, saved: Uint8Array) {
     return load(this.#party, scope, saved);
+  }
+  reduced(scope: Scope, wide: Share) {
+    return reduce(this.#party, scope, wide);
   }
 }

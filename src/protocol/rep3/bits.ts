@@ -14,7 +14,7 @@ export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
   site.nonce();
   const [left, right] = openPair("xor", x, y);
   const { n, width } = left;
-  const words = width * planeWords(n);
+  const words = width * planeWords(n, party.kernels);
   const [a, b] = [site.scope.alloc(words), site.scope.alloc(words)];
   party.kernels.xor(a.ptr, left.a.ptr, right.a.ptr, words);
   party.kernels.xor(b.ptr, left.b.ptr, right.b.ptr, words);
@@ -25,7 +25,7 @@ export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
 export function not(party: Party, site: Site, x: Bits): Bits {
   site.nonce();
   const { n, width, a, b } = openBits(x);
-  const words = width * planeWords(n);
+  const words = width * planeWords(n, party.kernels);
   const place = (component: number, source: Block): Block => {
     const block = site.scope.alloc(words);
     if (component % 3 === 0) party.kernels.not(block.ptr, source.ptr, words);
@@ -37,13 +37,14 @@ export function not(party: Party, site: Site, x: Bits): Bits {
 
 /** Local: planes [from, from + count). */
 export function planes(party: Party, site: Site, x: Bits, from: number, count: number): Bits {
+  const { wordBytes } = party.kernels;
   site.nonce();
   const { n, width, a, b } = openBits(x);
   checkRange("planes", from, count, width);
-  const words = planeWords(n);
+  const words = planeWords(n, party.kernels);
   const copy = (source: Block): Block => {
     const block = site.scope.alloc(count * words);
-    party.kernels.copy(block.ptr, source.ptr + from * words * 8, count * words);
+    party.kernels.copy(block.ptr, source.ptr + from * words * wordBytes, count * words);
     return block;
   };
   return asBits(new Planes(n, count, copy(a), copy(b)));
@@ -53,7 +54,7 @@ export function planes(party: Party, site: Site, x: Bits, from: number, count: n
 export function* and(party: Party, site: Site, x: Bits, y: Bits): Rounds<Bits> {
   const [left, right] = openPair("and", x, y);
   const { n, width } = left;
-  const words = width * planeWords(n);
+  const words = width * planeWords(n, party.kernels);
   const a = zeroBits(party, site, openStreams(party, site), words);
   const b = site.scope.alloc(words);
   party.kernels.andLocal(a.ptr, left.a.ptr, left.b.ptr, right.a.ptr, right.b.ptr, a.ptr, words);
@@ -63,13 +64,14 @@ export function* and(party: Party, site: Site, x: Bits, y: Bits): Rounds<Bits> {
 
 /** A sharing of zero as masks: words of F(k_i) ^ F(k_{i+1}). */
 export function zeroBits(party: Party, site: Site, streams: Streams, words: number): Block {
+  const { wordBytes } = party.kernels;
   const block = site.scope.alloc(words);
   const other = site.scope.alloc(Math.min(words, CHUNK));
   for (let at = 0; at < words; at += CHUNK) {
     const count = Math.min(CHUNK, words - at);
     draw(party, streams.lower, block, count, at);
     draw(party, streams.upper, other, count);
-    party.kernels.xor(block.ptr + at * 8, block.ptr + at * 8, other.ptr, count);
+    party.kernels.xor(block.ptr + at * wordBytes, block.ptr + at * wordBytes, other.ptr, count);
   }
   site.scope.free(other);
   return block;
