@@ -5,7 +5,7 @@
 import { Dataset, type DatasetMeta } from "../data/index.js";
 import { FrameError, GrantMissingError, InputError, NameError, SessionEndedError, ShapeError } from "../errors.js";
 import type { PlanEnv } from "../ops/index.js";
-import { type Link, type Plan, type PlanCost, planCost, secondsOnLink } from "../plan/index.js";
+import { envOf, type Link, type Plan, type PlanCost, planCost, secondsOnLink, wordBytesOf } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
 import { decode, size } from "../ring/index.js";
 import {
@@ -54,12 +54,12 @@ export class Session implements GraphHost {
   readonly #unsent: Closing[] = [];
 
   constructor(readonly options: SessionOptions) {
-    const { fraction = 20 } = options;
+    const { fraction = 20, integerBits } = options;
     if (!Number.isInteger(fraction) || fraction < 1 || fraction > 24)
       throw new InputError(
         `session: expected 1 to 24 fraction bits, got ${fraction}; try 20 for training or 16 for inference`,
       );
-    this.env = { fraction };
+    this.env = envOf({ fraction, ...(integerBits === undefined ? {} : { integerBits }) });
     this.recipient = options.name;
     this.graph = new Graph(this);
   }
@@ -321,7 +321,7 @@ export class Session implements GraphHost {
       params: { request, digest: plan.digest, scalars },
       body: bodies[party]!,
     }));
-    const { report, words } = readAnswers(parties, answers, reveals, definition.sharing);
+    const { report, words } = readAnswers(parties, answers, reveals, definition.sharing, wordBytesOf(plan));
     // Revealed after a failed run: values that the failure may have made wrong.
     if (this.#error) throw this.#error;
     this.lastRun = report;

@@ -14,6 +14,7 @@ export type {
   NodeTypes,
   Operator,
   PlanEnv,
+  Precision,
   Ref,
   RowRequest,
   StoredRows,
@@ -22,4 +23,4 @@ export type {
 } from "./op.js";
 export { mostLoss, type Release, releases } from "./sink.js";
 export { type OpName, operator, operators, sinks } from "./table.js";
-export { comparisonWidth, declaredIntegerBits, maxBound } from "./type.js";
+export { comparisonWidth, maxBound } from "./type.js";

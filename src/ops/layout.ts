@@ -15,7 +15,13 @@ function gather(context: EvalContext, value: Value, dims: Shape, steps: readonly
   const gathered = (dst: Block, [src]: readonly Block[]) =>
     withInts(context, [dims, steps], ([dimsAt, stepsAt]) => {
       if (dst.words > 0)
-        context.ring.kernels.gatherStrided(dst.ptr, src!.ptr + offset * 8, dims.length, dimsAt!, stepsAt!);
+        context.ring.kernels.gatherStrided(
+          dst.ptr,
+          src!.ptr + offset * context.ring.wordBytes,
+          dims.length,
+          dimsAt!,
+          stepsAt!,
+        );
     });
   return mapLinear(context, [value], size(dims), gathered, true);
 }
@@ -148,12 +154,18 @@ export const pad: Operator<v.InferOutput<typeof padAttrs>> = {
   evaluate(context, [a], { axis, before }, { inputs, output }) {
     const steps = strides(output.shape);
     const dims = inputs[0]!.shape;
-    const { kernels } = context.ring;
+    const { kernels, wordBytes } = context.ring;
     return mapLinear(context, [a!], size(output.shape), (dst, [src]) =>
       withInts(context, [dims, steps], ([dimsAt, stepsAt]) => {
         kernels.fill(dst.ptr, 0n, dst.words);
         if (src!.words > 0)
-          kernels.scatterAddStrided(dst.ptr + before * steps[axis]! * 8, src!.ptr, dims.length, dimsAt!, stepsAt!);
+          kernels.scatterAddStrided(
+            dst.ptr + before * steps[axis]! * wordBytes,
+            src!.ptr,
+            dims.length,
+            dimsAt!,
+            stepsAt!,
+          );
       }),
     );
   },
@@ -207,12 +219,13 @@ export const concat: Operator<v.InferOutput<typeof concatAttrs>> = {
     const inner = size(types.output.shape.slice(axis + 1));
     const outer = size(types.output.shape.slice(0, axis));
     const row = types.output.shape[axis]! * inner;
+    const { kernels, wordBytes } = context.ring;
     return mapLinear(context, inputs, elements(types.output), (dst, sources) => {
       let at = 0;
       sources.forEach((src, i) => {
         const words = types.inputs[i]!.shape[axis]! * inner;
         for (let o = 0; o < outer; o++)
-          context.ring.kernels.copy(dst.ptr + (o * row + at) * 8, src.ptr + o * words * 8, words);
+          kernels.copy(dst.ptr + (o * row + at) * wordBytes, src.ptr + o * words * wordBytes, words);
         at += words;
       });
     });

@@ -6,19 +6,19 @@ import { ScaleError } from "../errors.js";
 import { shareOf } from "./evaluate.js";
 import type { Operator } from "./op.js";
 import { noCost } from "./source.js";
-import { declaredIntegerBits, elements, expectKind, maxBound } from "./type.js";
+import { elements, expectKind, maxBound } from "./type.js";
 
 const truncateAttrs = v.strictObject({ shift: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(61)) });
 /** A product with `shift` fraction bits dropped, by unbiased stochastic rounding. Rounds: the protocol's (rep3: 2). */
 export const truncate: Operator<v.InferOutput<typeof truncateAttrs>> = {
   attrs: truncateAttrs,
   arity: 1,
-  infer([a], { shift }) {
+  infer([a], { shift }, env) {
     expectKind("truncate", a!, "product");
     const scale = a!.scale - shift;
     if (scale < 0) throw new ScaleError(`truncate: expected a shift of at most ${a!.scale}, got ${shift}`);
-    const carried = Math.min(a!.bound, maxBound) - shift + 1;
-    const declared = scale + declaredIntegerBits;
+    const carried = Math.min(a!.bound, maxBound(env)) - shift + 1;
+    const declared = scale + env.integerBits;
     const bound = Math.max(1, Math.min(carried, declared));
     return { ...a!, kind: "share", scale, bound, proved: a!.proved && carried <= declared };
   },

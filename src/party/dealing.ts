@@ -5,6 +5,7 @@
 import { PeerLostError } from "../errors.js";
 import type { Incoming, Mesh } from "../net/index.js";
 import type { Protocol } from "../protocol/index.js";
+import type { Ring } from "../ring/index.js";
 import type { Core } from "./core.js";
 import type { Dealt } from "./dealt/file.js";
 import type { Pace, Taking } from "./pace.js";
@@ -96,7 +97,7 @@ export function withDealt(mesh: Mesh, run: number, dealt: Dealt): Network {
 }
 
 /** This party's end of the protocol for that run: no stream, and no mask, has a name in common with another run's. */
-export function endOf({ definition, ring, self }: Core, mesh: Mesh, dealt: Dealt): Protocol {
+export function endOf({ definition, self }: Core, mesh: Mesh, dealt: Dealt, ring: Ring): Protocol {
   return definition.live!.create({
     ring,
     self,

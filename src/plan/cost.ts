@@ -6,16 +6,12 @@ import { type Look, operator } from "../ops/index.js";
 import type { Cost, CostsBySize, ProtocolDefinition } from "../protocol/index.js";
 import { size } from "../ring/index.js";
 import { Masks } from "./masks.js";
-import type { Plan, PlanCost } from "./plan.js";
+import { type Plan, type PlanCost, wordBytesOf } from "./plan.js";
 import { unprovedBounds } from "./unproved.js";
 
 /** With other than the protocol's own costs: as if it compared in another way. */
-export function planCost(
-  plan: Plan,
-  definition: ProtocolDefinition,
-  by: CostsBySize = definition.costs,
-): PlanCost {
-  const costs = by(8);
+export function planCost(plan: Plan, definition: ProtocolDefinition, by: CostsBySize = definition.costs): PlanCost {
+  const costs = by(wordBytesOf(plan));
   const { nodes } = plan;
   const bytes = new Array<number>(definition.parties).fill(0);
   const perOperator: Record<string, { nodes: number; bytes: number }> = {};
@@ -42,7 +38,13 @@ export function planCost(
   /** The round before which node i is done. */
   const finish = schedule(plan, costOf);
   const rounds = finish.reduce((most, round) => Math.max(most, round), 0);
-  return { rounds, bytes, perOperator, unproved: unprovedBounds(nodes), elements: peak(plan, finish, rounds) };
+  return {
+    rounds,
+    bytes,
+    perOperator,
+    unproved: unprovedBounds(nodes, plan.env),
+    elements: peak(plan, finish, rounds),
+  };
 }
 
 /**

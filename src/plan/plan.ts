@@ -2,6 +2,7 @@
  * What a plan is: a typed graph of operators, as data. Not how it is recorded (`record.ts`) or evaluated (`engine/`).
  */
 import type { PlanEnv, ValueType } from "../ops/index.js";
+import type { WordBytes } from "../ring/index.js";
 
 /** A node refers to earlier nodes by number. */
 export interface PlanNode {
@@ -19,6 +20,9 @@ export interface Plan {
   /** SHA-256 of `bytes` in hex: what parties compare and owners approve. */
   readonly digest: string;
 }
+
+/** Of the ring that the plan is evaluated in. */
+export const wordBytesOf = ({ env }: Pick<Plan, "env">): WordBytes => (env.wordBits === 64 ? 8 : 4);
 
 /** The value of `node` is taken to be below 2^(bound - scale). */
 export interface Unproved {

@@ -2,13 +2,22 @@
  * Records a plan node by node, inferring types at once so that mistakes throw where they are written. Equal nodes are
  * merged, moves that cancel are left out (`simplify.ts`) and nodes that reach no assign or reveal are dropped. Computes nothing.
  */
-import { PlanError, ScaleError, StaleValueError } from "../errors.js";
-import { type Builder, type GradientRule, type Made, type PlanEnv, type Ref, sinks } from "../ops/index.js";
+import { PlanError, StaleValueError } from "../errors.js";
+import {
+  type Builder,
+  type GradientRule,
+  type Made,
+  type PlanEnv,
+  type Precision,
+  type Ref,
+  sinks,
+} from "../ops/index.js";
 import { checkPlan } from "./check.js";
-import { encodePlan, mostFraction } from "./encode.js";
+import { encodePlan } from "./encode.js";
 import { typeNode } from "./infer.js";
 import type { Plan, PlanNode } from "./plan.js";
 import { type Rewrite, simplify } from "./simplify.js";
+import { envOf, misfit, widened } from "./word-size.js";
 
 export interface DefinedFunction {
   readonly inputs: readonly number[];
@@ -23,10 +32,11 @@ export class Recorder implements Builder {
   #hasEffects = false;
   #closed = false;
 
-  constructor(readonly env: PlanEnv) {
-    const { fraction } = env;
-    if (!Number.isInteger(fraction) || fraction < 1 || fraction > mostFraction)
-      throw new ScaleError(`plan: expected 1 to ${mostFraction} fraction bits, got ${fraction}; try 16 or 20`);
+  /** What values are typed for; a plan that then needs wider words gets them when it is closed. */
+  readonly env: PlanEnv;
+
+  constructor(precision: Precision) {
+    this.env = envOf(precision);
   }
 
   get closed(): boolean {
@@ -116,7 +126,9 @@ export class Recorder implements Builder {
       nodes.push({ ...node, inputs: node.inputs.map((input) => renumbered[input]!) });
     });
     checkPlan(nodes);
-    return encodePlan(this.env, nodes);
+    if (this.env.wordBits === 64 || misfit(nodes, this.env) === undefined) return encodePlan(this.env, nodes);
+    const wide = widened(nodes, this.env);
+    return encodePlan(wide.env, wide.nodes);
   }
 }
 

@@ -139,6 +139,8 @@ export interface Seeds {
 
 /** Closed formulas for what each primitive costs; n elements, `pivot` as in Site. */
 export interface Costs {
+  /** Of the words that these are the costs for. */
+  readonly wordBits: 64 | 32;
   /**
    * Of protocols that open a mask of a value, once, whatever looks at it first. Then the costs of product, msb, isZero, toBits and
    * select are those for values whose masks are open.

@@ -70,7 +70,7 @@ for (const [name, [record, given]] of Object.entries(cases)) {
       const cluster = new Cluster(definition);
       const program = compile(record().close(), definition);
       // Twice where nothing is kept; an open mask of a variable makes the second run cheaper.
-      const runs = definition.costs.masks ? 1 : 2;
+      const runs = definition.costs(8).masks ? 1 : 2;
       for (let i = 0; i < runs; i++) {
         const { stats } = await cluster.runProgram(program, given);
         assert.deepEqual(
@@ -100,7 +100,7 @@ for (const [name, [record, given]] of Object.entries(cases)) {
         // All that is left in a run's scope are the variables that the host has been given: one block each, or two; a dealer holds none.
         const assigned = program.plan.nodes.filter((node) => node.op === "assign").length;
         // With masks: what a truncation left open stays with its result until somebody takes that over.
-        if (!definition.costs.masks)
+        if (!definition.costs(8).masks)
           assert.deepEqual(
             live,
             cluster.ends.map(() => assigned * (definition === plain ? 1 : 2)),

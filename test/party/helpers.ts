@@ -196,7 +196,7 @@ export function combine(
   let at = 0;
   for (const { label, bytes } of results[0]!.reveals) {
     const parts = answers.map(({ body }) => body!.subarray(at, at + bytes));
-    words.set(label, [...new BigInt64Array(sharing.combine(parts).slice().buffer)]);
+    words.set(label, [...new BigInt64Array(sharing.combine(parts, 8).slice().buffer)]);
     at += bytes;
   }
   for (const { run } of results) assert.equal(run, results[0]!.run);

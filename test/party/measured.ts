@@ -3,7 +3,7 @@ import { execute } from "../../src/engine/index.js";
 import { matmul, relu, sum } from "../../src/ops/build.js";
 import type { Builder, Ref } from "../../src/ops/index.js";
 import { bytesOfRun } from "../../src/party/memory.js";
-import { type Plan, planInputs } from "../../src/plan/index.js";
+import { type Plan, planInputs, wordBytesOf } from "../../src/plan/index.js";
 import type { ProtocolDefinition } from "../../src/protocol/index.js";
 import { Ring } from "../../src/ring/index.js";
 import { names, TestCluster } from "./helpers.js";
@@ -27,7 +27,7 @@ export async function measure(plan: Plan, n: number, definition?: ProtocolDefini
   const measured =
     (self: number): typeof execute =>
     async (program, options) => {
-      estimate = bytesOfRun(program.cost);
+      estimate = bytesOfRun(program.cost, wordBytesOf(program.plan));
       const ring = rings[self]!;
       const before = ring.usedBytes;
       ring.peak = before;

@@ -175,6 +175,7 @@ const costs = bySize((word): P.Costs => {
   const helped = (n: number, result: number, pivot: number) => inSequence(told(n, pivot % 4), dealt(result, pivot % 4));
   const planes = (n: number) => planeWords(n, word);
   return {
+    wordBits: word.wordBits,
     product: () => ({ rounds: 0, bytes: ALL.map(() => 0) }),
     reshare: (n, pivot) => helped(n, n, pivot),
     truncate: (n, _shift, pivot) => helped(n, n, pivot),

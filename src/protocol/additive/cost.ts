@@ -54,6 +54,7 @@ function costsOf(count: number, keys: boolean, word: WordSize): Costs {
     return { rounds: 0, delivery: true, bytes: [0, 0, 2 * correctionBytes(shape) + columns * n * wordBytes] };
   };
   return {
+    wordBits,
     masks: {
       open: (n) => each(1, n, 0),
       rounded: (shift, width) => width <= wordBits - shift,

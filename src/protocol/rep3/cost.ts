@@ -61,13 +61,14 @@ function halving(count: number, planes: (pairs: number) => number): number[] {
 }
 
 export const costs = bySize((word): Costs => {
-  const { wordBytes } = word;
+  const { wordBytes, wordBits } = word;
   const each = (rounds: number, words: number): Cost => ({ rounds, bytes: new Array(3).fill(words * wordBytes) });
   const from = (rounds: number, party: number, words: number): Cost => ({
     rounds,
     bytes: [0, 1, 2].map((index) => (index === party % 3 ? words * wordBytes : 0)),
   });
   return {
+    wordBits,
     product: () => each(0, 0),
     reshare: (n) => each(1, n),
     truncate: (n, shift, pivot) =>
