@@ -4,8 +4,10 @@
  */
 import * as build from "../src/ops/build.js";
 import type { Ref } from "../src/ops/index.js";
+import { maxPool2d } from "../src/ops/max-pooling.js";
 import { type Plan, Recorder } from "../src/plan/index.js";
 import { type Shape, size } from "../src/ring/index.js";
+import * as convnets from "./convnets.js";
 import * as reference from "./reference.js";
 
 /** Values that are shared before (set-up) or with (timed) a run. */
@@ -151,6 +153,52 @@ const training = (name: string, widths: readonly number[], batch: number, repeti
   expect: (values) => reference.trainStep(values, widths, batch, 0.02),
 });
 
+const digits: convnets.Image = [1, 28, 28];
+const convolutional = (layers: readonly convnets.Layer[]) => () => {
+  const state: Record<string, Given> = {};
+  convnets.weightShapes(layers, digits).forEach((shape, i) => {
+    const limit = 1 / Math.sqrt(size(shape.slice(1)));
+    state[`w${i}`] = anew(shape, limit);
+    state[`b${i}`] = anew([shape[0]!], limit);
+  });
+  return state;
+};
+const convInference = (name: string, layers: readonly convnets.Layer[], batch: number, repetitions: number): Case => ({
+  name: `${name} b${batch} infer`,
+  group: "nets",
+  fraction: 16,
+  repetitions,
+  state: convolutional(layers),
+  fresh: () => ({ x: anew([batch, ...digits], 1) }),
+  record: (b, values) => ({ reveal: convnets.record(b, layers, values.x!, values) }),
+  expect: (values) => ({ out: convnets.forward(layers, digits, batch, values) }),
+});
+const convTraining = (name: string, layers: readonly convnets.Layer[], batch: number, repetitions: number): Case => ({
+  name: `${name} b${batch} train mse`,
+  group: "nets",
+  fraction: 20,
+  repetitions,
+  state: convolutional(layers),
+  fresh: () => ({ x: anew([batch, ...digits], 1), t: anew([batch, 10], 1) }),
+  record(b, values) {
+    const output = convnets.record(b, layers, values.x!, values);
+    const loss = build.divPublic(b, build.sum(b, build.square(b, build.sub(b, output, values.t!))), batch);
+    const parameters = convnets.weightShapes(layers, digits).length;
+    return { assign: reference.recordSgd(b, loss, values, parameters, 0.02) };
+  },
+  expect: (values) => convnets.trainStep(layers, digits, batch, values, 0.02),
+});
+const maxPool = (shape: Shape, repetitions: number): Case => ({
+  name: `maxpool2 ${shape.join("x")}`,
+  group: "ops",
+  fraction: 16,
+  repetitions,
+  state: () => ({ x: anew(shape, 100) }),
+  fresh: () => ({}),
+  record: (b, { x }) => ({ assign: { out: maxPool2d(b, x!, 2) } }),
+  expect: (values) => ({ out: convnets.forward([["max"]], shape.slice(-3) as never, shape[0]!, values) }),
+});
+
 const mlp64 = [784, 128, 64, 10];
 const mlp128 = [784, 128, 128, 10];
 export const cases: readonly Case[] = [
@@ -159,9 +207,14 @@ export const cases: readonly Case[] = [
   product(512, 512, 512, 7),
   rectifier(100_000, 15),
   rectifier(1_000_000, 7),
+  maxPool([32, 20, 24, 24], 15),
   training("mlp64", mlp64, 64, 75),
   training("mlp128", mlp128, 128, 40),
   inference("mlp64", mlp64, 1, 100),
   inference("mlp128", mlp128, 128, 75),
   inference("mlp128", mlp128, 1, 100),
+  convTraining("lenet", convnets.lenet, 128, 7),
+  convInference("lenet", convnets.lenet, 1, 50),
+  convInference("convnet", convnets.convnet, 1, 100),
+  convInference("convnet", convnets.convnet, 64, 20),
 ];

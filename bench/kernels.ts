@@ -1,5 +1,5 @@
 /**
- * How fast the ring kernels are on one core: products by shape, element-wise work, bit planes, im2col. Not a
+ * How fast the ring kernels are on one core: products by shape, convolutions, element-wise work, bit planes. Not a
  * benchmark of protocols. The naive product is measured interleaved with the kernel, because absolute numbers on a
  * shared machine move by a factor of two; medians and minima of many repetitions for the same reason.
  */
@@ -47,6 +47,38 @@ const matmul = (m: number, k: number, n: number, repetitions: number): Case => (
     return () => ring.kernels.matmul(c!, a!, b!, m, k, n, 0);
   },
 });
+
+/** Of `batch` square images with square filters, stride 1, no padding. */
+const convolution = (batch: number, channels: number, size: number, filters: number, kernel: number): Case => {
+  const out = size - kernel + 1;
+  const [k, n] = [channels * kernel * kernel, batch * out * out];
+  return {
+    name: `conv ${batch}x${channels}x${size}x${size} ${filters}x${kernel}x${kernel}`,
+    macs: filters * k * n,
+    repetitions: 15,
+    prepare: (ring, scope) => {
+      const [c, a, b] = [filters * n, filters * k, batch * channels * size * size].map((words) => scope.alloc(words));
+      const table = (length: number, place: (i: number) => number) => {
+        const block = scope.alloc(Math.ceil(length / 2));
+        ring.u32(block).set(Array.from({ length }, (_, i) => 8 * place(i)));
+        return block.ptr;
+      };
+      const corner = (i: number, columns: number) => Math.floor(i / columns) * size + (i % columns);
+      const image = (i: number) => Math.floor(i / (out * out));
+      const tables = [
+        table(filters, (o) => o * out * out),
+        table(n, (p) => image(p) * (filters - 1) * out * out + p),
+        table(filters, (o) => o * k),
+        table(k, (i) => i),
+        table(k, (i) => Math.floor(i / kernel ** 2) * size * size + corner(i % kernel ** 2, kernel)),
+        table(n, (p) => image(p) * channels * size * size + corner(p % (out * out), out)),
+      ] as const;
+      const [rc, cc, ra, ca, rb, cb] = tables;
+      for (const block of [a!, b!]) fill(ring, block);
+      return () => ring.kernels.matmulIndexed(c!.ptr, rc, cc, a!.ptr, ra, ca, b!.ptr, rb, cb, filters, k, n);
+    },
+  };
+};
 
 type Product = (c: BigUint64Array, a: BigUint64Array, b: BigUint64Array, m: number, k: number, n: number) => void;
 
@@ -146,12 +178,16 @@ const cases: readonly Case[] = [
       return () => ring.kernels.addFields(x!, x!, m!, y!, m!, words, 20);
     },
   },
+  convolution(128, 1, 28, 20, 5),
+  convolution(128, 20, 12, 50, 5),
   {
-    name: "im2col 32x28x28, 3x3, pad 1",
-    repetitions: 500,
+    name: "sumWindows 2x2 1024x24x24",
+    repetitions: 100,
     prepare: (ring, scope) => {
-      const [d, a] = [32 * 9 * 28 * 28, 32 * 28 * 28].map((words) => fill(ring, scope.alloc(words)).ptr);
-      return () => ring.kernels.im2col(d!, a!, 32, 28, 28, 3, 3, 1, 1, 1, 1);
+      const [d, a] = [1024 * 12 * 12, 1024 * 24 * 24].map((words) => fill(ring, scope.alloc(words)).ptr);
+      const window = scope.alloc(5);
+      ring.u32(window).set([2, 2, 12, 12, 24, 24, 2, 2, 0, 0]);
+      return () => ring.kernels.sumWindows(d!, a!, window.ptr, 1024);
     },
   },
   {

@@ -13,7 +13,7 @@ export function matmul(a: Float64Array, b: Float64Array, m: number, k: number, n
     }
   return c;
 }
-function transpose(a: Float64Array, rows: number, cols: number): Float64Array {
+export function transpose(a: Float64Array, rows: number, cols: number): Float64Array {
   return Float64Array.from({ length: rows * cols }, (_, i) => a[(i % rows) * cols + Math.floor(i / rows)]!);
 }
 

@@ -67,6 +67,8 @@ export interface PlanDescription {
   readonly comparisons?: readonly ComparisonCost[];
   /** Values whose bound is declared, not proved. */
   readonly unproved: number;
+  /** What functions take values to be, where no bound says so: "log: 0 < x < 2^15". Only to who recorded the plan. */
+  readonly assumed: readonly string[];
 }
 
 /** The default for estimates: two data centres of one country. */
@@ -112,6 +114,7 @@ export function describePlan(
     secondsOnLink: secondsOnLink(cost, link),
     ...(definition.comparisons ? { comparisons: compareCosts(plan, definition, link) } : {}),
     unproved: cost.unproved.length,
+    assumed: [...new Set(cost.assumed.map(({ what }) => what))],
   };
 }
 

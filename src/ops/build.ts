@@ -16,9 +16,10 @@ import {
   timesNumber,
 } from "./numbers.js";
 import type { Builder, Ref, ValueType } from "./op.js";
+import { matmul, timesTransposed } from "./products.js";
 import { maxBound } from "./type.js";
 
-export { constant, exactScale, factor, share };
+export { constant, exactScale, factor, matmul, share };
 
 function raise(b: Builder, x: Ref, scale: number): Ref {
   return x.type.scale === scale ? x : b.node("rescale", [x], { bits: scale - x.type.scale });
@@ -27,7 +28,8 @@ function raise(b: Builder, x: Ref, scale: number): Ref {
 export function broadcastTo(b: Builder, x: Ref, shape: Shape): Ref {
   return sameShape(x.type.shape, shape) ? x : b.node("broadcast", [x], { shape });
 }
-function numeric(b: Builder, x: Ref): Ref {
+/** Bits as the numbers 0 and 1. */
+export function numeric(b: Builder, x: Ref): Ref {
   return x.type.kind === "bits" ? b.node("fromBits", [x]) : x;
 }
 
@@ -105,7 +107,7 @@ function declaredBound(b: Builder, { kind, bound, scale }: ValueType): number {
   return kind === "product" ? Math.min(bound, scale + productIntegerBits(b)) : bound;
 }
 /** Bits that a public factor may have before x must be truncated. */
-function roomFor(b: Builder, { type }: Ref): number {
+export function roomFor(b: Builder, { type }: Ref): number {
   return maxBound(b.env) - declaredBound(b, type);
 }
 function leavesRoom(b: Builder, x: Ref, { type: { scale, bound } }: Ref): boolean {
@@ -161,20 +163,9 @@ function constantBits(value: number, bits: number): number {
   return Math.ceil(Math.log2(word + 1));
 }
 
-export function matmul(b: Builder, x: Ref, y: Ref): Ref {
-  return b.node("matmul", factors(b, x, y));
-}
-
-/**
- * x Wᵀ + bias, x: [batch, inputs], weight: [outputs, inputs]. A single row is multiplied from the other side: its inner products
- * with the rows of W read W once, where a transpose would copy it first.
- */
+/** x Wᵀ + bias, x: [..., inputs], weight: [outputs, inputs]. */
 export function linear(b: Builder, x: Ref, weight: Ref, bias?: Ref): Ref {
-  const [batch, inputs] = x.type.shape;
-  const product =
-    batch === 1 && x.type.shape.length === 2
-      ? reshape(b, matmul(b, weight, reshape(b, x, [inputs!, 1])), [1, weight.type.shape[0]!])
-      : matmul(b, x, transpose(b, weight));
+  const product = timesTransposed(b, x, weight);
   return bias ? add(b, product, bias) : product;
 }
 

@@ -107,7 +107,7 @@ const fewElements = 8192;
  * A gradient where the bit is 1. Of few elements as a product with the bit as a number: the number takes its rounds while the
  * bit selects the value, so that the gradient takes one round instead of a selection's two.
  */
-function masked(builder: Builder, bit: Ref, gradient: Ref): Ref {
+export function masked(builder: Builder, bit: Ref, gradient: Ref): Ref {
   const isPublic = gradient.type.kind === "public";
   const factor = isPublic ? gradient : share(builder, gradient);
   if (!isPublic && elements(bit.type) > fewElements) return builder.node("select", [bit, factor]);

@@ -61,28 +61,34 @@ export function wordsOf(attrs: ConstantAttrs): BigInt64Array {
 }
 
 export function encodeWords(words: BigInt64Array): string {
-  const bytes = new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+  return encodeBytes(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+}
+export function encodeBytes(bytes: Uint8Array): string {
   let binary = "";
   for (let i = 0; i < bytes.length; i += 8192) binary += String.fromCharCode(...bytes.subarray(i, i + 8192));
   return btoa(binary);
 }
 
 function decodeWords(base64: string): BigInt64Array {
+  const bytes = decodeBytes("constant", base64);
+  if (bytes.length % 8 !== 0 || bytes.length === 0)
+    throw new PlanError(`constant: expected whole 8-byte words, got ${bytes.length} bytes; try encodeWords`);
+  return new BigInt64Array(bytes.buffer);
+}
+/** Throws PlanError for what is not base64 in its one canonical form. */
+export function decodeBytes(where: string, base64: string): Uint8Array<ArrayBuffer> {
   let binary: string;
   try {
     binary = atob(base64);
   } catch (error) {
-    throw new PlanError("constant: expected words in base64, got another text; try encodeWords", { cause: error });
+    throw new PlanError(`${where}: expected base64, got another text; try recording it`, { cause: error });
   }
-  if (binary.length % 8 !== 0 || binary.length === 0)
-    throw new PlanError(`constant: expected whole 8-byte words, got ${binary.length} bytes; try encodeWords`);
   const bytes = new Uint8Array(binary.length);
   for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
-  const words = new BigInt64Array(bytes.buffer);
   // atob forgives white space and missing padding; a plan has one form.
-  if (encodeWords(words) !== base64)
-    throw new PlanError("constant: expected canonical base64, got another form; try encodeWords");
-  return words;
+  if (encodeBytes(bytes) !== base64)
+    throw new PlanError(`${where}: expected canonical base64, got another form; try recording it`);
+  return bytes;
 }
 
 /** A run-time scalar's mantissa has at most this many bits; its exponent is part of the plan. */

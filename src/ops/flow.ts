@@ -91,16 +91,32 @@ export function summed(
   return settle(shape, flows, alike);
 }
 
-/** [m, k] x [k, n]: products broadcast over three axes, then summed over the middle one. */
-export function contracted(a: ValueType, b: ValueType, shape: Shape): Provenance {
-  const even = a.alike[1]! && b.alike[0]!;
-  const along = (flows: readonly Flow[], kept: number) =>
-    changed(flows, (flow, axis) => {
-      if (axis === kept) return flow;
-      return even ? { ...flow, axis: undefined } : lost(flow);
-    });
-  const flows = merge(along(a.flows, 0), along(b.flows, 1));
-  return settle(shape, flows, [a.alike[0]!, b.alike[1]!]);
+/**
+ * Where the axes of a factor go in a sum of products: an axis of the result; a sum, by a negative number that the axes of other
+ * factors have which are summed in step; or undefined where its positions mix in another way.
+ */
+export type Places = readonly (number | undefined)[];
+
+/** A sum of products. Rows are pooled where all that they meet treats them alike. */
+export function contracted(
+  shape: Shape,
+  ...factors: readonly { readonly type: ValueType; readonly to: Places }[]
+): Provenance {
+  const even = (place: number) =>
+    factors.every(({ type, to }) => type.alike.every((alike, axis) => alike || to[axis] !== place));
+  const flows = factors.map(({ type, to }) =>
+    changed(type.flows, (flow, at) => {
+      const place = to[at];
+      if (place === undefined || (place < 0 && !even(place))) return lost(flow);
+      return { ...flow, axis: place < 0 ? undefined : place };
+    }),
+  );
+  const known = (axis: number) => factors.some(({ to }) => to.includes(axis));
+  return settle(
+    shape,
+    mergeAll(flows),
+    shape.map((_, axis) => known(axis) && even(axis)),
+  );
 }
 
 /** Two by two, so that many short lists cost little. */

@@ -2,6 +2,7 @@
 
 export { encodeWords, mantissaBits } from "./constant.js";
 export { isDataset } from "./flow.js";
+export { highDigits, radix } from "./leading.js";
 export type {
   Builder,
   EvalContext,
@@ -23,4 +24,5 @@ export type {
 } from "./op.js";
 export { mostLoss, type Release, releases } from "./sink.js";
 export { type OpName, operator, operators, sinks } from "./table.js";
-export { comparisonWidth, maxBound } from "./type.js";
+export { comparisonWidth, declaredIntegerBits, maxBound, widestBound } from "./type.js";
+export { octaveBits } from "./waves.js";

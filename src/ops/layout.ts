@@ -1,9 +1,10 @@
 /**
- * Operators that move elements and compute nothing: reshape, transpose, broadcast, slice, pad, concat. All are free.
+ * Operators that move elements and compute nothing: reshape, transpose, broadcast, flip, slice, pad, concat. All are free.
+ * By tables of positions: gather.ts.
  */
 import * as v from "valibot";
 import { PlanError, ShapeError } from "../errors.js";
-import { type Block, broadcastStrides, type Shape, sameShape, size, strides } from "../ring/index.js";
+import { type Block, broadcastStrides, formatShape, type Shape, sameShape, size, strides } from "../ring/index.js";
 import { mapLinear, withInts } from "./evaluate.js";
 import { cut, moved, reshapedAlike, reshapedAxis, together } from "./flow.js";
 import type { EvalContext, Operator, Value } from "./op.js";
@@ -106,57 +107,89 @@ export const broadcast: Operator<v.InferOutput<typeof shapeAttrs>> = {
     gather(context, a!, shape, broadcastStrides(inputs[0]!.shape, shape)),
 };
 
-const sliceAttrs = v.strictObject({ axis: axisSchema, start: dimension, end: dimension });
-/** Elements start … end-1 along one axis. */
+/** Turns axes over: their last elements come first. */
+export const flip: Operator<v.InferOutput<typeof axesAttrs>> = {
+  attrs: axesAttrs,
+  arity: 1,
+  infer([a], { axes }) {
+    refuseBits("flip", a!);
+    if (axes.some((axis, i) => axis >= a!.shape.length || axis <= (axes[i - 1] ?? -1)))
+      throw new ShapeError(`flip: expected ascending axes of ${formatShape(a!.shape)}, got [${axes}]`);
+    const kept = (axis: number) => !axes.includes(axis) || a!.shape[axis] === 1;
+    const alike = a!.alike.map((value, axis) => value && kept(axis));
+    return { ...a!, ...moved(a!, a!.shape, alike, (axis) => (kept(axis) ? axis : undefined)) };
+  },
+  gradient: (builder, _inputs, { axes }, _output, gradient) => [builder.node("flip", [gradient], { axes })],
+  layout: true,
+  cost: noCost,
+  evaluate(context, [a], { axes }, { output: { shape } }) {
+    const steps = strides(shape);
+    const last = axes.reduce((sum, axis) => sum + (shape[axis]! - 1) * steps[axis]!, 0);
+    const back = steps.map((step, axis) => (axes.includes(axis) ? -step : step));
+    return gather(context, a!, shape, back, last);
+  },
+};
+
+/** Of slices that leave elements out, and pads that put zeros between; elements in line have none. */
+const stepSchema = v.optional(v.pipe(v.number(), v.integer(), v.minValue(2), v.maxValue(2 ** 31 - 1)));
+
+const sliceAttrs = v.strictObject({ axis: axisSchema, start: dimension, end: dimension, step: stepSchema });
+/** Elements start … end-1 along one axis, every `step`-th of them. */
 export const slice: Operator<v.InferOutput<typeof sliceAttrs>> = {
   attrs: sliceAttrs,
   arity: 1,
-  infer([a], { axis, start, end }) {
+  infer([a], { axis, start, end, step }) {
     refuseBits("slice", a!);
     const length = a!.shape[axis];
     if (length === undefined || start > end || end > length)
       throw new ShapeError(
         `slice: expected 0 <= start <= end <= ${length} along axis ${axis} of [${a!.shape}], got ${start}:${end}`,
       );
-    const shape = a!.shape.map((d, i) => (i === axis ? end - start : d));
+    const shape = a!.shape.map((d, i) => (i === axis ? Math.ceil((end - start) / (step ?? 1)) : d));
     const left = { ...a!, flows: cut(a!.flows, axis, start, end) };
-    return { ...left, shape, ...moved(left, shape, a!.alike, (at) => at) };
+    return { ...left, shape, ...moved(left, shape, a!.alike, (at) => (at === axis && step ? undefined : at)) };
   },
-  gradient(builder, [a], { axis, start, end }, _output, gradient) {
-    const length = a!.type.shape[axis]!;
-    return [builder.node("pad", [gradient], { axis, before: start, after: length - end })];
+  gradient(builder, [a], { axis, start, step }, output, gradient) {
+    const after = a!.type.shape[axis]! - start - paddedLength(output.type.shape[axis]!, step);
+    return [builder.node("pad", [gradient], { axis, before: start, after, ...(step ? { step } : {}) })];
   },
   layout: true,
   cost: noCost,
-  evaluate(context, [a], { axis, start }, { inputs, output }) {
+  evaluate(context, [a], { axis, start, step = 1 }, { inputs, output }) {
     const steps = strides(inputs[0]!.shape);
-    return gather(context, a!, output.shape, steps, start * steps[axis]!);
+    const stepped = steps.map((each, i) => (i === axis ? step * each : each));
+    return gather(context, a!, output.shape, stepped, start * steps[axis]!);
   },
 };
 
-const padAttrs = v.strictObject({ axis: axisSchema, before: dimension, after: dimension });
-/** Zeros before and after along one axis: the transpose of slice. */
+/** From the first of n elements to the last, `step` apart. */
+const paddedLength = (n: number, step = 1): number => (n === 0 ? 0 : (n - 1) * step + 1);
+
+const padAttrs = v.strictObject({ axis: axisSchema, before: dimension, after: dimension, step: stepSchema });
+/** Zeros before and after along one axis, and between elements if they come to lie `step` apart: the transpose of slice. */
 export const pad: Operator<v.InferOutput<typeof padAttrs>> = {
   attrs: padAttrs,
   arity: 1,
-  infer([a], { axis, before, after }) {
+  infer([a], { axis, before, after, step }) {
     refuseBits("pad", a!);
     if (axis >= a!.shape.length) throw new ShapeError(`pad: expected an axis of [${a!.shape}], got ${axis}`);
-    const shape = a!.shape.map((d, i) => (i === axis ? before + d + after : d));
-    const kept = (at: number) => at !== axis || before + after === 0;
+    const shape = a!.shape.map((d, i) => (i === axis ? before + paddedLength(d, step) + after : d));
+    const kept = (at: number) => at !== axis || shape[at] === a!.shape[at];
     const alike = a!.alike.map((value, at) => value && kept(at));
     return { ...a!, shape, ...moved(a!, shape, alike, (at) => (kept(at) ? at : undefined)) };
   },
-  gradient: (builder, [a], { axis, before }, _output, gradient) => [
-    builder.node("slice", [gradient], { axis, start: before, end: before + a!.type.shape[axis]! }),
-  ],
+  gradient(builder, [a], { axis, before, step }, _output, gradient) {
+    const end = before + paddedLength(a!.type.shape[axis]!, step);
+    return [builder.node("slice", [gradient], { axis, start: before, end, ...(step ? { step } : {}) })];
+  },
   cost: noCost,
-  evaluate(context, [a], { axis, before }, { inputs, output }) {
+  evaluate(context, [a], { axis, before, step = 1 }, { inputs, output }) {
     const steps = strides(output.shape);
+    const stepped = steps.map((each, i) => (i === axis ? step * each : each));
     const dims = inputs[0]!.shape;
     const { kernels, wordBytes } = context.ring;
     return mapLinear(context, [a!], size(output.shape), (dst, [src]) =>
-      withInts(context, [dims, steps], ([dimsAt, stepsAt]) => {
+      withInts(context, [dims, stepped], ([dimsAt, stepsAt]) => {
         kernels.fill(dst.ptr, 0n, dst.words);
         if (src!.words > 0)
           kernels.scatterAddStrided(

@@ -1,5 +1,5 @@
 /**
- * The matrix product of two matrices. Not batched products or convolution, which lower to this.
+ * The matrix product of two matrices. Not products of tensors (einsum.ts) or convolution.
  */
 import * as v from "valibot";
 import { ShapeError } from "../errors.js";
@@ -27,7 +27,7 @@ export const matmul: Operator = {
       shape: [m!, n!],
       scale: a!.scale + b!.scale,
       ...capBound(a!.bound + b!.bound + sumBits(k!), a!.proved && b!.proved, env),
-      ...contracted(a!, b!, [m!, n!]),
+      ...contracted([m!, n!], { type: a!, to: [0, -1] }, { type: b!, to: [-1, 1] }),
     };
   },
   gradient(builder, [a, b], _attrs, _output, gradient, wanted) {

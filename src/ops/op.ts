@@ -88,6 +88,8 @@ export interface Builder {
    * the steps of its approximation. Returns `output`. Of a value that has a rule already the first one counts.
    */
   define(output: Ref, inputs: readonly Ref[], gradient: GradientRule): Ref;
+  /** Says what a function takes `ref` to be, where no bound says so: "log: 0 < x < 2^15". For people to read; checks nothing. */
+  assume(ref: Ref, what: string): void;
 }
 
 /** Gradients for the inputs, undefined where none flows. Where `wanted` is false nobody asks for that input's. */
@@ -176,8 +178,12 @@ export interface Operator<A = Record<string, never>> {
    * open both at once.
    */
   readonly layout?: true;
+  /** Needs words of 64 bits: plans that have it are evaluated in Z_2^64. */
+  readonly wide?: true;
   /** What it looks at of its inputs, for protocols that open masks. */
   looks?(inputs: readonly ValueType[], attrs: A): readonly Look[];
+  /** Words that its evaluation takes at one time, beside values, messages and copies of its inputs. */
+  workspace?(inputs: readonly ValueType[], attrs: A): number;
   /** For values whose masks are open, if the protocol has any. */
   cost(costs: Costs, inputs: readonly ValueType[], attrs: A, output: ValueType, pivot: number): Cost;
   evaluate(context: EvalContext, inputs: readonly Value[], attrs: A, types: NodeTypes): Rounds<Value> | Value;

@@ -6,6 +6,10 @@ import { BoundError, PlanError, ShapeError } from "../errors.js";
 import { formatShape, sameShape, size } from "../ring/index.js";
 import type { Kind, PlanEnv, ValueType } from "./op.js";
 
+/** By default results are declared to stay below 2^15 (docs/decisions/0003-bounds.md). */
+export const declaredIntegerBits = 15;
+/** maxBound of words of 64 bits, for which functions are made that need them. */
+export const widestBound = 62;
 /** Above this a word no longer survives truncation, which needs |x| < 2^(wordBits - 2). */
 export const maxBound = ({ wordBits }: PlanEnv): number => wordBits - 2;
 

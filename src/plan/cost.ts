@@ -38,13 +38,9 @@ export function planCost(plan: Plan, definition: ProtocolDefinition, by: CostsBy
   /** The round before which node i is done. */
   const finish = schedule(plan, costOf);
   const rounds = finish.reduce((most, round) => Math.max(most, round), 0);
-  return {
-    rounds,
-    bytes,
-    perOperator,
-    unproved: unprovedBounds(nodes, plan.env),
-    elements: peak(plan, finish, rounds),
-  };
+  const { assumed = [] } = plan;
+  const elements = peak(plan, finish, rounds);
+  return { rounds, bytes, perOperator, unproved: unprovedBounds(nodes, plan.env), assumed, elements };
 }
 
 /**
@@ -89,8 +85,21 @@ function schedule({ nodes }: Plan, costOf: (id: number, round: number) => Cost):
   return finish;
 }
 
-/** Elements of the values that are alive together, at the worst round. */
+/** Of an element a party holds up to four words, see PlanCost.elements; of working space just those that are declared. */
+const wordsOfElement = 4;
+
+/** Elements of the values that are alive together at the worst round, and the largest working space of a node then. */
 function peak({ nodes }: Plan, finish: readonly number[], rounds: number): number {
+  const spaces = new Array<number>(rounds + 2).fill(0);
+  nodes.forEach(({ op, inputs, attrs }, id) => {
+    const rule = operator(op)!;
+    if (!rule.workspace) return;
+    const words = rule.workspace(
+      inputs.map((input) => nodes[input]!.type),
+      attrs as never,
+    );
+    spaces[finish[id]!] = Math.max(spaces[finish[id]!]!, words);
+  });
   const last = finish.slice();
   nodes.forEach((node, id) => {
     for (const input of node.inputs) last[input] = Math.max(last[input]!, finish[id]!);
@@ -101,10 +110,10 @@ function peak({ nodes }: Plan, finish: readonly number[], rounds: number): numbe
     change[last[id]! + 1]! -= size(type.shape);
   });
   let [alive, most] = [0, 0];
-  for (const difference of change) {
+  change.forEach((difference, round) => {
     alive += difference;
-    most = Math.max(most, alive);
-  }
+    most = Math.max(most, alive + Math.ceil(spaces[round]! / wordsOfElement));
+  });
   return most;
 }
 

@@ -9,7 +9,7 @@ import { size } from "../ring/index.js";
 import { checkNeeded, checkPlan } from "./check.js";
 import { quoted, typeNode } from "./infer.js";
 import type { Plan, PlanNode } from "./plan.js";
-import { misfit, mostFraction, mostIntegerBits, productsFit } from "./word-size.js";
+import { fits, mostFraction, mostIntegerBits, productsFit } from "./word-size.js";
 
 export interface PlanLimits {
   readonly maxBytes: number;
@@ -89,8 +89,8 @@ function parse(bytes: Uint8Array): [string, unknown] {
 
 /** Numbers that do not fit would be wrong in silence. */
 function checkWordSize(nodes: readonly PlanNode[], env: PlanEnv): void {
-  const at = env.wordBits === 32 ? misfit(nodes, env) : undefined;
-  if (at === undefined) return;
+  const at = nodes.findIndex((node) => !fits(node, env));
+  if (at < 0) return;
   const { op, type } = nodes[at]!;
   throw new PlanError(
     `plan node ${at} (${op}): expected what fits words of 32 bits, got a bound of ${type.bound} at scale ${type.scale}; try words of 64 bits`,

@@ -2,10 +2,13 @@
  * Which masks are open while a plan runs, for the cost of protocols that open one a value (MaskCosts). Not the masks: those
  * belong to the protocol, and a test holds this account against them.
  */
-import { type Look, operator } from "../ops/index.js";
+import { type Look, type OpName, operator } from "../ops/index.js";
 import { type Cost, freeOfCharge, type MaskCosts, opening } from "../protocol/index.js";
 import { size } from "../ring/index.js";
 import type { PlanNode } from "./plan.js";
+
+/** Operators whose result is their input itself. */
+const aliases: ReadonlySet<string> = new Set<OpName>(["narrow", "reshape"]);
 
 export class Masks {
   /** By node: the value of which it is another form. */
@@ -64,12 +67,12 @@ export class Masks {
   /** The node whose value it is, whatever the shape. */
   #same(id: number): number {
     const { op, inputs } = this.nodes[id]!;
-    return op === "reshape" ? this.#same(inputs[0]!) : id;
+    return aliases.has(op) ? this.#same(inputs[0]!) : id;
   }
   /** The value of which bits are the sign or the opposite. */
   #comparedBy(id: number): number | undefined {
     const { op, inputs } = this.nodes[id]!;
-    if (op === "not" || op === "reshape") return this.#comparedBy(inputs[0]!);
+    if (op === "not" || aliases.has(op)) return this.#comparedBy(inputs[0]!);
     return op === "isNegative" ? this.#same(inputs[0]!) : undefined;
   }
 

@@ -19,6 +19,14 @@ export interface Plan {
   readonly bytes: Uint8Array;
   /** SHA-256 of `bytes` in hex: what parties compare and owners approve. */
   readonly digest: string;
+  /** What functions take values to be; known where the plan was recorded, and not sent. */
+  readonly assumed?: readonly Assumed[];
+}
+
+/** A function's domain that no bound proves of the value of `node`: "log: 0 < x < 2^15". */
+export interface Assumed {
+  readonly node: number;
+  readonly what: string;
 }
 
 /** Of the ring that the plan is evaluated in. */
@@ -42,6 +50,8 @@ export interface PlanCost {
   readonly perOperator: Readonly<Record<string, { readonly nodes: number; readonly bytes: number }>>;
   /** Values whose bound is declared, not proved: a wrong declaration would make a comparison or truncation wrong. */
   readonly unproved: readonly Unproved[];
+  /** Values that might leave the domain of a function. Empty for a plan that was not recorded here. */
+  readonly assumed: readonly Assumed[];
   /** Elements of the values that are alive together at the worst time, roughly; a party holds a few words of each. */
   readonly elements: number;
 }

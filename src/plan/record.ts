@@ -11,13 +11,14 @@ import {
   type Precision,
   type Ref,
   sinks,
+  type ValueType,
 } from "../ops/index.js";
 import { checkPlan } from "./check.js";
 import { encodePlan } from "./encode.js";
 import { typeNode } from "./infer.js";
 import type { Plan, PlanNode } from "./plan.js";
 import { type Rewrite, simplify } from "./simplify.js";
-import { envOf, misfit, widened } from "./word-size.js";
+import { envOf, fits, retyped } from "./word-size.js";
 
 export interface DefinedFunction {
   readonly inputs: readonly number[];
@@ -25,18 +26,24 @@ export interface DefinedFunction {
 }
 
 export class Recorder implements Builder {
-  readonly #nodes: PlanNode[] = [];
+  #nodes: PlanNode[] = [];
   readonly #merged = new Map<string, Ref>();
-  readonly #refs: Ref[] = [];
+  readonly #refs: { readonly id: number; type: ValueType }[] = [];
   readonly #functions = new Map<number, DefinedFunction>();
+  /** By node. */
+  readonly #assumed = new Map<number, Set<string>>();
   #hasEffects = false;
   #closed = false;
 
-  /** What values are typed for; a plan that then needs wider words gets them when it is closed. */
-  readonly env: PlanEnv;
+  #env: PlanEnv;
 
   constructor(precision: Precision) {
-    this.env = envOf(precision);
+    this.#env = envOf(precision);
+  }
+
+  /** What values are typed for. The first one that needs wider words gets them, and all before it with it. */
+  get env(): PlanEnv {
+    return this.#env;
   }
 
   get closed(): boolean {
@@ -62,7 +69,12 @@ export class Recorder implements Builder {
     const key = isSink ? "" : `${op}(${ids})${JSON.stringify(attrs)}`;
     const known = isSink ? undefined : this.#merged.get(key);
     if (known) return known;
-    const node: PlanNode = { op, inputs: ids, ...typeNode(op, types, attrs, this.env) };
+    let node: PlanNode = { op, inputs: ids, ...typeNode(op, types, attrs, this.#env) };
+    if (!fits(node, this.#env)) {
+      this.#widen();
+      const wider = inputs.map(({ type }) => type);
+      node = { ...node, ...typeNode(op, wider, attrs, this.#env) };
+    }
     const simpler = simplify(this.#nodes, node);
     const ref = simpler === undefined ? this.#push(node) : this.#rewrite(simpler);
     if (isSink) this.#hasEffects = true;
@@ -70,8 +82,20 @@ export class Recorder implements Builder {
     return ref;
   }
 
+  /**
+   * Bounds are wider in wider words; so far they were the same or rested on the same declaration, so what was decided by them
+   * still holds.
+   */
+  #widen(): void {
+    this.#env = { ...this.#env, wordBits: 64 };
+    this.#nodes = retyped(this.#nodes, this.#env);
+    this.#refs.forEach((ref, id) => {
+      ref.type = this.#nodes[id]!.type;
+    });
+  }
+
   #push(node: PlanNode): Ref {
-    const ref: Ref = { id: this.#nodes.length, type: node.type };
+    const ref = { id: this.#nodes.length, type: node.type };
     this.#nodes.push(node);
     this.#refs.push(ref);
     return ref;
@@ -98,6 +122,12 @@ export class Recorder implements Builder {
   /** What was defined as this value, for differentiation. */
   functionOf(id: number): DefinedFunction | undefined {
     return this.#functions.get(id);
+  }
+  assume(ref: Ref, what: string): void {
+    this.#checkOwn("assume", ref);
+    const known = this.#assumed.get(ref.id);
+    if (known) known.add(what);
+    else this.#assumed.set(ref.id, new Set([what]));
   }
   #checkOwn(op: string, ref: Ref): void {
     if (this.#refs[ref.id] !== ref) throw stale(op, "values of this plan, got one of an earlier plan");
@@ -126,9 +156,10 @@ export class Recorder implements Builder {
       nodes.push({ ...node, inputs: node.inputs.map((input) => renumbered[input]!) });
     });
     checkPlan(nodes);
-    if (this.env.wordBits === 64 || misfit(nodes, this.env) === undefined) return encodePlan(this.env, nodes);
-    const wide = widened(nodes, this.env);
-    return encodePlan(wide.env, wide.nodes);
+    const assumed = [...this.#assumed].flatMap(([id, list]) =>
+      renumbered[id] === undefined ? [] : [...list].map((what) => ({ node: renumbered[id]!, what })),
+    );
+    return { ...encodePlan(this.#env, nodes), assumed };
   }
 }
 

@@ -27,28 +27,25 @@ export function envOf({ fraction, integerBits = defaultIntegerBits }: Precision)
 export const productsFit = (fraction: number, integerBits: number): boolean => 2 * fraction + integerBits <= 30;
 
 /**
- * The first node that needs words of 64 bits, though the plan was typed for 32: where a bound exceeds the word, or rests on the
- * declaration that results are small and the word has no room for that declaration. And whatever assigns: variables are shares over
- * Z_2^64, which no share over Z_2^32 can become.
+ * Whether a node that was typed for this environment fits its words. In words of 32 bits none does whose bound exceeds them, or rests
+ * on the declaration that results are small without room for that declaration; nor an operator that needs the wide ones; nor one that
+ * assigns, since variables are shares over Z_2^64, which no share over Z_2^32 can become.
  */
-export function misfit(nodes: readonly PlanNode[], env: PlanEnv): number | undefined {
+export function fits({ op, attrs, type }: Omit<PlanNode, "inputs">, env: PlanEnv): boolean {
+  if (env.wordBits === 64) return true;
   const most = maxBound(env);
-  const at = nodes.findIndex(({ op, attrs, type: { bound, proved, scale } }) => {
-    if (op === "assign" || bound > most) return true;
-    if (op === "truncate" && (attrs.shift as number) > most - 1) return true;
-    return bound === most && !proved && scale + env.integerBits > most;
-  });
-  return at < 0 ? undefined : at;
+  const { bound, proved, scale } = type;
+  if (op === "assign" || operator(op)!.wide || bound > most) return false;
+  if (op === "truncate" && (attrs.shift as number) >= most) return false;
+  return bound < most || proved || scale + env.integerBits <= most;
 }
 
-/** The same nodes for words of 64 bits: attributes have been validated, types are inferred anew. */
-export function widened(nodes: readonly PlanNode[], env: PlanEnv): { env: PlanEnv; nodes: PlanNode[] } {
-  const wide: PlanEnv = { ...env, wordBits: 64 };
+/** The same nodes with the types that they have in another environment. Attributes have been validated. */
+export function retyped(nodes: readonly PlanNode[], env: PlanEnv): PlanNode[] {
   const result: PlanNode[] = [];
   for (const node of nodes) {
     const inputs = node.inputs.map((input) => result[input]!.type);
-    const type = operator(node.op)!.infer(inputs, node.attrs as never, wide);
-    result.push({ ...node, type });
+    result.push({ ...node, type: operator(node.op)!.infer(inputs, node.attrs as never, env) });
   }
-  return { env: wide, nodes: result };
+  return result;
 }

@@ -49,3 +49,10 @@ export function checkInput(words: Block | undefined, n: number): asserts words i
   if (words === undefined || words.words < n)
     throw new InputError(`input: expected ${n} words from their owner, got ${words?.words ?? "none"}`);
 }
+
+/** Throws ShapeError unless each row has a weight for each plane. */
+export function checkWeights(weights: readonly (readonly bigint[])[], width: number): void {
+  for (const row of weights)
+    if (row.length !== width)
+      throw new ShapeError(`weigh: expected ${width} weights a row, got ${row.length}; try one for each plane`);
+}

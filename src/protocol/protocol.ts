@@ -39,6 +39,21 @@ export type Linear = (dst: Block, sources: readonly Block[]) => void;
 export type Bilinear = (dst: Block, x: Block, y: Block, accumulate: boolean) => void;
 
 /**
+ * Functions with an addition theorem: f(s + c) = g_0(s) h_0(c) + g_1(s) h_1(c) + … modulo 2^w, as 2^(s + c) and cos(s + c)
+ * have one. Whoever knows one addend computes its side alone. Called any number of times until the rounds are over.
+ */
+export interface Separable {
+  /** How many g_k. */
+  readonly terms: number;
+  /** How many such functions of the same g_k. */
+  readonly outputs: number;
+  /** Of n words at `s`: `terms` rows of n words g_k(s). */
+  left(dst: number, s: number, n: number): void;
+  /** Adds the sum of g_k h_k(c) to `outputs` rows of n words that lie `stride` words apart; `g` as `left` lays it out. */
+  right(dst: number, stride: number, c: number, g: number, n: number): void;
+}
+
+/**
  * Where in which run a primitive is evaluated: gives each primitive its own nonce, a place in memory, and a pivot by
  * which protocols rotate roles. Parties make the same calls in the same order.
  */
@@ -69,6 +84,8 @@ export interface Protocol {
   /** map(x, y). One share given twice is a square. `map` may be called any number of times until the rounds are over. */
   product(site: Site, x: Share, y: Share, n: number, map: Bilinear): Rounds<Product>;
   reshare(site: Site, x: Product): Rounds<Share>;
+  /** f(x), `outputs` rows of n words. */
+  separable(site: Site, x: Share, f: Separable): Rounds<Product>;
   /** floor(x / 2^shift) + Bernoulli(fraction): unbiased, no huge error. Needs |x| < 2^(w-2) and 1 <= shift <= w - 3. */
   truncate(site: Site, x: Product, shift: number): Rounds<Share>;
 
@@ -77,6 +94,8 @@ export interface Protocol {
   not(site: Site, x: Bits): Bits;
   /** Planes from … from + count - 1. */
   planes(site: Site, x: Bits, from: number, count: number): Bits;
+  /** The planes of all parts, one after the other. */
+  join(site: Site, parts: readonly Bits[]): Bits;
   and(site: Site, x: Bits, y: Bits): Rounds<Bits>;
   /** Plane x < 0. Exact for |x| < 2^(width-1), 2 <= width <= w. */
   msb(site: Site, x: Share, width: number): Rounds<Bits>;
@@ -86,6 +105,8 @@ export interface Protocol {
   toBits(site: Site, x: Share, width: number): Rounds<Bits>;
   /** The words 0 or 1. `bits` has one plane. */
   fromBits(site: Site, bits: Bits): Rounds<Share>;
+  /** For each row of weights, one a plane, the sum of the weights whose bit is 1: weights.length rows of n words. */
+  weigh(site: Site, bits: Bits, weights: readonly (readonly bigint[])[]): Rounds<Product>;
   /** bit * x, element by element. `bits` has one plane. */
   select(site: Site, bits: Bits, x: Share): Rounds<Share>;
 
@@ -147,6 +168,7 @@ export interface Costs {
    */
   readonly masks?: MaskCosts;
   product(n: number, pivot: number): Cost;
+  separable(n: number, terms: number, outputs: number, pivot: number): Cost;
   reshare(n: number, pivot: number): Cost;
   truncate(n: number, shift: number, pivot: number): Cost;
   and(n: number, width: number, pivot: number): Cost;
@@ -154,6 +176,7 @@ export interface Costs {
   isZero(n: number, width: number, pivot: number): Cost;
   toBits(n: number, width: number, pivot: number): Cost;
   fromBits(n: number, pivot: number): Cost;
+  weigh(n: number, width: number, outputs: number, pivot: number): Cost;
   select(n: number, pivot: number): Cost;
   input(n: number, owner: number): Cost;
   reveal(n: number): Cost;

@@ -37,6 +37,13 @@ export class Ring {
     this.narrow = new Ring(kernels.narrow, this.#arena);
   }
 
+  /** The kernels that words of 64 bits alone have. Throws MemoryError in a ring of 32-bit words. */
+  get wide(): KernelSets {
+    if (this.wordBytes !== 8)
+      throw new MemoryError("Ring.wide: expected words of 64 bits, got words of 32; try the ring that has them");
+    return this.kernels as KernelSets;
+  }
+
   get wordBytes(): WordBytes {
     return this.kernels.wordBytes;
   }

@@ -12,7 +12,7 @@ export const stepGiven: Given = {
 };
 export const everythingGiven: Given = {
   datasets: { "a/x": numbers(54, 2) },
-  variables: { w: numbers(12) },
+  variables: { w: numbers(12), filters: numbers(8, 1, 9) },
   inputs: { mine: numbers(6, 3, 7) },
   scalars: { epoch: 0, position: 4, rate: 300 },
 };

@@ -33,6 +33,8 @@ export interface Algebra<T> {
   less(x: T, y: T): T;
   equal(x: T, y: T): T;
   max(x: T, axis: number): { max: T; argmax: T };
+  /** An operation of one test: how a plan records it, and what it is. */
+  own(record: (b: Recorder, ...values: Ref[]) => Ref, compute: (...values: Real[]) => Real, ...values: T[]): T;
 }
 export type Program = <T>(a: Algebra<T>, leaves: readonly T[]) => T;
 
@@ -46,6 +48,7 @@ export const reals: Algebra<Real> = {
   dims: (x) => x.dims,
   neg: (x) => oracle.scale(x, -1),
   whereLess: (p, q, x, y) => oracle.where(oracle.less(p, q), x, y),
+  own: (_, compute, ...values) => compute(...values),
 };
 
 export function recorded(b: Recorder): Algebra<Ref> {
@@ -71,6 +74,7 @@ export function recorded(b: Recorder): Algebra<Ref> {
     less: (x, y) => build.less(b, x, y),
     equal: (x, y) => build.equal(b, x, y),
     max: (x, axis) => build.maxAndArgmax(b, x, axis),
+    own: (record, _, ...values) => record(b, ...values),
   };
 }
 

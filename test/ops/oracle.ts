@@ -100,17 +100,17 @@ function pointwise(
   );
 }
 
-/** Every element of the result is one element of a source. */
-function pick(
+/** Every element of the result is one element of a source, or (place undefined) zero. */
+export function pick(
   dims: Dims,
   sources: readonly Real[],
-  from: (index: readonly number[]) => readonly [number, number],
+  from: (index: readonly number[]) => readonly [number, number] | undefined,
 ): Real {
   const places = [...indices(dims)].map(from);
-  const data = Float64Array.from(places, ([source, at]) => sources[source]!.data[at]!);
+  const data = Float64Array.from(places, (place) => (place ? sources[place[0]]!.data[place[1]]! : 0));
   return new Real(dims, data, sources, (self) => {
-    places.forEach(([source, at], i) => {
-      sources[source]!.grad[at]! += self.grad[i]!;
+    places.forEach((place, i) => {
+      if (place) sources[place[0]]!.grad[place[1]]! += self.grad[i]!;
     });
   });
 }
@@ -188,7 +188,7 @@ export const slice = (a: Real, axis: number, start: number, end: number) =>
       ),
     ],
   );
-const plainOffset = (dims: Dims, index: readonly number[]) =>
+export const plainOffset = (dims: Dims, index: readonly number[]) =>
   dims.reduce((sum, dim, axis) => sum * dim + index[axis]!, 0);
 export function concat(parts: readonly Real[], axis: number): Real {
   const starts: number[] = [];

@@ -21,7 +21,7 @@ import { deal, memoryStores } from "../../src/party/index.js";
 import { Ledger } from "../../src/party/ledger.js";
 import { planCost } from "../../src/plan/index.js";
 import { protocolNamed } from "../../src/protocol/index.js";
-import { alice, driver, failure, names, type Options, TestCluster } from "./helpers.js";
+import { alice, driver, failure, hex, names, type Options, TestCluster } from "./helpers.js";
 import { assign, batch, double, fraction, init, input, open, plan, show, squareUp, variable, word } from "./plans.js";
 
 const root = mkdtempSync(join(tmpdir(), "secretgrad-dealt-"));
@@ -76,6 +76,18 @@ async function again(each: TestCluster): Promise<void> {
   for (const one of [init([1, -1]), step, show(2)]) await each.put(one);
 }
 const run = (each: TestCluster, x = [word(1), word(2)]) => each.run(step, { inputs: { x }, scalars });
+/** Counts what goes to peers in runs from now on. */
+function exchanges(each: TestCluster): () => number {
+  let count = 0;
+  for (const mesh of each.meshes) {
+    const { exchange } = mesh;
+    mesh.exchange = (...args) => {
+      count++;
+      exchange.apply(mesh, args);
+    };
+  }
+  return () => count;
+}
 const left = async (each: TestCluster, party = 0): Promise<number[]> => {
   const { result } = await each.call(party, alice, "status");
   return (result as { dealt: { left: number }[] }).dealt.map((file) => file.left);
@@ -121,6 +133,7 @@ for (const name of ["additive-2-dealt", "additive-2-fss-dealt", "additive-3-deal
       }
       const { words } = await each.run(show(2));
       close(words.get("w"), w);
+      const opened = exchanges(each);
       for (const again of [1, 2]) {
         const error = await failure(run(each));
         assert.ok(error instanceof PolicyError, `${error} ${again}`);
@@ -129,6 +142,7 @@ for (const name of ["additive-2-dealt", "additive-2-fss-dealt", "additive-3-deal
           /expected correlations that were never used, got 3 used ones; try `secretgrad deal`/,
         );
       }
+      assert.equal(opened(), 0, "something was opened");
       // What needs nothing dealt goes on.
       assert.equal((await each.run(show(2))).words.size, 1);
       await each.close();
@@ -174,6 +188,19 @@ describe("segments", () => {
     ]);
     assert.deepEqual(await left(each), [4]);
     await each.close();
+  });
+
+  it("are used by one process only: another that has the same files is refused before it opens anything", async () => {
+    const directory = await dealt(two, 4);
+    const [one, other] = [await prepared(await cluster(two, directory)), await prepared(await cluster(two, directory))];
+    await run(one);
+    const opened = exchanges(other);
+    const error = await failure(run(other));
+    assert.ok(error instanceof StorageError, `${error}`);
+    assert.match(error.message, /\.deal\.used: expected an account that only this process writes, got another/);
+    assert.equal(opened(), 0, "something was opened");
+    await run(one);
+    await Promise.all([one.close(), other.close()]);
   });
 
   it("are never used again after a crash between use and acknowledgement, whoever crashes", async () => {
@@ -286,18 +313,11 @@ describe("the ledger of what was used", () => {
 
 describe("a file that does not fit", () => {
   const rejects = async (each: TestCluster, kind: new (text: string) => Error, message: RegExp) => {
-    let opened = 0;
-    for (const mesh of each.meshes) {
-      const { exchange } = mesh;
-      mesh.exchange = (...args) => {
-        opened++;
-        exchange.apply(mesh, args);
-      };
-    }
+    const opened = exchanges(each);
     const error = await failure(run(each));
     assert.ok(error instanceof kind, `${error}`);
     assert.match(error.message, message);
-    assert.equal(opened, 0, "something was opened");
+    assert.equal(opened(), 0, "something was opened");
     await each.close();
   };
   const opens = (paths: string[], kind: new (text: string) => Error, message: RegExp, name = two) => {
@@ -390,7 +410,9 @@ describe("a file that does not fit", () => {
     const directory = await dealt(two, 2);
     flip(-1)(at(directory, 1));
     const each = await prepared(await cluster(two, directory));
+    const opened = exchanges(each);
     await run(each);
+    assert.ok(opened() > 0, "this is how it shows that something is opened");
     await rejects(each, StorageError, /p1: .*p1\.deal: .*got segment 1 failing its digest/);
   });
 
@@ -407,10 +429,12 @@ describe("a file that does not fit", () => {
     }
     writeFileSync(at(directory, 1), bytes);
     const each = await prepared(await cluster(two, directory));
-    assert.match(
-      (await failure(run(each))).message,
-      /p1\.deal, segment 0: expected \d+ bytes for round 0, got .*round 7|p1/,
-    );
+    const bodies = each.bodies(step, { x: [word(1), word(2)] });
+    const params = { request: hex(), digest: step.digest, scalars };
+    const calls = [0, 1].map((party) => each.call(party, driver, "run", params, bodies[party]));
+    const reasons = (await Promise.allSettled(calls)).map((call) => String(call.status === "rejected" && call.reason));
+    assert.match(reasons[0]!, /^SessionEndedError.*p1|^PeerLostError.*p1/);
+    assert.match(reasons[1]!, /p1\.deal, segment 0: expected \d+ bytes for round 0, got .*round 7/);
     await Promise.all(each.meshes.map((mesh) => mesh.ended));
     await each.connect();
     assert.deepEqual(await left(each), [1]);

@@ -5,7 +5,7 @@ import { PlanError, SecretgradError } from "../../src/errors.js";
 import * as build from "../../src/ops/build.js";
 import { operators } from "../../src/ops/index.js";
 import { decodePlan, Recorder } from "../../src/plan/index.js";
-import { bytesOf, decodeSafely, parsed, samples } from "./safely.js";
+import { bytesOf, decodeSafely, header, parsed, samples } from "./safely.js";
 import { trainStep } from "./sample.js";
 
 test("the sample has every operator", () => {
@@ -156,7 +156,7 @@ test("limits hold before anything is allocated", () => {
   const chain = (count: number) => {
     const nodes: unknown[] = [["input", [], { slot: "x", shape: [1], scale: 0, bound: 1 }]];
     for (let i = 0; i < count; i++) nodes.push(["broadcast", [i], { shape: [2 ** 20 + i] }]);
-    return bytesOf({ secretgrad: 1, fraction: 16, nodes });
+    return bytesOf({ ...header, nodes });
   };
   assert.equal(decodeSafely(chain(100)), false);
 });

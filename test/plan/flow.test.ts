@@ -6,7 +6,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PolicyError } from "../../src/errors.js";
 import * as build from "../../src/ops/build.js";
+import { conv2d, convTranspose2d } from "../../src/ops/convolutions.js";
+import { encodeIndex } from "../../src/ops/gather.js";
 import type { Builder, Ref } from "../../src/ops/index.js";
+import { adaptiveMaxPool2d, maxPool2d } from "../../src/ops/max-pooling.js";
+import { adaptiveAvgPool2d, avgPool2d } from "../../src/ops/pooling.js";
+import { flip, indexSelect } from "../../src/ops/rearrange.js";
 import { decodePlan, differentiate, planReveals, Recorder } from "../../src/plan/index.js";
 import { Wire } from "./wire.js";
 
@@ -18,6 +23,11 @@ const rows = (b: Builder, width: number, change: object = {}): Ref =>
   b.node("dataset", [], { name: "alice/x", rows: 100, rowShape: [width], scale: f, bound: f + 3, ...at, ...change });
 /** One number a row. */
 const column = (b: Builder, change: object = {}): Ref => build.sum(b, rows(b, 3, change), [1]);
+/** n images of 2 channels, 5 x 5. */
+const images = (b: Builder): Ref =>
+  b.node("dataset", [], {
+    ...{ name: "alice/images", rows: 100, rowShape: [2, 5, 5], scale: f, bound: f + 3, ...at },
+  });
 const other = (b: Builder): Ref => column(b, { name: "bob/y" });
 const variable = (b: Builder, shape: number[], name = "w"): Ref =>
   b.node("variable", [], { name, shape, scale: f, bound: f + 15 });
@@ -160,6 +170,54 @@ const attacks: Record<string, (b: Builder) => void> = {
     else assign(b, build.transpose(b, build.slice(b, rows(b, 3), 0, 4, 5)));
   },
 
+  // rows turned into something else
+  "a row picked by its position": (b) => assign(b, build.sum(b, indexSelect(b, rows(b, 3), 0, [4]), [0])),
+  "a row picked many times": (b) => count(b, positive(b, indexSelect(b, column(b), 0, new Array(n).fill(4)))),
+  "rows added where the driver says": (b) => {
+    const index = encodeIndex([0, 1, 1, 1, 1, 1, 1, 1]);
+    assign(b, b.node("scatterAdd", [rows(b, 3)], { axis: 0, index, length: 2 }));
+  },
+  "every eighth row, summed": (b) =>
+    assign(b, build.sum(b, b.node("slice", [rows(b, 3)], { axis: 0, start: 0, end: n, step: 8 }), [0])),
+  "count where rows meet themselves turned over": (b) => {
+    const x = column(b);
+    count(b, positive(b, build.mul(b, x, flip(b, x, [0]))));
+  },
+  "a row among zeros by interior padding": (b) => {
+    const one = build.slice(b, rows(b, 3), 0, 0, 1);
+    assign(b, build.sum(b, b.node("pad", [one], { axis: 0, before: 0, after: 6, step: 2 }), [0]));
+  },
+  "a weighted sum by einsum": (b) => assign(b, b.node("einsum", [rows(b, 3), mask(b)], { axes: "ij,i->j" })),
+  "a weighted sum by einsum with a secret of the driver": (b) =>
+    assign(b, b.node("einsum", [rows(b, 3), input(b, [n])], { axes: "ij,i->j" })),
+  "rows along a window's axis": (b) => {
+    const image = build.reshape(b, build.transpose(b, rows(b, 3)), [1, 1, 1, 3, n]);
+    const filters = constant(b, [1], [1, 1, 1, 1, 1]);
+    const given = { stride: [1, 1], dilation: [1, 1], spread: [1, 1], padding: [0, 0], size: [3, n] };
+    assign(b, build.sum(b, b.node("convolve", [image, filters], given), [4]));
+  },
+  "rows as channels, with filters of the driver": (b) => {
+    const image = build.reshape(b, rows(b, 3), [1, 1, n, 1, 3]);
+    const filters = constant(b, [1, 0, 0, 0, 0, 0, 0, 0], [1, 1, n, 1, 1]);
+    const given = { stride: [1, 1], dilation: [1, 1], spread: [1, 1], padding: [0, 0], size: [1, 3] };
+    assign(b, b.node("convolve", [image, filters], given));
+  },
+  "rows as channels, with secret filters of the driver": (b) => {
+    const image = build.reshape(b, rows(b, 3), [1, 1, n, 1, 3]);
+    const given = { stride: [1, 1], dilation: [1, 1], spread: [1, 1], padding: [0, 0], size: [1, 3] };
+    assign(b, b.node("convolve", [image, build.reshape(b, input(b, [n]), [1, 1, n, 1, 1])], given));
+  },
+  "a window over rows": (b) => {
+    const given = { kernel: [1, 1], stride: [8, 1], padding: [0, 0], size: [1, 3] };
+    assign(b, build.sum(b, b.node("sumWindows", [rows(b, 3)], given), [0]));
+  },
+  "a convolution of one row's images": (b) => {
+    const w = variable(b, [2, 2, 2, 2]);
+    const loss = build.sum(b, build.square(b, conv2d(b, build.slice(b, images(b), 0, 2, 3), w)));
+    if (b instanceof Recorder) assign(b, differentiate(b, loss, [w])[0]!);
+    else assign(b, build.slice(b, images(b), 0, 2, 3));
+  },
+
   // differences within one plan
   "two sums that differ in one row": (b) => {
     const x = rows(b, 3);
@@ -244,6 +302,32 @@ const allowed: Record<string, (b: Builder) => void> = {
     count(b, positive(b, column(b)));
     count(b, positive(b, column(b, { position: "second" })), "d");
   },
+  ...Object.fromEntries(
+    Object.entries({
+      "a convolution": (b: Builder, w: Ref, x: Ref) => conv2d(b, x, w, undefined, { padding: 1, stride: [2, 1] }),
+      "a convolution in groups": (b: Builder, w: Ref, x: Ref) => conv2d(b, x, w, undefined, { groups: 2 }),
+      "a transposed convolution": (b: Builder, w: Ref, x: Ref) => convTranspose2d(b, x, w, undefined, { stride: 2 }),
+      "pooling by maximum": (b: Builder, w: Ref, x: Ref) => maxPool2d(b, conv2d(b, x, w), 2),
+      "pooling by maximum, windows that overlap": (b: Builder, w: Ref, x: Ref) =>
+        maxPool2d(b, conv2d(b, x, w), 3, { stride: 2, padding: 1 }),
+      "pooling by maximum over all": (b: Builder, w: Ref, x: Ref) => adaptiveMaxPool2d(b, conv2d(b, x, w), 1),
+      "adaptive pooling": (b: Builder, w: Ref, x: Ref) =>
+        build.add(b, adaptiveAvgPool2d(b, conv2d(b, x, w), 2), adaptiveMaxPool2d(b, conv2d(b, x, w), 2)),
+      "pooling by average": (b: Builder, w: Ref, x: Ref) => avgPool2d(b, conv2d(b, x, w), 2, { padding: 1 }),
+      "a map along the last axis": (b: Builder, w: Ref, x: Ref) =>
+        build.linear(b, x, build.reshape(b, build.slice(b, w, 0, 0, 1), [2, 4])),
+    }).map(([name, layer]) => [
+      `the gradient of ${name} over a batch, and a count after it`,
+      (b: Builder) => {
+        const channels = name.includes("groups") ? 1 : 2;
+        const w = variable(b, [2, channels, 2, 2], "w");
+        const out = layer(b, w, name.includes("last axis") ? build.slice(b, images(b), 3, 0, 4) : images(b));
+        const flat = build.reshape(b, out, [n, out.type.shape.slice(1).reduce((product, d) => product * d, 1)]);
+        count(b, positive(b, build.sum(b, flat, [1])));
+        if (b instanceof Recorder) assign(b, differentiate(b, build.sum(b, build.square(b, flat)), [w])[0]!);
+      },
+    ]),
+  ),
   "the driver's own values": (b) => assign(b, input(b, [4])),
   "anything, opened (a grant for exactly that decides)": (b) =>
     b.node("reveal", [rows(b, 3)], { label: "all", release: "open", recipients: ["driver"] }),

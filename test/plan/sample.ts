@@ -1,6 +1,11 @@
 /** Plans that tests of recording, decoding and evaluation share: a training step, and one with every operator. */
 import * as build from "../../src/ops/build.js";
+import { conv2d } from "../../src/ops/convolutions.js";
+import { encodeIndex } from "../../src/ops/gather.js";
 import type { Ref } from "../../src/ops/index.js";
+import { maxPool2d } from "../../src/ops/max-pooling.js";
+import { avgPool2d } from "../../src/ops/pooling.js";
+import { flip, indexSelect } from "../../src/ops/rearrange.js";
 import { differentiate, Recorder } from "../../src/plan/index.js";
 
 export interface StepOptions {
@@ -48,6 +53,18 @@ export function trainStep({ widths = [5, 7, 3], batch = 4, rows = 12, fraction =
   return b;
 }
 
+/** Convolution, pooling, and elements in other places. */
+function layers(b: Recorder, mine: Ref): Ref {
+  const filters = b.node("variable", [], { name: "filters", shape: [2, 1, 2, 2], scale: 16, bound: 31 });
+  const maps = conv2d(b, build.reshape(b, mine, [1, 1, 2, 3]), filters, undefined, { padding: 1 });
+  const means = avgPool2d(b, maps, 2, { stride: 1 });
+  const largest = maxPool2d(b, means, 2, { stride: [2, 1] });
+  const [gradient] = differentiate(b, build.sum(b, build.square(b, largest)), [filters]);
+  const products = build.matmul(b, build.reshape(b, gradient!, [2, 2, 2]), build.reshape(b, means, [2, 2, 3]));
+  const moved = indexSelect(b, flip(b, products, [1]), 2, [2, 0, 2]);
+  return b.node("scatterAdd", [moved], { axis: 1, index: encodeIndex([1, 1]), length: 3 });
+}
+
 /** Every operator of the table at least once. */
 export function everything(): Recorder {
   const fraction = 16;
@@ -79,6 +96,7 @@ export function everything(): Recorder {
   const padded = b.node("pad", [build.relu(b, joined)], { axis: 0, before: 1, after: 2 });
   const twice = b.node("reshare", [b.node("lift", [padded])]);
   b.node("reveal", [twice], { label: "open", release: "open", recipients: ["d"] });
+  b.node("reveal", [build.share(b, layers(b, mine))], { label: "layers", release: "open", recipients });
   const mean = build.mean(b, build.sub(b, rows, build.broadcastTo(b, build.sum(b, rows, [0], true), [4, 6])), [0]);
   const shifted = build.add(b, mean, build.mul(b, build.sum(b, either), build.constant(b, 0.25, [], 2)));
   b.node("assign", [build.share(b, shifted)], { name: "mean" });

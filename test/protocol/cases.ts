@@ -8,6 +8,8 @@ import {
   type Bits,
   type Cost,
   type Costs,
+  freeOfCharge,
+  type MaskCosts,
   opening,
   type Product,
   type ProtocolDefinition,
@@ -17,12 +19,15 @@ import {
 } from "../../src/protocol/index.js";
 import { expander } from "../../src/random/index.js";
 import type { Block, Ring } from "../../src/ring/index.js";
-import { bytesFrom, computing, type End, free, type Lab, share, wordBitsOf } from "./harness.js";
+import { bytesFrom, computing, costsOf, type End, free, type Lab, share, wordBitsOf } from "./harness.js";
+import { theorem, WEIGHTS } from "./theorem.js";
 
 /** One primitive with its parameters. */
 export interface Case {
   readonly name: string;
   start(end: End, site: Site, inputs: Inputs): Rounds<unknown>;
+  /** What must have happened to the inputs first; by default nothing has. */
+  before?(lab: Lab, inputs: Inputs): Partial<Inputs>;
   cost(costs: Costs, n: number, pivot: number): Cost;
   /** Opens a value: its messages are not masked, but part of a fresh sharing. */
   readonly opens?: boolean;
@@ -33,7 +38,7 @@ export interface Case {
 }
 
 /** With the mask of an input that nobody has looked at before. */
-function opened({ masks }: Costs, n: number, cost: Cost): Cost {
+export function opened({ masks }: Costs, n: number, cost: Cost): Cost {
   return masks ? opening(cost, masks.open(n)) : cost;
 }
 
@@ -41,6 +46,7 @@ function opened({ masks }: Costs, n: number, cost: Cost): Cost {
 export interface Inputs {
   readonly n: number;
   readonly x: readonly Share[];
+  readonly y: readonly Share[];
   readonly lifted: readonly Product[];
   readonly product: readonly Product[];
   readonly bit: readonly Bits[];
@@ -52,12 +58,25 @@ export const PLANES = 3;
 
 export function casesOf(definition: ProtocolDefinition): Case[] {
   const everyone = computing(definition);
+  const { masks } = costsOf(definition);
   const bits = wordBitsOf(definition);
+  // Keys come as words, not as planes.
+  const keys = masks?.msbRounded !== undefined;
   return [
     {
       name: "product",
       start: (end, site, { x, n }) => end.protocol.product(site, x[end.self]!, x[end.self]!, n, times(end.ring, n)),
       cost: (costs, n, pivot) => opened(costs, n, costs.product(n, pivot)),
+    },
+    {
+      name: "separable",
+      start: (end, site, { x }) => end.protocol.separable(site, x[end.self]!, theorem(end.ring, site.scope)),
+      cost: (costs, n, pivot) => opened(costs, n, costs.separable(n, 3, 2, pivot)),
+    },
+    {
+      name: "product of two values",
+      start: (end, site, { x, y, n }) => end.protocol.product(site, x[end.self]!, y[end.self]!, n, times(end.ring, n)),
+      cost: (costs, n, pivot) => opened(costs, n, opened(costs, n, costs.product(n, pivot))),
     },
     {
       name: "reshare",
@@ -83,7 +102,7 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
     ...[2, 16, ...(bits === 64 ? [32, 37] : [20]), bits].map(
       (width): Case => ({
         name: `msb at width ${width}`,
-        onPlanes: true,
+        onPlanes: !keys,
         start: (end, site, { x }) => end.protocol.msb(site, x[end.self]!, width),
         cost: (costs, n, pivot) => opened(costs, n, costs.msb(n, width, pivot)),
         pivotComputes: true,
@@ -113,6 +132,11 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
       pivotComputes: true,
     },
     {
+      name: "weigh",
+      start: (end, site, { planes }) => end.protocol.weigh(site, planes[end.self]!, WEIGHTS),
+      cost: (costs, n, pivot) => costs.weigh(n, PLANES, WEIGHTS.length, pivot),
+    },
+    {
       name: "select",
       start: (end, site, { bit, x }) => end.protocol.select(site, bit[end.self]!, x[end.self]!),
       cost: (costs, n, pivot) => opened(costs, n, costs.select(n, pivot)),
@@ -126,6 +150,7 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
         cost: (costs, n) => costs.input(n, owner),
       }),
     ),
+    ...(masks ? afterLooks(masks, definition) : []),
     {
       name: "reveal",
       start: (end, site, { x }) => end.protocol.reveal(site, x[end.self]!),
@@ -143,14 +168,80 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
   ];
 }
 
+const SHIFT = 16;
+
+/** What is cheaper, or takes another way, since something has looked at the value before. */
+function afterLooks(masks: MaskCosts, definition: ProtocolDefinition): Case[] {
+  const { parties } = definition;
+  const bits = wordBitsOf(definition);
+  const width = bits / 2;
+  /** The most that a truncation leaves to see. */
+  const left = bits - SHIFT;
+  const truncated = (lab: Lab, { lifted }: Inputs) =>
+    lab.call((end, site) => end.protocol.truncate(site, lifted[end.self]!, SHIFT)).values;
+  const signs = (lab: Lab, x: readonly Share[]) =>
+    lab.call((end, site) => end.protocol.msb(site, x[end.self]!, width)).values;
+  const select: Case["start"] = (end, site, { bit, x }) => end.protocol.select(site, bit[end.self]!, x[end.self]!);
+  const ownSign = (n: number, else_: Cost) => (masks.selectsSigns?.(n) ? freeOfCharge(parties) : else_);
+  return [
+    {
+      name: "product of a value with an open mask",
+      before(lab, inputs) {
+        const x = anew(lab, inputs.x);
+        const once = lab.call((end, site) =>
+          end.protocol.product(site, x[end.self]!, x[end.self]!, inputs.n, times(end.ring, inputs.n)),
+        ).values;
+        free(lab, once);
+        return { x };
+      },
+      start: (end, site, { x, n }) => end.protocol.product(site, x[end.self]!, x[end.self]!, n, times(end.ring, n)),
+      cost: (costs, n, pivot) => costs.product(n, pivot),
+    },
+    {
+      name: "msb after a truncation",
+      before: (lab, inputs) => ({ x: truncated(lab, inputs) }),
+      onPlanes: masks.msbRounded === undefined,
+      start: (end, site, { x }) => end.protocol.msb(site, x[end.self]!, left),
+      cost: (costs, n, pivot) => masks.msbRounded?.(n, left) ?? costs.msb(n, left, pivot),
+    },
+    {
+      name: "select after a truncation",
+      before: (lab, inputs) => ({ x: truncated(lab, inputs) }),
+      start: select,
+      cost: (_, n, pivot) => masks.selectRounded(n, SHIFT, pivot),
+    },
+    {
+      name: "select by the opposite of the value's own sign",
+      before(lab, inputs) {
+        const x = anew(lab, inputs.x);
+        const bits = signs(lab, x);
+        const bit = lab.call((end, site) => end.protocol.not(site, bits[end.self]!)).values;
+        free(lab, bits);
+        return { x, bit };
+      },
+      start: select,
+      cost: (costs, n, pivot) => ownSign(n, costs.select(n, pivot)),
+    },
+    {
+      name: "select by the value's own sign after a truncation",
+      before(lab, inputs) {
+        const x = truncated(lab, inputs);
+        return { x, bit: signs(lab, x) };
+      },
+      start: select,
+      cost: (_, n, pivot) => ownSign(n, masks.selectRounded(n, SHIFT, pivot)),
+    },
+  ];
+}
+
 /** x * y, element by element. */
 export const times =
   (ring: Ring, n: number): Bilinear =>
   (dst, x, y, accumulate) =>
     ring.kernels[accumulate ? "mulAdd" : "mul"](dst.ptr, x.ptr, y.ptr, n);
 
-/** Inputs from words: shared by an outsider, or by party `owner`, which leaves components that are zero. */
-export function makeInputs(lab: Lab, words: BigUint64Array, owner?: number): Inputs {
+/** Inputs from words: shared by an outsider, or by party `owner` or as public words, which leaves components that are zero. */
+export function makeInputs(lab: Lab, words: BigUint64Array, owner?: number | "public"): Inputs {
   const n = words.length;
   const blocks = lab.ends.map((end) => {
     const block = end.scope.alloc(n);
@@ -160,12 +251,16 @@ export function makeInputs(lab: Lab, words: BigUint64Array, owner?: number): Inp
   const x =
     owner === undefined
       ? share(lab, words)
-      : lab.call((end, site) => end.protocol.input(site, owner, end.self === owner ? blocks[owner] : undefined, n))
-          .values;
+      : lab.call((end, site) =>
+          owner === "public"
+            ? end.protocol.fromPublic(site, blocks[end.self]!)
+            : end.protocol.input(site, owner, end.self === owner ? blocks[owner] : undefined, n),
+        ).values;
   const each = <T>(make: (end: End, site: Site) => Rounds<T> | T) => lab.call(make).values;
   return {
     n,
     x,
+    y: share(lab, someWords(n, wordBitsOf(lab.definition) - 2, "other words"), "other share"),
     words: blocks,
     lifted: each((end, site) => end.protocol.lift(site, x[end.self]!)),
     product: each((end, site) => end.protocol.product(site, x[end.self]!, x[end.self]!, n, times(end.ring, n))),
@@ -174,14 +269,21 @@ export function makeInputs(lab: Lab, words: BigUint64Array, owner?: number): Inp
   };
 }
 
-/** The same inputs with no memory of what was done with x before: a protocol may have opened a mask of it. */
-export function unused(lab: Lab, inputs: Inputs): Inputs {
-  const x = lab.ends.map(({ protocol, scope, self }) => protocol.load(scope, protocol.save(inputs.x[self]!)));
-  return { ...inputs, x };
+/** The same shares with no memory of what was done with them before: a protocol may have opened a mask. */
+const anew = (lab: Lab, x: readonly Share[]): Share[] =>
+  lab.ends.map(({ protocol, scope, self }) => protocol.load(scope, protocol.save(x[self]!)));
+
+/** Inputs as the case wants them. */
+export function prepare(lab: Lab, one: Case, inputs: Inputs): Inputs {
+  return { ...inputs, ...(one.before?.(lab, inputs) ?? { x: anew(lab, inputs.x), y: anew(lab, inputs.y) }) };
+}
+/** Frees what `prepare` made. */
+export function freePrepared(lab: Lab, prepared: Inputs, inputs: Inputs): void {
+  for (const kind of ["x", "y", "bit"] as const) if (prepared[kind] !== inputs[kind]) free(lab, prepared[kind]);
 }
 
-export function freeInputs(lab: Lab, { x, lifted, product, bit, planes, words }: Inputs): void {
-  free(lab, x, lifted, product, bit, planes);
+export function freeInputs(lab: Lab, { x, y, lifted, product, bit, planes, words }: Inputs): void {
+  free(lab, x, y, lifted, product, bit, planes);
   for (const end of lab.ends) end.scope.free(words[end.self]!);
 }
 

@@ -5,7 +5,9 @@
 import { describe, test } from "node:test";
 import type { ProtocolDefinition } from "../../src/protocol/index.js";
 import { type End, narrow } from "./harness.js";
+import { openingChecks } from "./openings.js";
 import { privacyChecks } from "./privacy.js";
+import { partsChecks } from "./privacy-parts.js";
 import { trafficChecks } from "./traffic.js";
 import { valueChecks } from "./values.js";
 
@@ -17,14 +19,20 @@ export interface Check {
 export interface ConformanceOptions {
   /** False for a protocol that hides nothing: parties' keys are then not varied. */
   readonly secret?: boolean;
-  /** The words of a share or of bits that a party holds, by component. */
   /** Pivots to try; protocols without roles need one. */
   readonly pivots?: readonly number[];
+  /** The words of a share or of bits that a party holds, by component. */
   readonly peek?: (end: End, value: unknown) => Uint8Array[];
 }
 
 export function checks(definition: ProtocolDefinition, options: ConformanceOptions = {}): Check[] {
-  return [...valueChecks(definition), ...trafficChecks(definition), ...privacyChecks(definition, options)];
+  return [
+    ...valueChecks(definition),
+    ...trafficChecks(definition),
+    ...openingChecks(definition),
+    ...privacyChecks(definition, options),
+    ...partsChecks(definition, options),
+  ];
 }
 
 /** Over words of either size. */

@@ -95,6 +95,13 @@ function create(host: P.ProtocolHost): P.Protocol {
     clear.free(scope, parts[self]!);
     return each((c) => parts[c]!);
   }
+  /** The components that this party adds to a sum, unmasked. */
+  const own = (scope: Scope, x: Value) => {
+    const sum = drawn<P.Product>(scope, { n: x.n }, ZERO);
+    for (const [c, held] of partsOf(x).entries()) if (held && holder(c, c) === self) accumulate("add", sum, held);
+    for (const held of partsOf(x)) if (held) clear.free(scope, held);
+    return product(sum);
+  };
   type Compute<I extends readonly Value[], T> = (at: At, ...values: I) => P.Rounds<T>;
   /** Two rounds. All compute, so that all know the shape of the result, but only the helper on the true values. */
   function* help<I extends Value[], T extends Value>(site: P.Site, inputs: readonly [...I], compute: Compute<I, T>) {
@@ -121,17 +128,24 @@ function create(host: P.ProtocolHost): P.Protocol {
     lift: (site, x) => product(summand(once(site), x) as unknown as P.Product),
     linearProduct: (site, xs, n, map) => product(clear.linearProduct(once(site), column(xs, self), n, map)),
     random: (site, n) => local(site, (at, c) => drawn(at.scope, { n }, PUBLIC[c]!.stream(at.nonce()))),
+    *separable(site, x, f) {
+      return own(site.scope, yield* help(site, [x], (at, z) => clear.separable(at, z, f)));
+    },
     reshare: (site, x) => help(site, [x], (at, z) => clear.reshare(at, z)),
     truncate: (site, x, shift) => help(site, [x], (at, z) => clear.truncate(at, z, shift)),
     xor: (site, x, y) => local(site, (at, c) => clear.xor(at, part(x, c), part(y, c))),
     not: (site, x) =>
       local(site, (at, c) => (c ? clear.planes(at, part(x, c), 0, x.width) : clear.not(at, part(x, c)))),
     planes: (site, x, from, count) => local(site, (at, c) => clear.planes(at, part(x, c), from, count)),
+    join: (site, xs) => local(site, (at, c) => clear.join(at, column(xs, c))),
     and: (site, x, y) => help(site, [x, y], (at, a, b) => clear.and(at, a, b)),
     msb: (site, x, width) => help(site, [x], (at, z) => clear.msb(at, z, width)),
     isZero: (site, x, width) => help(site, [x], (at, z) => clear.isZero(at, z, width)),
     toBits: (site, x, width) => help(site, [x], (at, z) => clear.toBits(at, z, width)),
     fromBits: (site, bits) => help(site, [bits], (at, b) => clear.fromBits(at, b)),
+    *weigh(site, bits, weights) {
+      return own(site.scope, yield* help(site, [bits], (at, b) => clear.weigh(at, b, weights)));
+    },
     select: (site, bits, x) => help(site, [bits, x], (at, b, z) => clear.select(at, b, z)),
     input: (site, owner, words, n) =>
       deal(
@@ -177,6 +191,7 @@ const costs = bySize((word): P.Costs => {
   return {
     wordBits: word.wordBits,
     product: () => ({ rounds: 0, bytes: ALL.map(() => 0) }),
+    separable: (n, _terms, outputs, pivot) => helped(n, outputs * n, pivot),
     reshare: (n, pivot) => helped(n, n, pivot),
     truncate: (n, _shift, pivot) => helped(n, n, pivot),
     and: (n, width, pivot) => helped(2 * width * planes(n), width * planes(n), pivot),
@@ -184,6 +199,7 @@ const costs = bySize((word): P.Costs => {
     isZero: (n, _width, pivot) => helped(n, planes(n), pivot),
     toBits: (n, width, pivot) => helped(n, width * planes(n), pivot),
     fromBits: (n, pivot) => helped(planes(n), n, pivot),
+    weigh: (n, width, outputs, pivot) => helped(width * planes(n), outputs * n, pivot),
     select: (n, pivot) => helped(planes(n) + n, n, pivot),
     input: dealt,
     reveal: (n) => sideBySide(...ALL.map((to) => told(n, to))),

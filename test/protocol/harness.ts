@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { Exchange, Protocol, ProtocolDefinition, Rounds, Share, Site } from "../../src/protocol/index.js";
+import type { Costs, Exchange, Protocol, ProtocolDefinition, Rounds, Share, Site } from "../../src/protocol/index.js";
 import { type Block, Ring, type Scope, type WordBytes } from "../../src/ring/index.js";
 
 /** Memory is reused from lab to lab, so that a thousand labs do not make a thousand wasm memories. */
@@ -20,14 +20,13 @@ export function narrow(definition: ProtocolDefinition): ProtocolDefinition {
 const narrowed = new Set<string>();
 export const wordBytesOf = ({ name }: ProtocolDefinition): WordBytes => (narrowed.has(name) ? 4 : 8);
 export const wordBitsOf = (definition: ProtocolDefinition): 64 | 32 => (wordBytesOf(definition) === 8 ? 64 : 32);
+export const costsOf = (definition: ProtocolDefinition): Costs => definition.costs(wordBytesOf(definition));
 
 export interface LabOptions {
   /** Run number of every nonce. */
   readonly run?: number;
   /** The text from which the key of parties i < j is made. */
   readonly keyText?: (i: number, j: number) => string;
-  /** Wraps or replaces a party's site: for mutations. */
-  readonly spoilSite?: (site: Site, party: number) => Site;
 }
 
 /** A site that counts its nonces. */
@@ -103,10 +102,7 @@ export class Lab {
   call<T>(primitive: (end: End, site: Site) => Rounds<T> | T, pivot = 0): Outcome<T> {
     const node = this.#node++;
     const sites = this.ends.map((end) => new TestSite(end.scope, pivot, this.#options.run ?? 1, node));
-    const outcome = this.run((end) => {
-      const site = sites[end.self]!;
-      return primitive(end, this.#options.spoilSite?.(site, end.self) ?? site);
-    });
+    const outcome = this.run((end) => primitive(end, sites[end.self]!));
     for (const site of sites) assert.equal(site.nonces, 1, "nonces taken by one primitive");
     return outcome;
   }
@@ -237,3 +233,20 @@ export function take(lab: Lab, party: number, block: Block): BigUint64Array {
 export function free(lab: Lab, ...lists: readonly (readonly Parameters<Protocol["free"]>[1][])[]): void {
   for (const list of lists) for (const end of lab.ends) end.protocol.free(end.scope, list[end.self]!);
 }
+
+/**
+ * Who may collude without learning anything: any one party, or with a dealer all but one; and the dealer alone. What the largest
+ * groups cannot tell, smaller ones cannot either; one of those is there for what its members hear from several others.
+ */
+export function coalitions(definition: ProtocolDefinition): number[][] {
+  const everyone = computing(definition);
+  if (definition.dealer === undefined) return everyone.map((party) => [party]);
+  const most = everyone.map((party) => everyone.filter((other) => other !== party));
+  return [...most, ...(most.length > 2 ? [[0]] : []), [definition.dealer]];
+}
+
+/** Keys that are the same for a group, and other ones between those outside it. */
+export const keysBeyond =
+  (group: readonly number[], text: string) =>
+  (i: number, j: number): string =>
+    group.includes(i) || group.includes(j) ? "" : text;

@@ -1,17 +1,37 @@
 /**
- * Checks that what a party receives is noise: uniform for any input, different every time, and independent of the
- * secrets given what the party itself knows. Part of the conformance suite; statistics, not proofs.
+ * Checks that what parties receive is noise: uniform for any input, different every time, and independent of the secrets
+ * given what a group that colludes knows itself. Part of the conformance suite; statistics, not proofs. What parties hold and
+ * hand out is in privacy-parts.ts.
  */
 import assert from "node:assert/strict";
-import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
-import { type Case, casesOf, freeInputs, type Inputs, makeInputs, someWords, unused } from "./cases.js";
+import type { ProtocolDefinition } from "../../src/protocol/index.js";
+import type { WordBytes } from "../../src/ring/index.js";
+import { type Case, casesOf, freeInputs, type Inputs, makeInputs, prepare, someWords } from "./cases.js";
 import type { Check, ConformanceOptions } from "./conformance.js";
-import { computing, Lab, type Outcome, wordBitsOf, wordBytesOf } from "./harness.js";
-import { assertBalanced, assertUniform, chiSquare, combinations, LIMIT, xorBytes } from "./statistics.js";
+import {
+  coalitions,
+  computing,
+  costsOf,
+  keysBeyond,
+  Lab,
+  type Message,
+  type Outcome,
+  wordBitsOf,
+  wordBytesOf,
+} from "./harness.js";
+import {
+  addedWords,
+  assertBalanced,
+  assertFresh,
+  assertUniform,
+  chiSquare,
+  combinations,
+  LIMIT,
+  xorBytes,
+} from "./statistics.js";
 
 /** One piece, so that parties have one role each; planes get more elements, because what they leak are biased bits. */
 const sizeOf = (one: Case) => (one.onPlanes ? 16384 : 4096);
-const N = 4096;
 
 /** Run of the labs that prepare inputs; the cases run in others, so that no stream is opened twice under one key. */
 export const PREPARING = 1000;
@@ -28,30 +48,28 @@ export function privacyChecks(
   const checks: Check[] = [
     { name: "received words are uniform", run: all((one) => receivedIsUniform(definition, one, pivots)) },
     { name: "no mask is used twice", run: all((one) => masksDiffer(definition, one)) },
-    { name: "random words are uniform", run: () => randomIsUniform(definition) },
-    { name: "outgoing parts are re-randomised", run: () => outgoingIsUniform(definition) },
   ];
   if (options.secret !== false)
-    checks.push(
-      {
-        name: "received words tell nothing to who knows its own keys",
-        run: all((one) => hidesFromParties(definition, one, pivots, options)),
-      },
-      { name: "an outsider's sharing tells nothing to any party", run: () => sharingHides(definition) },
-    );
+    checks.push({
+      name: "received words tell nothing to who knows its own keys",
+      run: all((one) => hidesFromGroups(definition, one, pivots, options)),
+    });
   return checks;
 }
 
-/** Zeros, fixed words, and words whose sharing has components that are zero. Runs `use` on each, in the base lab's memory. */
+/** Zeros, fixed words, and zeros whose sharing has components that are zero. Runs `use` on each, in the base lab's memory. */
 function withInputs(definition: ProtocolDefinition, one: Case, use: (inputs: Inputs, what: string) => void): void {
   const n = sizeOf(one);
-  const sharings: [string, BigUint64Array, number | undefined][] = [
-    ["zeros", new BigUint64Array(n), undefined],
-    ["fixed words", someWords(n, wordBitsOf(definition) - 2, "fixed"), undefined],
+  const sharings: [string, BigUint64Array, (number | "public")?][] = [
+    ["zeros", new BigUint64Array(n)],
+    ["fixed words", someWords(n, wordBitsOf(definition) - 2, "fixed")],
   ];
   // A fresh sharing is what makes an opened value's message uniform, so these are for the others.
-  if (!one.opens)
-    for (const owner of computing(definition)) sharings.push([`zeros of party ${owner}`, new BigUint64Array(n), owner]);
+  if (!one.opens) {
+    // Where a party's input leaves components uniform, public words do not.
+    const owners = costsOf(definition).masks ? (["public"] as const) : computing(definition);
+    for (const owner of owners) sharings.push([`zeros of ${owner}`, new BigUint64Array(n), owner]);
+  }
   for (const [what, words, owner] of sharings) {
     const lab = new Lab(definition, { run: PREPARING });
     const inputs = makeInputs(lab, words, owner);
@@ -72,8 +90,8 @@ function runCase(
 ): { outcome: Outcome<unknown>; held: Uint8Array[][] }[] {
   const lab = new Lab(definition, options);
   const results = Array.from({ length: options?.times ?? 1 }, () => {
-    const fresh = unused(lab, inputs);
-    const outcome = lab.call((end, site) => one.start(end, site, fresh), pivot);
+    const prepared = prepare(lab, one, inputs);
+    const outcome = lab.call((end, site) => one.start(end, site, prepared), pivot);
     const held = outcome.values.map((value, party) => (peek ? peek(lab.ends[party]!, value) : []));
     return { outcome, held };
   });
@@ -104,62 +122,92 @@ function masksDiffer(definition: ProtocolDefinition, one: Case): void {
       [second, "called twice"],
       [later, "in another run"],
     ] as const)
-      compare(first!.outcome, other!.outcome, (difference, from, to) =>
-        assertUniform(difference, `${what} ${when}: from party ${from} to ${to}`),
-      );
+      for (const [party, messages] of first!.outcome.received.entries())
+        for (const [index, { from, bytes }] of messages.entries()) {
+          const title = `${what} ${when}: from party ${from} to ${party}`;
+          assertUniform(xorBytes(bytes, other!.outcome.received[party]![index]!.bytes), title);
+        }
   });
 }
 
-function compare(
-  a: Outcome<unknown>,
-  b: Outcome<unknown>,
-  use: (difference: Uint8Array, from: number, to: number) => void,
-): void {
-  for (const [party, messages] of a.received.entries())
-    for (const [index, { from, bytes }] of messages.entries())
-      use(xorBytes(bytes, b.received[party]![index]!.bytes), from, party);
-}
-
 /**
- * For each party: the same inputs and the same keys of that party, but other keys between the others. All that it
- * receives must change uniformly, each message and any two of them together, and so must what the pivot makes of it.
+ * For each group that may collude: the same inputs and the same keys of the group, but other keys between the others. All that
+ * it receives from them must change uniformly, each message and any two of them together, and so must what the pivot makes
+ * of it.
  */
-function hidesFromParties(
+function hidesFromGroups(
   definition: ProtocolDefinition,
   one: Case,
   pivots: readonly number[],
   { peek }: ConformanceOptions,
 ): void {
   if (one.opens) return;
+  const wordBytes = wordBytesOf(definition);
   withInputs(definition, one, (inputs, what) => {
     for (const pivot of pivots)
-      for (let party = 0; party < definition.parties; party++) {
+      for (const group of coalitions(definition)) {
         const view = (text: string) => {
-          const keyText = (i: number, j: number) => (i === party || j === party ? "" : text);
-          const [result] = runCase(definition, one, inputs, pivot, { keyText }, peek);
-          return { messages: result!.outcome.received[party]!.map(({ bytes }) => bytes), held: result!.held[party]! };
+          const [result] = runCase(definition, one, inputs, pivot, { keyText: keysBeyond(group, text) }, peek);
+          const { received } = result!.outcome;
+          return {
+            messages: heardBy(group, received),
+            opened: openedTo(group, computing(definition), received, sizeOf(one), wordBytes),
+            held: result!.held[group[0]!]!,
+          };
         };
         const [a, b] = [view("one"), view("other")];
-        const title = `${what}, pivot ${pivot}, to party ${party}`;
-        const changes = a.messages.map((bytes, index) => xorBytes(bytes, b.messages[index]!));
-        for (const [index, change] of changes.entries()) assertUniform(change, `${title}: message ${index}`);
-        if (one.onPlanes) assertUnrelatedPlanes(changes, sizeOf(one) / 8, title);
-        else
+        const title = `${what}, pivot ${pivot}, to party ${group.join(" and ")}`;
+        for (const [index, bytes] of a.messages.entries())
+          assertFresh(bytes, b.messages[index]!, `${title}: message ${index}`, wordBytes);
+        for (const [index, bytes] of a.opened.entries())
+          assertFresh(bytes, b.opened[index]!, `${title}: what all open with message ${index}`, wordBytes);
+        if (one.onPlanes) {
+          const changes = a.messages.map((bytes, index) => xorBytes(bytes, b.messages[index]!));
+          assertUnrelatedPlanes(changes, sizeOf(one), title, wordBytes);
+        } else
           forPairs(a.messages, (first, second) => {
             if (a.messages[first]!.length !== a.messages[second]!.length) return;
-            const wordBytes = wordBytesOf(definition);
             const [before, after] = [a, b].map(({ messages }) =>
               combinations(messages[first]!, messages[second]!, wordBytes),
             );
             for (const [kind, bytes] of before!.entries())
               assertUniform(xorBytes(bytes, after![kind]!), `${title}: messages ${first} and ${second} together`);
           });
-        if (one.pivotComputes && party === pivot && a.held.length > 0) {
+        if (one.pivotComputes && group.length === 1 && group[0] === pivot && a.held.length > 0) {
           const uniform = a.held.some((bytes, index) => chiSquare(xorBytes(bytes, b.held[index]!)) < LIMIT);
           assert.ok(uniform, `${title}: its result must vary with the masks it does not know`);
         }
       }
   });
+}
+
+/** What a group hears from others, once if several of it are told the same. */
+function heardBy(group: readonly number[], received: readonly Message[][]): Uint8Array[] {
+  const all = group.flatMap((party) => received[party]!).filter(({ from }) => !group.includes(from));
+  const repeated = (at: number) => all.slice(0, at).some(({ bytes }) => Buffer.compare(bytes, all[at]!.bytes) === 0);
+  return all.filter((_, at) => group.length === 1 || !repeated(at)).map(({ bytes }) => bytes);
+}
+
+/** Where all parties say as much in a round: the sums, of planes by XOR, that the group sees because it hears all of them. */
+function openedTo(
+  group: readonly number[],
+  everyone: readonly number[],
+  received: readonly Message[][],
+  n: number,
+  wordBytes: WordBytes,
+): Uint8Array[] {
+  const said = everyone.map((from) => {
+    const to = group.includes(from) ? everyone.find((party) => party !== from) : group[0];
+    return to === undefined ? [] : received[to]!.filter((message) => message.from === from);
+  });
+  const [first, ...others] = said;
+  const alike = (list: readonly Message[]) =>
+    list.length === first!.length &&
+    list.every(({ round, bytes }, i) => round === first![i]!.round && bytes.length === first![i]!.bytes.length);
+  if (others.length === 0 || !others.every(alike)) return [];
+  const add = (sum: Uint8Array, other: Uint8Array) =>
+    sum.length === n * wordBytes ? addedWords(sum, other, wordBytes) : xorBytes(sum, other);
+  return first!.map(({ bytes }, index) => others.reduce((sum, list) => add(sum, list[index]!.bytes), bytes));
 }
 
 function forPairs<T>(list: readonly T[], use: (first: number, second: number) => void): void {
@@ -171,15 +219,12 @@ const PAIRS = 3000;
 
 /**
  * No plane of one message may be related to a plane of another: their XOR is balanced. An AND gate whose mask is missing
- * shows as a small bias only where what the party knows of it has been taken off, which another message may hold.
+ * shows as a small bias only where what the party knows of it has been taken off, which another message may hold. Of words, the
+ * lowest bits are planes.
  */
-function assertUnrelatedPlanes(messages: readonly Uint8Array[], planeBytes: number, title: string): void {
+function assertUnrelatedPlanes(messages: readonly Uint8Array[], n: number, title: string, wordBytes: WordBytes): void {
   const planes = messages.flatMap((bytes, message) =>
-    Array.from({ length: bytes.length / planeBytes }, (_, plane) => ({
-      message,
-      plane,
-      words: new Uint32Array(bytes.slice(plane * planeBytes, (plane + 1) * planeBytes).buffer),
-    })),
+    planesIn(bytes, n, wordBytes).map((words, plane) => ({ message, plane, words })),
   );
   const pairs: [number, number][] = [];
   forPairs(planes, (first, second) => {
@@ -194,52 +239,15 @@ function assertUnrelatedPlanes(messages: readonly Uint8Array[], planeBytes: numb
   }
 }
 
-function randomIsUniform(definition: ProtocolDefinition): void {
-  const lab = new Lab(definition);
-  const draw = () => lab.call((end, site) => end.protocol.random(site, N)).values;
-  const [first, second] = [draw(), draw()].map((shares) => bytesOf(lab, shares));
-  assertUniform(first!, "random words");
-  assertUniform(xorBytes(first!, second!), "random words drawn twice");
-  lab.close();
-}
+const LOW_BITS = 3;
 
-function outgoingIsUniform(definition: ProtocolDefinition): void {
-  if (definition.parties === 1) return;
-  const lab = new Lab(definition);
-  // Public zeros: without masks, all parts would be zero.
-  const zeros = lab.call((end, site) => {
-    const block = end.scope.alloc(N);
-    end.ring.kernels.fill(block.ptr, 0n, N);
-    return end.protocol.fromPublic(site, block);
-  }).values;
-  const parts = lab.call((end, site) => end.protocol.outgoing(site, zeros[end.self]!)).values;
-  for (const party of computing(definition))
-    assertUniform(lab.ends[party]!.ring.bytes(parts[party]!).slice(), `part of party ${party}`);
-  lab.close();
-}
-
-/**
- * The correction is noise to each party that keeps it: with that party's seeds as they are and all others fresh, it
- * changes uniformly. And no seed is ever seen again.
- */
-function sharingHides({ parties, sharing }: ProtocolDefinition): void {
-  if (parties === 1) return;
-  const zeros = new Uint8Array(N * 8);
-  const [one, other] = [sharing.freshSeeds().byParty, sharing.freshSeeds().byParty];
-  const texts = [one, other].map((lists) => new Set(lists.flat().map((seed) => Buffer.from(seed).toString("hex"))));
-  for (const text of texts[0]!) assert.ok(!texts[1]!.has(text), "a seed must be fresh for each sharing");
-  assertUniform(sharing.correction({ byParty: one }, 0, zeros), "the correction of zeros");
-  for (const [party, keeps] of sharing.keepsCorrection.entries()) {
-    if (!keeps) continue;
-    const own = one[party]!.map((seed) => Buffer.from(seed).toString("hex"));
-    const known = (seed: Uint8Array) => own.includes(Buffer.from(seed).toString("hex"));
-    const mixed = one.map((list, i) => list.map((seed, j) => (known(seed) ? seed : other[i]![j]!)));
-    const [a, b] = [one, mixed].map((byParty) => sharing.correction({ byParty }, 0, zeros));
-    assertUniform(xorBytes(a!, b!), `the correction to party ${party}, which knows its seeds`);
-  }
-}
-
-function bytesOf(lab: Lab, shares: readonly Share[]): Uint8Array {
-  const { values } = lab.call((end, site) => end.protocol.reveal(site, shares[end.self]!));
-  return lab.ends[0]!.ring.bytes(values[0]!).slice();
+function planesIn(bytes: Uint8Array, n: number, wordBytes: WordBytes): Uint32Array[] {
+  const halves = new Uint32Array(bytes.slice().buffer);
+  if (bytes.length !== n * wordBytes)
+    return Array.from({ length: (bytes.length * 8) / n }, (_, p) => halves.subarray((p * n) / 32, ((p + 1) * n) / 32));
+  return Array.from({ length: LOW_BITS }, (_, bit) => {
+    const plane = new Uint32Array(n / 32);
+    for (let i = 0; i < n; i++) plane[i >> 5]! |= ((halves[(wordBytes / 4) * i]! >>> bit) & 1) << (i & 31);
+    return plane;
+  });
 }

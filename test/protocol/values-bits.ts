@@ -1,8 +1,8 @@
 /** Checks of results on bits: comparisons, conversions, gates and select. Part of the conformance suite. */
 import type { Bits, ProtocolDefinition } from "../../src/protocol/index.js";
 import { agrees, revealBits, revealPlane, SIZES } from "./agreement.js";
-import { edgesAndRandom, someWords } from "./cases.js";
-import { free, reveal, share, wordBitsOf } from "./harness.js";
+import { edgesAndRandom, someWords, times } from "./cases.js";
+import { free, type Lab, reveal, share, wordBitsOf } from "./harness.js";
 
 /** Those widths that a word has. */
 const upTo = (definition: ProtocolDefinition, widths: readonly number[]) =>
@@ -106,4 +106,77 @@ export function selectValues(definition: ProtocolDefinition): void {
         return result;
       });
     }
+}
+
+/**
+ * ReLU as networks use it: the value by its own sign and by the opposite, another value by that sign, and the bit as a word;
+ * for values that nobody has looked at, for results of a truncation, and for those whose mask is open, too.
+ */
+export function signValues(definition: ProtocolDefinition): void {
+  const wide = wordBitsOf(definition) === 64;
+  // A truncation leaves 48 bits to see, or 22; the last size is more than comparison keys are used for.
+  const [by, usual] = wide ? [16, 32] : [10, 18];
+  const widths = (wide ? [8, 16, 31, 33, 40] : [8, 15, 20]).map((width) => [65, width, width] as const);
+  const sizes = [1, 65, 5000, 32769].map((n) => [n, usual, usual] as const);
+  const looks = wide
+    ? ([
+        [65, 40, 60],
+        [65, 40, 48],
+      ] as const)
+    : ([
+        [65, 20, 28],
+        [65, 20, 22],
+      ] as const);
+  for (const [n, width, look] of [...looks, ...widths, ...sizes])
+    for (const [shift, open] of [
+      [0, false],
+      [by, false],
+      [by, true],
+    ] as const) {
+      const [words, others] = [edgesAndRandom(n, width, "own sign"), someWords(n, 64, "other")];
+      const positive = words.map((word) => (word >> 63n) ^ 1n);
+      const expected = [
+        words.map((word, i) => positive[i]! * word),
+        words.map((word, i) => (1n - positive[i]!) * word),
+        others.map((word, i) => positive[i]! * word),
+        positive,
+      ].flatMap((list) => [...list]);
+      const what = `sign of ${n} at width ${look} after ${shift ? "a truncation" : "nothing"}${open ? " and a product" : ""}`;
+      agrees(definition, what, BigUint64Array.from(expected), (lab) => {
+        const y = share(lab, others, "other");
+        // Multiples, of which a truncation is exact.
+        const z = share(
+          lab,
+          words.map((word) => word << BigInt(shift)),
+        );
+        const x = shift ? truncated(lab, z, shift) : z;
+        if (open)
+          free(
+            lab,
+            lab.call((end, site) => end.protocol.product(site, x[end.self]!, x[end.self]!, n, times(end.ring, n)))
+              .values,
+          );
+        const negative = lab.call((end, site) => end.protocol.msb(site, x[end.self]!, look)).values;
+        const bits = lab.call((end, site) => end.protocol.not(site, negative[end.self]!)).values;
+        const select = (by: readonly Bits[], of: typeof x) =>
+          lab.call((end, site) => end.protocol.select(site, by[end.self]!, of[end.self]!)).values;
+        const results = [
+          select(bits, x),
+          select(negative, x),
+          select(bits, y),
+          lab.call((end, site) => end.protocol.fromBits(site, bits[end.self]!)).values,
+        ];
+        const revealed = results.flatMap((result) => [...reveal(lab, result)]);
+        free(lab, y, z, negative, bits, ...results);
+        if (shift) free(lab, x);
+        return BigUint64Array.from(revealed);
+      });
+    }
+}
+
+function truncated(lab: Lab, x: ReturnType<typeof share>, shift: number): ReturnType<typeof share> {
+  const lifted = lab.call((end, site) => end.protocol.lift(site, x[end.self]!)).values;
+  const result = lab.call((end, site) => end.protocol.truncate(site, lifted[end.self]!, shift)).values;
+  free(lab, lifted);
+  return result;
 }

@@ -4,16 +4,18 @@ import { BoundError, ShapeError } from "../../src/errors.js";
 import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
 import type { Linear } from "../../src/protocol/protocol.js";
 import { agrees, inLab, SIZES, same, signed } from "./agreement.js";
-import { edgesAndRandom, someWords } from "./cases.js";
+import { edgesAndRandom, someWords, times } from "./cases.js";
 import type { Check } from "./conformance.js";
 import { computing, type End, free, Lab, reveal, share, take, wordBitsOf, wordBytesOf } from "./harness.js";
-import { bitsValues, booleanValues, msbValues, selectValues, zeroValues } from "./values-bits.js";
+import { separableValues, weighValues } from "./theorem.js";
+import { bitsValues, booleanValues, msbValues, selectValues, signValues, zeroValues } from "./values-bits.js";
 
 export function valueChecks(definition: ProtocolDefinition): Check[] {
   const check = (name: string, run: (definition: ProtocolDefinition) => void) => ({ name, run: () => run(definition) });
   return [
     check("linear maps and public words", linearValues),
     check("products and reshare", productValues),
+    check("functions with an addition theorem", separableValues),
     check("truncate is floor or one above", truncateValues),
     check("truncate is unbiased", truncateMean),
     check("msb is the sign", msbValues),
@@ -21,6 +23,8 @@ export function valueChecks(definition: ProtocolDefinition): Check[] {
     check("toBits gives the low bits", bitsValues),
     check("and, xor and not", booleanValues),
     check("fromBits and select", selectValues),
+    check("a value times its own sign", signValues),
+    check("weigh adds weights of bits up", weighValues),
     check("input and reveal", inputValues),
     check("outgoing parts add up", outgoingValues),
     check("incoming takes rows in order", incomingValues),
@@ -189,11 +193,8 @@ function outgoingValues(definition: ProtocolDefinition): void {
     const bytes = parts.map((block, party) => lab.ends[party]!.ring.bytes(block).slice());
     for (const [party, block] of parts.entries()) take(lab, party, block);
     const sum = definition.sharing.combine(bytes, wordBytes).slice().buffer;
-    same(
-      wordBytes === 8 ? new BigUint64Array(sum) : BigUint64Array.from(new Int32Array(sum), BigInt),
-      words,
-      "parts added up",
-    );
+    const added = wordBytes === 8 ? new BigUint64Array(sum) : BigUint64Array.from(new Int32Array(sum), BigInt);
+    same(added, words, "parts added up");
     free(lab, x);
   });
 }
@@ -238,7 +239,15 @@ function lifetimes(definition: ProtocolDefinition): void {
     for (const scope of elsewhere) scope.close();
     const loaded = lab.ends.map((end) => end.protocol.load(end.scope, saved[end.self]!));
     same(reveal(lab, loaded), words, "loaded");
-    free(lab, loaded);
+    const z = lab.call((end, site) =>
+      end.protocol.product(site, loaded[end.self]!, loaded[end.self]!, 77, times(end.ring, 77)),
+    ).values;
+    const y = lab.call((end, site) => end.protocol.truncate(site, z[end.self]!, 1)).values;
+    for (const [self, { protocol }] of lab.ends.entries()) {
+      assert.deepEqual(protocol.save(loaded[self]!), saved[self], "saved after a product");
+      assert.equal(protocol.save(y[self]!).length, saved[self]!.length, "the size of a truncation's result");
+    }
+    free(lab, loaded, z, y);
   });
 }
 

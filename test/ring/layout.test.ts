@@ -1,5 +1,4 @@
-/** Layout kernels: wasm against the twin, and gather/scatter, im2col/col2im as transposes of each other. */
-import assert from "node:assert/strict";
+/** Layout kernels: wasm against the twin, and gather/scatter as transposes of each other. Windows: windows.test.ts. */
 import { test } from "node:test";
 import fc from "fast-check";
 import { sizes } from "./twins.js";
@@ -26,6 +25,7 @@ for (const { of, compareTwins } of sizes) {
           { words: Math.ceil(index.length / 2), i32: index },
         ];
         compareTwins(s, operands, (k, d, a, i) => k.gatherRows(d!, a!, i!, index.length, rowWords));
+        compareTwins(s, operands, (k, a, d, i) => k.scatterAddRows(d!, a!, i!, index.length, rowWords));
       }),
     );
     fc.assert(
@@ -104,38 +104,3 @@ for (const { wordBytes, of, compareTwins } of sizes) {
     );
   });
 }
-
-const window = fc.record({
-  channels: fc.nat(3),
-  height: fc.integer({ min: 1, max: 9 }),
-  width: fc.integer({ min: 1, max: 9 }),
-  kh: fc.integer({ min: 1, max: 4 }),
-  kw: fc.integer({ min: 1, max: 4 }),
-  strideH: fc.integer({ min: 1, max: 3 }),
-  strideW: fc.integer({ min: 1, max: 3 }),
-  padH: fc.nat(3),
-  padW: fc.nat(3),
-});
-
-test("im2col and col2im", () => {
-  fc.assert(
-    fc.property(window, seed, (w, s) => {
-      const outH = Math.floor((w.height + 2 * w.padH - w.kh) / w.strideH) + 1;
-      const outW = Math.floor((w.width + 2 * w.padW - w.kw) / w.strideW) + 1;
-      fc.pre(outH > 0 && outW > 0);
-      const args = [w.channels, w.height, w.width, w.kh, w.kw, w.strideH, w.strideW, w.padH, w.padW] as const;
-      const [image, columns] = [w.channels * w.height * w.width, w.channels * w.kh * w.kw * outH * outW];
-      sizes[0]!.compareTwins(s, [{ words: columns }, { words: image }], (k, d, a) => k.im2col(d!, a!, ...args));
-      sizes[0]!.compareTwins(s, [{ words: image }, { words: columns }], (k, d, a) => k.col2im(d!, a!, ...args));
-    }),
-    { numRuns: 300 },
-  );
-});
-
-test("im2col: a 3x3 image with a 2x2 window, by hand", () => {
-  const [columns] = sizes[0]!.compareTwins(3, [{ words: 16 }, { words: 9 }], (k, d, a) => {
-    new BigUint64Array(k.memory.buffer, a!, 9).set([1n, 2n, 3n, 4n, 5n, 6n, 7n, 8n, 9n]);
-    k.im2col(d!, a!, 1, 3, 3, 2, 2, 1, 1, 0, 0);
-  });
-  assert.deepEqual([...columns!].map(Number), [1, 2, 4, 5, 2, 3, 5, 6, 4, 5, 7, 8, 5, 6, 8, 9]);
-});

@@ -1,6 +1,7 @@
-/** The matrix product: wasm against the twin over shapes that reach every method, block and overhang. */
+/** The matrix products: wasm against the twin over shapes that reach every method, block and overhang. */
 import { test } from "node:test";
 import fc from "fast-check";
+import type { WordBytes } from "../../src/ring/index.js";
 import { type Compare, sizes } from "./twins.js";
 
 function check(m: number, k: number, n: number, accumulate: number, seed: number, compareTwins: Compare): void {
@@ -44,3 +45,34 @@ for (const [m, k, n] of [
       check(m, k, n, 0, 1, compareTwins);
       check(m, k, n, 1, 2, compareTwins);
     });
+
+/** A table of n offsets in bytes into an array of `words` words, of which `reach` words more may be added: near ones side by side. */
+const table = (n: number, words: number, order: Order, seed: number, wordBytes: WordBytes): number[] =>
+  Array.from({ length: n }, (_, i) => {
+    const place = order === "near" ? i : order === "apart" ? 3 * i : i * 7919 + seed;
+    return (place % words) * wordBytes;
+  });
+type Order = "near" | "far" | "apart";
+const order = fc.constantFrom<Order>("near", "far", "apart");
+
+for (const { wordBytes, of, compareTwins } of sizes)
+  test(`matmulIndexed: views in which elements stand more than once, also of C, ${of}`, () => {
+    const dim = fc.oneof(fc.constantFrom(0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 17), fc.nat(40));
+    const large = fc.constantFrom([66, 30, 17], [5, 515, 13], [5, 9, 520], [66, 258, 6]);
+    const shapes = fc.oneof(fc.tuple(dim, dim, dim), fc.tuple(dim, dim, dim), fc.tuple(dim, dim, dim), large);
+    fc.assert(
+      fc.property(shapes, fc.array(order, { minLength: 6, maxLength: 6 }), fc.nat(), ([m, k, n], orders, seed) => {
+        // Row and column offsets each reach over half of an array of 128 words.
+        const lengths = [m!, n!, m!, k!, k!, n!];
+        const tables = lengths.map((length, i) => table(length, 64, orders[i]!, seed % 64, wordBytes));
+        const operands = [
+          ...[0, 1, 2].map(() => ({ words: 128 })),
+          ...tables.map((i32) => ({ words: Math.ceil(i32.length / 2), i32 })),
+        ];
+        compareTwins(seed, operands, (kernels, c, a, b, rc, cc, ra, ca, rb, cb) =>
+          kernels.matmulIndexed(c!, rc!, cc!, a!, ra!, ca!, b!, rb!, cb!, m!, k!, n!),
+        );
+      }),
+      { numRuns: 100 },
+    );
+  });

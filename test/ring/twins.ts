@@ -1,6 +1,6 @@
 /** Runs a kernel of the wasm build and of the readable twin on equal memories and compares all that they wrote. */
 import assert from "node:assert/strict";
-import { createJsKernels, createKernels, type Kernels, type WordBytes } from "../../src/ring/index.js";
+import { createJsKernels, createKernels, type KernelSets, type Kernels, type WordBytes } from "../../src/ring/index.js";
 
 /** Words of memory on either side of the operands that must stay as they are. */
 const GUARD = 16;
@@ -82,10 +82,10 @@ function compare(
   );
 }
 
-export type Compare = (
+export type Compare<K extends Kernels = Kernels> = (
   seed: number,
   operands: readonly Operand[],
-  run: (kernels: Kernels, ...ptrs: number[]) => void,
+  run: (kernels: K, ...ptrs: number[]) => void,
 ) => BigUint64Array[];
 
 const size = (wordBytes: WordBytes, wordBits: number, compareTwins: Compare) => ({
@@ -94,6 +94,10 @@ const size = (wordBytes: WordBytes, wordBits: number, compareTwins: Compare) => 
   of: `${wordBits} bits`,
   compareTwins,
 });
+/** The kernels of 64-bit words, with those that have no others. */
+export const compareTwins: Compare<KernelSets> = (seed, operands, run) =>
+  compare(seed, operands, (kernels, ...ptrs) => run(kernels as KernelSets, ...ptrs), 8);
+
 /** Both sizes of words, for loops over tests. */
 export const sizes = [
   size(8, 64, (seed, operands, run) => compare(seed, operands, run, 8)),

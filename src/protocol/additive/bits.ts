@@ -57,6 +57,24 @@ export function planes(party: Party, site: Site, x: Bits, from: number, count: n
   return asBits(new Planes(n, count, block));
 }
 
+/** Local: one behind the other. */
+export function join(party: Party, site: Site, parts: readonly Bits[]): Bits {
+  const { wordBytes } = party.kernels;
+  site.nonce();
+  const open = parts.map(openBits);
+  const { n } = open[0]!;
+  for (const part of open) checkSame("join", part.n, n);
+  const width = open.reduce((sum, part) => sum + part.width, 0);
+  const size = planeWords(n, party.kernels);
+  const block = place(party, site.scope, width * size);
+  let at = 0;
+  for (const part of open) {
+    if (block) party.kernels.copy(block.ptr + at * wordBytes, part.words!.ptr, part.width * size);
+    at += part.width * size;
+  }
+  return asBits(new Planes(n, width, block));
+}
+
 /** 1 round, 2 bits an AND to each other party; the dealer sends 1 bit to the last one. */
 export function* and(party: Party, site: Site, x: Bits, y: Bits): Rounds<Bits> {
   const [left, right] = openPair("and", x, y);

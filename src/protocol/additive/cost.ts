@@ -8,12 +8,14 @@
  * | primitive | rounds     | to each other party              | dealer to the last                   |
  * | a mask    | 1          | n                                |                                      |
  * | product   | -          |                                  | n                                    |
+ * | separable | -          |                                  | n a term                             |
  * | truncate  | 1          | n                                | n + shift W                          |
  * | and       | 1          | 2 W a plane                      | W a plane                            |
  * | msb       | - + log2 L | (3h - 1) W                       | M W, then (2h - 1) W                 |
  * | isZero    | - + log2 L | 2h W                             | M W, then h W                        |
  * | toBits    | - + log2 L | 2 W an AND                       | M W, then W an AND                   |
  * | fromBits  | 1          | W                                | n                                    |
+ * | weigh     | 1          | W a plane                        | n a plane                            |
  * | select    | 1          | W                                | 2n; 2n + shift W after a truncation  |
  * | reveal    | 1          | n                                |                                      |
  * | reshare, input | 0     |                                  |                                      |
@@ -67,6 +69,7 @@ function costsOf(count: number, keys: boolean, word: WordSize): Costs {
       selectRounded: (n, shift) => each(1, planeWords(n, word), 2 * n + fieldWords(n, shift, word)),
     },
     product: (n) => delivered(0, 0, n),
+    separable: (n, terms) => delivered(0, 0, terms * n),
     reshare: () => each(0, 0, 0),
     truncate: (n, shift) => each(1, n, n + fieldWords(n, shift, word)),
     and: (n, width) => each(1, 2 * width * planeWords(n, word), width * planeWords(n, word)),
@@ -93,6 +96,7 @@ function costsOf(count: number, keys: boolean, word: WordSize): Costs {
       return delivered(levels.length, W * 2 * sum(levels), W * (bitsAdder(width).monomials + sum(levels)));
     },
     fromBits: (n) => each(1, planeWords(n, word), n),
+    weigh: (n, width) => each(1, width * planeWords(n, word), width * n),
     select: (n) => each(1, planeWords(n, word), 2 * n),
     input: () => each(0, 0, 0),
     reveal: (n) => each(1, n, 0),

@@ -11,11 +11,12 @@ import type {
   Protocol,
   ProtocolDefinition,
   ProtocolHost,
+  Separable,
   Share,
   Site,
   StoredShare,
 } from "../protocol.js";
-import { and, not, planes, xor } from "./bits.js";
+import { and, join, not, planes, xor } from "./bits.js";
 import { isZero, msb } from "./compare.js";
 import { toBits } from "./convert.js";
 import { costs } from "./cost.js";
@@ -24,6 +25,7 @@ import { incoming, input, load, outgoing, reduce, reveal, revealTo, save, sharin
 import { fromPublic, lift, linear, linearProduct, random } from "./linear.js";
 import { freeValue, letGo } from "./masks.js";
 import { product, reshare } from "./multiply.js";
+import { separable, weigh } from "./separable.js";
 import { Additive, asShare, openShare, type Party, Planes, Summand } from "./share.js";
 import { truncate } from "./truncate.js";
 
@@ -100,6 +102,9 @@ class AdditiveEnd implements Protocol {
   random(site: Site, n: number) {
     return random(this.#party, site, n);
   }
+  separable(site: Site, x: Share, f: Separable) {
+    return separable(this.#party, site, x, f);
+  }
   reshare(site: Site, x: Product) {
     return reshare(this.#party, site, x);
   }
@@ -115,6 +120,9 @@ class AdditiveEnd implements Protocol {
   planes(site: Site, x: Bits, from: number, count: number) {
     return planes(this.#party, site, x, from, count);
   }
+  join(site: Site, parts: readonly Bits[]) {
+    return join(this.#party, site, parts);
+  }
   and(site: Site, x: Bits, y: Bits) {
     return and(this.#party, site, x, y);
   }
@@ -129,6 +137,9 @@ class AdditiveEnd implements Protocol {
   }
   fromBits(site: Site, bits: Bits) {
     return fromBits(this.#party, site, bits);
+  }
+  weigh(site: Site, bits: Bits, weights: readonly (readonly bigint[])[]) {
+    return weigh(this.#party, site, bits, weights);
   }
   select(site: Site, bits: Bits, x: Share) {
     return select(this.#party, site, bits, x);

@@ -30,6 +30,8 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
   const deal = new Deal(party, site);
   const rounding = roundingOf(party, x, width);
   const use = rounding ? sightOfRounded(party, site, x, rounding) : masked(party, deal, x);
+  // For the sign, which may be all that keeps it when the round is over.
+  hold(x, scope);
   const { wordBytes, wordBits } = kernels;
   const { shape, columns: count } = keyShape(n, width, rounding !== undefined, kernels);
   /** As many numbers as the keys' payload has room for. */
@@ -60,7 +62,6 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
     use.release();
     deal.free(corrections, top, columns, ...products);
     const bits = new Planes(n, 1, undefined);
-    hold(x, scope);
     bits.sign = new Sign(x, undefined, undefined);
     return asBits(bits);
   }
@@ -101,7 +102,6 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
   use.release();
   deal.free(roots, corrections, point, values, byColumn, wrap);
   const bits = new Planes(n, 1, plane);
-  hold(x, scope);
   bits.sign = new Sign(x, number, times);
   return asBits(bits);
 }

@@ -29,6 +29,23 @@ export function planes(party: Party, site: Site, x: Bits, from: number, count: n
   return asBits(n, count, result);
 }
 
+export function join(party: Party, site: Site, parts: readonly Bits[]): Bits {
+  const { wordBytes } = party.kernels;
+  site.nonce();
+  const open = parts.map(openBits);
+  const { n } = open[0]!;
+  for (const part of open) checkSame("join", part.n, n);
+  const width = open.reduce((sum, part) => sum + part.width, 0);
+  const words = planeWords(n, party.kernels);
+  const result = site.scope.alloc(width * words);
+  let at = result.ptr;
+  for (const { width, planes } of open) {
+    party.kernels.copy(at, planes.ptr, width * words);
+    at += width * words * wordBytes;
+  }
+  return asBits(n, width, result);
+}
+
 /** 0 rounds. */
 // biome-ignore lint/correctness/useYield: plain has nobody to talk to
 export function* and(party: Party, site: Site, x: Bits, y: Bits): Rounds<Bits> {

@@ -8,6 +8,7 @@ export const costs = bySize(
   ({ wordBits }): Costs => ({
     wordBits,
     product: free,
+    separable: free,
     reshare: free,
     truncate: free,
     and: free,
@@ -15,6 +16,7 @@ export const costs = bySize(
     isZero: free,
     toBits: free,
     fromBits: free,
+    weigh: free,
     select: free,
     input: free,
     reveal: free,

@@ -8,19 +8,20 @@ import type {
   Protocol,
   ProtocolDefinition,
   ProtocolHost,
+  Separable,
   Share,
   Site,
   StoredShare,
 } from "../protocol.js";
 import { atOnce } from "../rounds.js";
-import { and, not, planes, xor } from "./bits.js";
+import { and, join, not, planes, xor } from "./bits.js";
 import { isZero, msb } from "./compare.js";
 import { toBits } from "./convert.js";
 import { costs } from "./cost.js";
-import { fromBits, select } from "./inject.js";
+import { fromBits, select, weigh } from "./inject.js";
 import { incoming, input, load, outgoing, reduce, reveal, save, sharing } from "./io.js";
 import { fromPublic, lift, linear, linearProduct, random } from "./linear.js";
-import { product, reshare } from "./multiply.js";
+import { product, reshare, separable } from "./multiply.js";
 import { asShare, Clear, ClearBits, open, type Party, publicCoins } from "./share.js";
 import { truncate } from "./truncate.js";
 
@@ -61,6 +62,9 @@ class Plain implements Protocol {
   random(site: Site, n: number) {
     return random(this.#party, site, n);
   }
+  separable(site: Site, x: Share, f: Separable) {
+    return separable(this.#party, site, x, f);
+  }
   reshare(site: Site, x: Product) {
     return reshare(this.#party, site, x);
   }
@@ -76,6 +80,9 @@ class Plain implements Protocol {
   planes(site: Site, x: Bits, from: number, count: number) {
     return planes(this.#party, site, x, from, count);
   }
+  join(site: Site, parts: readonly Bits[]) {
+    return join(this.#party, site, parts);
+  }
   and(site: Site, x: Bits, y: Bits) {
     return and(this.#party, site, x, y);
   }
@@ -90,6 +97,9 @@ class Plain implements Protocol {
   }
   fromBits(site: Site, bits: Bits) {
     return fromBits(this.#party, site, bits);
+  }
+  weigh(site: Site, bits: Bits, weights: readonly (readonly bigint[])[]) {
+    return weigh(this.#party, site, bits, weights);
   }
   select(site: Site, bits: Bits, x: Share) {
     return select(this.#party, site, bits, x);

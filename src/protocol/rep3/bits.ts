@@ -50,6 +50,34 @@ export function planes(party: Party, site: Site, x: Bits, from: number, count: n
   return asBits(new Planes(n, count, copy(a), copy(b)));
 }
 
+/** Local: one behind the other. */
+export function join(party: Party, site: Site, parts: readonly Bits[]): Bits {
+  const { wordBytes } = party.kernels;
+  site.nonce();
+  const open = parts.map(openBits);
+  const { n } = open[0]!;
+  for (const part of open) checkSame("join", part.n, n);
+  const width = open.reduce((sum, part) => sum + part.width, 0);
+  const words = planeWords(n, party.kernels);
+  const place = (component: (part: Planes) => Block): Block => {
+    const block = site.scope.alloc(width * words);
+    let at = block.ptr;
+    for (const part of open) {
+      party.kernels.copy(at, component(part).ptr, part.width * words);
+      at += part.width * words * wordBytes;
+    }
+    return block;
+  };
+  return asBits(
+    new Planes(
+      n,
+      width,
+      place(({ a }) => a),
+      place(({ b }) => b),
+    ),
+  );
+}
+
 /** 1 round, 1 bit an AND from each party (planes are whole words). */
 export function* and(party: Party, site: Site, x: Bits, y: Bits): Rounds<Bits> {
   const [left, right] = openPair("and", x, y);

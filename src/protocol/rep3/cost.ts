@@ -7,12 +7,14 @@
  *
  * | primitive | rounds        | words sent by roles 0, 1, 2                        | source |
  * | reshare   | 1             | n, n, n                                            | Araki et al. 2016 |
+ * | separable | 1             | n a term, 0, 0                                     | separable.ts |
  * | truncate  | 2             | n + F, n + 2F, n + F                               | docs/decisions/0004 |
  * | and       | 1             | wW each                                            | Araki et al. 2016 |
  * | msb       | 2 + log2 L    | M W, (2L-1) W, (2L-1) W; and (2(L-1) - log2 L) W each | adder.ts, tree of ABY3 2018 |
  * | isZero    | 2 + log2 L    | M W, L W, L W; and (L-1) W each                    | adder.ts |
  * | toBits    | 2 + log2 L    | M W, G W, G W; and the ANDs of Sklansky's levels, W each | adder.ts, Sklansky 1960 |
  * | fromBits  | 2             | n, n, n                                            | ABY3 2018, 5.4 |
+ * | weigh     | 1             | n a plane, 0, 0                                    | separable.ts |
  * | select    | 2             | 2n, n, n                                           | ABY3 2018, 5.4 |
  * | input     | 1             | the owner n                                        | Araki et al. 2016 |
  * | reveal    | 1             | n each; to one party: n from the one before it     | Araki et al. 2016 |
@@ -70,6 +72,7 @@ export const costs = bySize((word): Costs => {
   return {
     wordBits,
     product: () => each(0, 0),
+    separable: (n, terms, _outputs, pivot) => byRole(word, n, pivot, 1, (size) => [terms * size, 0, 0]),
     reshare: (n) => each(1, n),
     truncate: (n, shift, pivot) =>
       byRole(word, n, pivot, 2, (size) => {
@@ -106,6 +109,7 @@ export const costs = bySize((word): Costs => {
         sklansky(width).map((level) => level.length),
       ),
     fromBits: (n, pivot) => byRole(word, n, pivot, 2, (size) => [size, size, size]),
+    weigh: (n, width, _outputs, pivot) => byRole(word, n, pivot, 1, (size) => [width * size, 0, 0]),
     select: (n, pivot) => byRole(word, n, pivot, 2, (size) => [2 * size, size, size]),
     input: (n, owner) => from(1, owner, n),
     reveal: (n) => each(1, n),

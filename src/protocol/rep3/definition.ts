@@ -9,12 +9,13 @@ import type {
   Protocol,
   ProtocolDefinition,
   ProtocolHost,
+  Separable,
   Share,
   Site,
   StoredShare,
 } from "../protocol.js";
 import { atOnce } from "../rounds.js";
-import { and, not, planes, xor } from "./bits.js";
+import { and, join, not, planes, xor } from "./bits.js";
 import { isZero, msb } from "./compare.js";
 import { toBits } from "./convert.js";
 import { costs } from "./cost.js";
@@ -22,6 +23,7 @@ import { fromBits, select } from "./inject.js";
 import { incoming, input, load, outgoing, reduce, reveal, revealTo, save, sharing } from "./io.js";
 import { fromPublic, lift, linear, linearProduct, random } from "./linear.js";
 import { product, reshare } from "./multiply.js";
+import { separable, weigh } from "./separable.js";
 import { asShare, openShare, type Party, Planes, Replicated, Summand } from "./share.js";
 import { truncate } from "./truncate.js";
 
@@ -78,6 +80,9 @@ export class Rep3 implements Protocol {
   random(site: Site, n: number) {
     return random(this.#party, site, n);
   }
+  separable(site: Site, x: Share, f: Separable) {
+    return separable(this.#party, site, x, f);
+  }
   reshare(site: Site, x: Product) {
     return reshare(this.#party, site, x);
   }
@@ -93,6 +98,9 @@ export class Rep3 implements Protocol {
   planes(site: Site, x: Bits, from: number, count: number) {
     return planes(this.#party, site, x, from, count);
   }
+  join(site: Site, parts: readonly Bits[]) {
+    return join(this.#party, site, parts);
+  }
   and(site: Site, x: Bits, y: Bits) {
     return and(this.#party, site, x, y);
   }
@@ -107,6 +115,9 @@ export class Rep3 implements Protocol {
   }
   fromBits(site: Site, bits: Bits) {
     return fromBits(this.#party, site, bits);
+  }
+  weigh(site: Site, bits: Bits, weights: readonly (readonly bigint[])[]) {
+    return weigh(this.#party, site, bits, weights);
   }
   select(site: Site, bits: Bits, x: Share) {
     return select(this.#party, site, bits, x);

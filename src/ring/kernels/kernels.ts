@@ -47,6 +47,25 @@ export interface Kernels {
   /** dst = n words of Z_2^64, 8 bytes each, modulo 2^wordBits. dst may be src. */
   reduce(dst: number, src: number, n: number): void;
 
+  /**
+   * C += A B for matrices given by tables: element (i, j) lies rows[i] + columns[j] bytes behind the matrix's address. Tables point
+   * to u32 each. An element may stand in several places of a matrix, also of C.
+   */
+  matmulIndexed(
+    c: number,
+    rowsC: number,
+    columnsC: number,
+    a: number,
+    rowsA: number,
+    columnsA: number,
+    b: number,
+    rowsB: number,
+    columnsB: number,
+    m: number,
+    k: number,
+    n: number,
+  ): void;
+
   // -- layout --
   /** dst is cols x rows. */
   transpose(dst: number, src: number, rows: number, cols: number): void;
@@ -61,37 +80,12 @@ export interface Kernels {
   gatherRows(dst: number, src: number, index: number, rows: number, rowWords: number): void;
   /** src is outer x axis x inner, dst is outer x inner: sums over the middle axis. */
   sumAxis(dst: number, src: number, outer: number, axis: number, inner: number): void;
-  /**
-   * One image, channel-major: src is channels x height x width; dst is (channels*kh*kw) x (outH*outW), zeros outside.
-   * outH = floor((height + 2*padH - kh)/strideH) + 1, outW likewise.
-   */
-  im2col(
-    dst: number,
-    src: number,
-    channels: number,
-    height: number,
-    width: number,
-    kh: number,
-    kw: number,
-    strideH: number,
-    strideW: number,
-    padH: number,
-    padW: number,
-  ): void;
-  /** The transpose of im2col: dst (channels x height x width, prepared by the caller) += columns. */
-  col2im(
-    dst: number,
-    src: number,
-    channels: number,
-    height: number,
-    width: number,
-    kh: number,
-    kw: number,
-    strideH: number,
-    strideW: number,
-    padH: number,
-    padW: number,
-  ): void;
+  /** The transpose of gatherRows: dst row index[r] += src row r; dst must be prepared (zeroed) by the caller. */
+  scatterAddRows(dst: number, src: number, index: number, rows: number, rowWords: number): void;
+  /** dst[plane, y, x] = the sum over the window at (y, x); src is planes x height x width. `window` points to a window, see below. */
+  sumWindows(dst: number, src: number, window: number, planes: number): void;
+  /** The transpose of sumWindows: dst (planes x height x width) = the sum of the outputs (src) of whose windows a place is part. */
+  spreadWindows(dst: number, src: number, window: number, planes: number): void;
 
   // -- bits. A plane of n bits is W = ceil(n/64) times 8 bytes, whatever a word is: element i at bit i%64 of u64 i/64; bits beyond n
   // are 0. --
@@ -114,12 +108,41 @@ export interface Kernels {
   andLocal(dst: number, x0: number, x1: number, y0: number, y1: number, mask: number, n: number): void;
 }
 
+/**
+ * A window that slides over images, as i32 in pairs (vertical, horizontal): its size, outputs, image size, stride (1 or more) and
+ * padding. At output (y, x) it begins at row y*stride - padding; what lies outside the image is zero.
+ */
+export const windowFields = 10;
+
 /** Bytes of a word: of Z_2^64 or Z_2^32. */
 export type WordBytes = 8 | 4;
 
-/** The kernels of Z_2^64 and, over the same memory, those of Z_2^32. */
+/** The kernels of Z_2^64, what there is for words of 64 bits only, and over the same memory the kernels of Z_2^32. */
 export interface KernelSets extends Kernels {
   readonly narrow: Kernels;
+
+  // -- sides of addition theorems, for words y = factor x + offset; in double precision, equal to the last bit everywhere --
+  /** y as 5 whole bits and 59 of fraction: n words 2^(whole part), then n words 2^(fraction) rounded to 30 fraction bits. */
+  octaves(dst: number, x: number, n: number, factor: bigint, offset: bigint): void;
+  /**
+   * y / 2^64 as a part of a full turn: n words of its cosine, n of its sine, rounded to `bits` (at most 50) fraction bits; then
+   * the same of its multiples 1 + by, 1 + 2 by, …, `count` multiples in all. `by` is 1 or 2.
+   */
+  waves(dst: number, x: number, n: number, factor: bigint, by: number, count: number, bits: number): void;
+  /**
+   * dst += sum of g_cos (a cos y + b sin y) + g_sin (b cos y - a sin y) over these multiples: g as `waves` lays it out,
+   * `coefficients` points to the integers a, b of each multiple as doubles; what multiplies g is rounded to integers below 2^51.
+   */
+  wavesAdd(
+    dst: number,
+    x: number,
+    g: number,
+    n: number,
+    factor: bigint,
+    by: number,
+    count: number,
+    coefficients: number,
+  ): void;
 }
 
 /** The part of WebAssembly.Memory that is used; spelt out because its type comes only with the DOM library. */

@@ -5,13 +5,15 @@ export {
   shl, shr, sar, xor, and, or, not, andScalar, andXor, andLocal,
 } from "./elementwise";
 export { matmul } from "./matmul";
+export { matmulIndexed } from "./indexed";
 // Exported only to keep binaryen from inlining it into its driver, which makes V8 spill registers (5% slower).
 export { microWinograd } from "./micro";
-export { transpose, gatherRows, sumAxis, reduce } from "./layout";
+export { transpose, gatherRows, scatterAddRows, sumAxis, reduce } from "./layout";
 export { gatherStrided, scatterAddStrided } from "./strided";
-export { im2col, col2im } from "./windows";
+export { sumWindows, spreadWindows } from "./windows";
 export { slice, unslice, funnel } from "./planes";
 export { addFields, nonNegative } from "./fields";
+export { octaves, waves, wavesAdd } from "./waves";
 export { heapBase } from "./scratch";
 export { dcfEvalStart, dcfEvalStep, dcfEvalEnd, dcfGenStart, dcfGenStep, dcfGenEnd } from "./trees";
 
@@ -20,8 +22,10 @@ export {
   shl32, shr32, sar32, xor32, and32, or32, not32, andScalar32, andXor32, andLocal32,
 } from "./elementwise32";
 export { matmul32 } from "./matmul32";
-export { transpose32, gatherRows32, sumAxis32, reduce32 } from "./layout32";
+export { matmulIndexed32 } from "./indexed32";
+export { transpose32, gatherRows32, scatterAddRows32, sumAxis32, reduce32 } from "./layout32";
 export { gatherStrided32, scatterAddStrided32 } from "./strided";
+export { sumWindows32, spreadWindows32 } from "./windows";
 export { slice32, unslice32, funnel32, nonNegative32, addFields32 } from "./planes32";
 export {
   dcfEvalStart32, dcfEvalStep32, dcfEvalEnd32, dcfGenStart32, dcfGenStep32, dcfGenEnd32,

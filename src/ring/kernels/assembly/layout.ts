@@ -58,6 +58,14 @@ export function gatherRows(dst: usize, src: usize, index: usize, rows: usize, ro
   }
 }
 
+export function scatterAddRows(dst: usize, src: usize, index: usize, rows: usize, rowWords: usize): void {
+  for (let r: usize = 0; r < rows; r++) {
+    const to = dst + <usize>load<u32>(index + (r << 2)) * (rowWords << 3);
+    add(to, to, src, rowWords);
+    src += rowWords << 3;
+  }
+}
+
 /** The sum of n contiguous words. */
 export function sumWords(src: usize, n: usize): u64 {
   let s0 = i64x2.splat(0);

@@ -67,6 +67,14 @@ export function gatherRows32(dst: usize, src: usize, index: usize, rows: usize, 
   }
 }
 
+export function scatterAddRows32(dst: usize, src: usize, index: usize, rows: usize, rowWords: usize): void {
+  for (let r: usize = 0; r < rows; r++) {
+    const to = dst + <usize>load<u32>(index + (r << 2)) * (rowWords << 2);
+    add32(to, to, src, rowWords);
+    src += rowWords << 2;
+  }
+}
+
 /** The sum of n contiguous words. */
 export function sumWords32(src: usize, n: usize): u32 {
   let s0 = i32x4.splat(0);

@@ -4,10 +4,10 @@
 import { NC, panelB, tile } from "./scratch";
 
 /** K and rows of A at a time; a panel of 16 columns then fits the first-level cache, and the rows the second. */
-const STEPS: usize = 256;
-const ROWS: usize = 128;
+export const STEPS: usize = 256;
+export const ROWS: usize = 128;
 /** Columns at a time: as many bytes of packed B as for words of 64 bits. */
-const COLUMNS: usize = 2 * NC;
+export const COLUMNS: usize = 2 * NC;
 /** With fewer rows than these, packing costs more than it saves. */
 const FEW_ROWS: usize = 4;
 /** For a single row: rows of B that are streamed side by side, as many as prefetching follows; below so many columns a row is short. */
@@ -19,10 +19,10 @@ const STREAM_COLUMNS: usize = 128;
 function put(c: usize, x: v128, first: i32): void { v128.store(c, first ? x : i32x4.add(v128.load(c), x)); }
 // @ts-ignore: decorator
 @inline
-function times(sum: v128, a: v128, b: v128): v128 { return i32x4.add(sum, i32x4.mul(a, b)); }
+export function times(sum: v128, a: v128, b: v128): v128 { return i32x4.add(sum, i32x4.mul(a, b)); }
 
 /** 2 x 16 tile; a0, a1: two rows of A; b: `row` bytes from one k to the next. */
-function microTile(
+export function microTile(
   c0: usize, c1: usize, a0: usize, a1: usize, b: usize, row: usize, k: usize, first: i32,
 ): void {
   let x0 = i32x4.splat(0);

@@ -1,91 +1,103 @@
-// im2col and its transpose for one channel-major image, a row of the output at a time. The product that follows is an
-// ordinary matmul (filters x patches), so nothing is fused here.
+// Sums over windows that slide over images, and their transpose: pooling. Convolutions are products (indexed.ts). A run of a
+// row at a time, so that what lies outside the image is not looked at. For words of either size: T is u64 or u32.
 import { add } from "./elementwise";
-
-/** Output columns [first, last) of a window column v whose input column x*stride + v - pad lies inside the image. */
-// @ts-ignore: decorator
-@inline
-function firstInside(v: i32, stride: i32, pad: i32, out: i32): i32 {
-  const missing = pad - v;
-  return missing <= 0 ? 0 : min(out, (missing + stride - 1) / stride);
-}
-// @ts-ignore: decorator
-@inline
-function endInside(v: i32, stride: i32, pad: i32, size: i32, out: i32): i32 {
-  const last = size - 1 + pad - v;
-  return last < 0 ? 0 : min(out, last / stride + 1);
-}
+import { add32 } from "./elementwise32";
 
 // @ts-ignore: decorator
 @inline
-function outSize(size: i32, kernel: i32, stride: i32, pad: i32): i32 {
-  const span = size + 2 * pad - kernel;
-  return span < 0 ? 0 : span / stride + 1;
-}
+function field(window: usize, name: usize, axis: usize): i32 { return load<i32>(window + ((name * 2 + axis) << 2)); }
+// @ts-ignore: decorator
+@inline
+function kernel(window: usize, axis: usize): i32 { return field(window, 0, axis); }
+// @ts-ignore: decorator
+@inline
+function out(window: usize, axis: usize): i32 { return field(window, 1, axis); }
+// @ts-ignore: decorator
+@inline
+function size(window: usize, axis: usize): i32 { return field(window, 2, axis); }
+// @ts-ignore: decorator
+@inline
+function stride(window: usize, axis: usize): i32 { return field(window, 3, axis); }
+// @ts-ignore: decorator
+@inline
+function padding(window: usize, axis: usize): i32 { return field(window, 4, axis); }
 
-export function im2col(
-  dst: usize, src: usize, channels: i32, height: i32, width: i32, kh: i32, kw: i32,
-  strideH: i32, strideW: i32, padH: i32, padW: i32,
-): void {
-  const outH = outSize(height, kh, strideH, padH);
-  const outW = outSize(width, kw, strideW, padW);
-  const rowBytes = <usize>outW << 3;
-  for (let c = 0; c < channels; c++) {
-    for (let u = 0; u < kh; u++) {
-      for (let v = 0; v < kw; v++) {
-        const first = firstInside(v, strideW, padW, outW);
-        const end = max(first, endInside(v, strideW, padW, width, outW));
-        for (let y = 0; y < outH; y++) {
-          const row = y * strideH + u - padH;
-          if (row < 0 || row >= height || first == end) {
-            memory.fill(dst, 0, rowBytes);
-          } else {
-            for (let x = 0; x < first; x++) store<u64>(dst + (<usize>x << 3), 0);
-            let from = src + (<usize>((c * height + row) * width + first * strideW + v - padW) << 3);
-            if (strideW == 1) {
-              memory.copy(dst + (<usize>first << 3), from, <usize>(end - first) << 3);
-            } else {
-              for (let x = first; x < end; x++) {
-                store<u64>(dst + (<usize>x << 3), load<u64>(from));
-                from += <usize>strideW << 3;
-              }
-            }
-            for (let x = end; x < outW; x++) store<u64>(dst + (<usize>x << 3), 0);
-          }
-          dst += rowBytes;
-        }
-      }
-    }
+/** dst[i * dstStep] += src[i * srcStep], n words; steps in bytes. */
+// @ts-ignore: decorator
+@inline
+function addRun<T>(dst: usize, dstStep: usize, src: usize, srcStep: usize, n: i32): void {
+  if (dstStep == sizeof<T>() && srcStep == sizeof<T>()) {
+    if (sizeof<T>() == 8) add(dst, dst, src, n);
+    else add32(dst, dst, src, n);
+    return;
+  }
+  for (; n > 0; n--) {
+    store<T>(dst, load<T>(dst) + load<T>(src));
+    dst += dstStep;
+    src += srcStep;
   }
 }
 
-export function col2im(
-  dst: usize, src: usize, channels: i32, height: i32, width: i32, kh: i32, kw: i32,
-  strideH: i32, strideW: i32, padH: i32, padW: i32,
-): void {
-  const outH = outSize(height, kh, strideH, padH);
-  const outW = outSize(width, kw, strideW, padW);
-  for (let c = 0; c < channels; c++) {
-    for (let u = 0; u < kh; u++) {
-      for (let v = 0; v < kw; v++) {
-        const first = firstInside(v, strideW, padW, outW);
-        const end = max(first, endInside(v, strideW, padW, width, outW));
-        for (let y = 0; y < outH; y++) {
-          const row = y * strideH + u - padH;
-          if (row >= 0 && row < height && first < end) {
-            let to = dst + (<usize>((c * height + row) * width + first * strideW + v - padW) << 3);
-            if (strideW == 1) {
-              add(to, to, src + (<usize>first << 3), end - first);
-            } else {
-              for (let x = first; x < end; x++) {
-                store<u64>(to, load<u64>(to) + load<u64>(src + (<usize>x << 3)));
-                to += <usize>strideW << 3;
-              }
-            }
-          }
-          src += <usize>outW << 3;
+/** `spread`: each output is added to its window; otherwise the window's elements are added to it. */
+// @ts-ignore: decorator
+@inline
+function walk<T>(spread: bool, output: usize, image: usize, window: usize, planes: i32): void {
+  const outH = out(window, 0);
+  const outW = out(window, 1);
+  const height = size(window, 0);
+  const width = size(window, 1);
+  const strideW = stride(window, 1);
+  const step = <usize>strideW * sizeof<T>();
+  // Columns of a window that no output finds inside the image.
+  const firstV = max(0, padding(window, 1) - (outW - 1) * strideW);
+  const endV = min(kernel(window, 1), width + padding(window, 1));
+  for (let plane = 0; plane < planes; plane++) {
+    for (let y = 0; y < outH; y++) {
+      const top = y * stride(window, 0) - padding(window, 0);
+      const bottom = min(height, top + kernel(window, 0));
+      for (let row = max(0, top); row < bottom; row++) {
+        const rowAt = image + <usize>(row * width) * sizeof<T>();
+        for (let v = firstV; v < endV; v++) {
+          // Output x meets column x * stride + base, which lies inside from the first such x to the last.
+          const base = v - padding(window, 1);
+          const first = base >= 0 ? 0 : (strideW - 1 - base) / strideW;
+          const last = base < width ? (width - 1 - base) / strideW : -1;
+          const n = min(outW, last + 1) - first;
+          if (n <= 0) continue;
+          const source = rowAt + <usize>(first * strideW + base) * sizeof<T>();
+          const target = output + <usize>first * sizeof<T>();
+          if (spread) addRun<T>(source, step, target, sizeof<T>(), n);
+          else addRun<T>(target, sizeof<T>(), source, step, n);
         }
       }
+      output += <usize>outW * sizeof<T>();
     }
+    image += <usize>(height * width) * sizeof<T>();
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function sums<T>(dst: usize, src: usize, window: usize, planes: i32): void {
+  memory.fill(dst, 0, <usize>(planes * out(window, 0) * out(window, 1)) * sizeof<T>());
+  walk<T>(false, dst, src, window, planes);
+}
+// @ts-ignore: decorator
+@inline
+function spreads<T>(dst: usize, src: usize, window: usize, planes: i32): void {
+  memory.fill(dst, 0, <usize>(planes * size(window, 0) * size(window, 1)) * sizeof<T>());
+  walk<T>(true, src, dst, window, planes);
+}
+
+export function sumWindows(dst: usize, src: usize, window: usize, planes: i32): void {
+  sums<u64>(dst, src, window, planes);
+}
+export function sumWindows32(dst: usize, src: usize, window: usize, planes: i32): void {
+  sums<u32>(dst, src, window, planes);
+}
+export function spreadWindows(dst: usize, src: usize, window: usize, planes: i32): void {
+  spreads<u64>(dst, src, window, planes);
+}
+export function spreadWindows32(dst: usize, src: usize, window: usize, planes: i32): void {
+  spreads<u32>(dst, src, window, planes);
 }

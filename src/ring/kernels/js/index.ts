@@ -10,11 +10,13 @@ import { elementwise } from "./elementwise.js";
 import { layout } from "./layout.js";
 import { matmul } from "./matmul.js";
 import type { TwinMemory } from "./views.js";
+import { waves } from "./waves.js";
+import { windows } from "./windows.js";
 
 /** Kernels over a new linear memory of one page. */
 export function createJsKernels(): KernelSets {
   const memory = new wasm.Memory({ initial: 1, maximum: 65536 });
-  return { ...kernelsOver(memory, 8), narrow: kernelsOver(memory, 4) };
+  return { ...kernelsOver(memory, 8), ...waves(memory), narrow: kernelsOver(memory, 4) };
 }
 
 function kernelsOver(memory: LinearMemory, wordBytes: WordBytes): Kernels {
@@ -26,6 +28,6 @@ function kernelsOver(memory: LinearMemory, wordBytes: WordBytes): Kernels {
     grow: (pages) => memory.grow(pages),
   };
   const wordBits = wordBytes === 8 ? 64 : 32;
-  const kernels = { ...elementwise(twin), ...matmul(twin), ...layout(twin), ...bits(twin) };
-  return { wordBytes, wordBits, memory, heapBase: 64, ...kernels };
+  const moves = { ...layout(twin), ...windows(twin) };
+  return { wordBytes, wordBits, memory, heapBase: 64, ...elementwise(twin), ...matmul(twin), ...moves, ...bits(twin) };
 }

@@ -4,7 +4,7 @@ import { allWords, i32s, type TwinMemory, u32s, words } from "./views.js";
 
 type Layout = Pick<
   Kernels,
-  "transpose" | "gatherStrided" | "scatterAddStrided" | "gatherRows" | "sumAxis" | "im2col" | "col2im"
+  "transpose" | "gatherStrided" | "scatterAddStrided" | "gatherRows" | "scatterAddRows" | "sumAxis"
 >;
 
 export function layout(memory: TwinMemory): Layout {
@@ -24,24 +24,6 @@ export function layout(memory: TwinMemory): Layout {
   /** All of memory as words; `ptr / size` is an index, so that negative strides need no care. */
   const all = () => allWords(memory);
   const size = memory.wordBytes;
-
-  type Window = Parameters<Kernels["im2col"]>;
-  /** Calls visit(column index, image index) for each pair that im2col connects; image index -1 is the padding. */
-  const patches = (...args: [...Window, visit: (column: number, image: number) => void]) => {
-    const [, , channels, height, width, kh, kw, strideH, strideW, padH, padW, visit] = args;
-    const outH = Math.floor((height + 2 * padH - kh) / strideH) + 1;
-    const outW = Math.floor((width + 2 * padW - kw) / strideW) + 1;
-    let column = 0;
-    for (let c = 0; c < channels; c++)
-      for (let u = 0; u < kh; u++)
-        for (let v = 0; v < kw; v++)
-          for (let y = 0; y < outH; y++)
-            for (let x = 0; x < outW; x++) {
-              const [row, col] = [y * strideH + u - padH, x * strideW + v - padW];
-              const inside = row >= 0 && row < height && col >= 0 && col < width;
-              visit(column++, inside ? (c * height + row) * width + col : -1);
-            }
-  };
 
   return {
     transpose(dst, src, rows, cols) {
@@ -65,6 +47,11 @@ export function layout(memory: TwinMemory): Layout {
       for (let r = 0; r < rows; r++)
         for (let i = 0; i < rowWords; i++) w[dst / size + r * rowWords + i] = w[src / size + at[r]! * rowWords + i]!;
     },
+    scatterAddRows(dst, src, index, rows, rowWords) {
+      const [w, at] = [all(), u32s(memory, index, rows)];
+      for (let r = 0; r < rows; r++)
+        for (let i = 0; i < rowWords; i++) w[dst / size + at[r]! * rowWords + i]! += w[src / size + r * rowWords + i]!;
+    },
     sumAxis(dst, src, outer, axis, inner) {
       const [d, s] = [words(memory, dst, outer * inner), words(memory, src, outer * axis * inner)];
       for (let o = 0; o < outer; o++)
@@ -73,18 +60,6 @@ export function layout(memory: TwinMemory): Layout {
           for (let x = 0; x < axis; x++) sum += s[(o * axis + x) * inner + i]!;
           d[o * inner + i] = sum;
         }
-    },
-    im2col(...args) {
-      const [w, dst, src] = [all(), args[0] / size, args[1] / size];
-      patches(...args, (column, image) => {
-        w[dst + column] = image < 0 ? 0n : w[src + image]!;
-      });
-    },
-    col2im(...args) {
-      const [w, dst, src] = [all(), args[0] / size, args[1] / size];
-      patches(...args, (column, image) => {
-        if (image >= 0) w[dst + image]! += w[src + column]!;
-      });
     },
   };
 }

@@ -1,8 +1,8 @@
-/** The matrix product of the readable twin: three loops over BigInt. Not the blocked kernel. */
+/** The matrix products of the readable twin: three loops over BigInt. Not the blocked kernels. */
 import type { Kernels } from "../kernels.js";
-import { type TwinMemory, words } from "./views.js";
+import { allWords, type TwinMemory, u32s, words } from "./views.js";
 
-export function matmul(memory: TwinMemory): Pick<Kernels, "matmul"> {
+export function matmul(memory: TwinMemory): Pick<Kernels, "matmul" | "matmulIndexed"> {
   return {
     matmul(c, a, b, m, k, n, accumulate) {
       const cw = words(memory, c, m * n);
@@ -14,6 +14,16 @@ export function matmul(memory: TwinMemory): Pick<Kernels, "matmul"> {
           cw[i * n + j] = sum;
         }
       }
+    },
+    matmulIndexed(c, rowsC, columnsC, a, rowsA, columnsA, b, rowsB, columnsB, m, k, n) {
+      const all = allWords(memory);
+      const at = (address: number, rows: number, columns: number, i: number, j: number) =>
+        (address + u32s(memory, rows + 4 * i, 1)[0]! + u32s(memory, columns + 4 * j, 1)[0]!) / memory.wordBytes;
+      for (let i = 0; i < m; i++)
+        for (let j = 0; j < n; j++)
+          for (let p = 0; p < k; p++)
+            all[at(c, rowsC, columnsC, i, j)]! +=
+              all[at(a, rowsA, columnsA, i, p)]! * all[at(b, rowsB, columnsB, p, j)]!;
     },
   };
 }
