@@ -8,7 +8,7 @@ import { costsOf, type End, free, Lab, type Outcome, reveal, share, TestSite } f
 import { assertFresh } from "./statistics.js";
 
 const N = 1000;
-const WIDTH = 32;
+const WIDTH = 16;
 
 export function openingChecks(definition: ProtocolDefinition): Check[] {
   if (!costsOf(definition).masks) return [];
@@ -88,7 +88,7 @@ function openedOnce(definition: ProtocolDefinition): void {
   const lab = new Lab(definition);
   const account = new Account(lab);
   const costs = costsOf(definition);
-  const words = someWords(N, 20);
+  const words = someWords(N, 15);
   const x = share(lab, words);
   same(account.words(account.product(x, x, 1, "a square")), squares(words), "a square");
   same(account.words(account.product(x, x, 0, "a second square")), squares(words), "a second square");
@@ -125,7 +125,7 @@ function openedOnce(definition: ProtocolDefinition): void {
 function openedAnew(definition: ProtocolDefinition): void {
   const [first, second] = [new Lab(definition), new Lab(definition, { run: 2, keyText: () => "second" })];
   const [before, after] = [new Account(first), new Account(second)];
-  const words = someWords(N, 20);
+  const words = someWords(N, 15);
   const x = share(first, words);
   const rounded = before.truncated(x, 1);
   const y = share(first, words, "y");
@@ -172,7 +172,7 @@ function openedAnew(definition: ProtocolDefinition): void {
 function openedAfterMove(definition: ProtocolDefinition): void {
   const lab = new Lab(definition);
   const account = new Account(lab);
-  const words = someWords(N, 20);
+  const words = someWords(N, 15);
   const x = share(lab, words);
   account.product(x, x, 1, "a square");
   const stores = lab.ends.map(({ ring }) => ring.scope());
@@ -190,7 +190,7 @@ function openedAfterMove(definition: ProtocolDefinition): void {
 function freedInUse(definition: ProtocolDefinition): void {
   const lab = new Lab(definition);
   const account = new Account(lab);
-  const words = someWords(N, 20);
+  const words = someWords(N, 15);
   const even = words.map((word) => 2n * word);
   const sole = <T>(x: readonly Share[], start: (end: End, site: Site) => Rounds<T>): T[] => {
     const call = (end: End, site: Site) => freeing(start(end, site), () => end.protocol.free(end.scope, x[end.self]!));

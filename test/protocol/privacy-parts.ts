@@ -54,7 +54,9 @@ function randomIsUnknown(definition: ProtocolDefinition): void {
 function randomWords(lab: Lab): Uint8Array {
   const x = lab.call((end, site) => end.protocol.random(site, N)).values;
   const { values } = lab.call((end, site) => end.protocol.reveal(site, x[end.self]!));
-  return new Uint8Array(values.map((block, party) => take(lab, party, block))[0]!.buffer);
+  const bytes = lab.ends[0]!.ring.bytes(values[0]!).slice();
+  for (const [party, block] of values.entries()) take(lab, party, block);
+  return bytes;
 }
 
 function outgoingIsUniform(definition: ProtocolDefinition): void {
