@@ -33,8 +33,7 @@ type Attrs = v.InferOutput<typeof attrs>;
 export const sumWindows: Operator<Attrs> = {
   attrs,
   arity: 1,
-  infer: ([a], given, env) =>
-    infer("sumWindows", a!, given, given.size, given.kernel[0] * given.kernel[1], env),
+  infer: ([a], given, env) => infer("sumWindows", a!, given, given.size, given.kernel[0] * given.kernel[1], env),
   gradient: (builder, [a], given, _output, gradient) => [
     builder.node("spreadWindows", [gradient], { ...given, size: a!.type.shape.slice(-2) }),
   ],

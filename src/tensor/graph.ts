@@ -65,6 +65,12 @@ export class Graph {
     const { fraction, integerBits } = this.#recorder.env;
     const slot = `x${this.#feeds.length}`;
     const words = new BigInt64Array(data.length);
+    const limit = 2 ** integerBits;
+    const outside = data.findIndex((value) => !(Math.abs(value) < limit));
+    if (outside >= 0)
+      throw new ScaleError(
+        `input: expected numbers of magnitude below 2^${integerBits}, which the session declares, got another at index ${outside}; try scaling them or more integerBits`,
+      );
     encode(data, fraction, words);
     this.#feeds.push({ slot, words });
     return this.#recorder.node("input", [], { slot, shape, scale: fraction, bound: fraction + integerBits });
