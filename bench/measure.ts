@@ -1,7 +1,7 @@
 /** Measures cases on a cluster: repeated runs with fresh masks and inputs, errors against float64, a calibration row. */
-import { type Plan, planInputs, planScalars } from "../src/plan/index.js";
+import { type Plan, planInputs, planScalars, wordBytesOf } from "../src/plan/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
-import { decode, encode, size } from "../src/ring/index.js";
+import { decode, encode, size, type WordBytes } from "../src/ring/index.js";
 import { type Case, checkPlan, type Given, setUpPlan, timedPlan } from "./cases.js";
 import type { BenchCluster } from "./cluster.js";
 import type { RunReport } from "./party.js";
@@ -35,7 +35,7 @@ export async function measure(
   options: { profile?: boolean } = {},
 ): Promise<Row> {
   const state = item.state();
-  await run(cluster, protocol, setUpPlan(item.fraction, state), item.fraction, state);
+  await run(cluster, protocol, setUpPlan(item, state), item.fraction, state);
   const plan = timedPlan(item, state, item.fresh());
   const seconds: number[] = [];
   const cpu: number[] = [];
@@ -53,11 +53,11 @@ export async function measure(
     // A training step changes its weights: only the first one starts from weights that are known in the clear.
     if (i > -2 && item.name.includes("train")) continue;
     for (const [name, wanted] of Object.entries(item.expect({ ...state, ...fresh }))) {
-      const got =
-        reports[0]!.parts.length > 0
-          ? reports
-          : await run(cluster, protocol, checkPlan(item.fraction, name, [wanted.length]), item.fraction, {});
-      maxError = Math.max(maxError, largestDifference(wanted, combined(protocol, got[0]!.parts, item.fraction)));
+      const revealed = reports[0]!.parts.length > 0;
+      const shown = revealed ? plan : checkPlan(item, name, [wanted.length]);
+      const [{ parts }] = (revealed ? reports : await run(cluster, protocol, shown, item.fraction, {})) as [RunReport];
+      const got = combined(protocol, parts, item.fraction, wordBytesOf(shown));
+      maxError = Math.max(maxError, largestDifference(wanted, got));
     }
   }
   const sorted = seconds.sort((a, b) => a - b);
@@ -74,9 +74,15 @@ export async function measure(
   };
 }
 
-function combined(protocol: string, parts: readonly Uint8Array[], fraction: number): Float64Array {
-  const words = protocolNamed(protocol).sharing.combine(parts, 8).slice();
-  return decode(new BigInt64Array(words.buffer), fraction);
+function combined(
+  protocol: string,
+  parts: readonly Uint8Array[],
+  fraction: number,
+  wordBytes: WordBytes,
+): Float64Array {
+  const { buffer } = protocolNamed(protocol).sharing.combine(parts, wordBytes).slice();
+  const words = wordBytes === 8 ? new BigInt64Array(buffer) : BigInt64Array.from(new Int32Array(buffer), BigInt);
+  return decode(words, fraction);
 }
 function largestDifference(wanted: Float64Array, got: Float64Array): number {
   if (got.length !== wanted.length) throw new Error(`bench: expected ${wanted.length} values, got ${got.length}`);

@@ -5,8 +5,8 @@
 import { compile, execute, type Profile, type Program } from "../src/engine/index.js";
 import type { Mesh } from "../src/net/index.js";
 import type { EvalHost } from "../src/ops/index.js";
-import { decodePlan } from "../src/plan/index.js";
-import { type Protocol, protocolNamed, type Share } from "../src/protocol/index.js";
+import { decodePlan, wordBytesOf } from "../src/plan/index.js";
+import { createEnds, type Ends, protocolNamed, type Share } from "../src/protocol/index.js";
 import { Ring, type Scope } from "../src/ring/index.js";
 
 export interface RunOrder {
@@ -35,16 +35,20 @@ const LAST_ROUND = 2 ** 32 - 1;
 export class BenchParty {
   readonly #ring = new Ring();
   readonly #store: Scope;
-  readonly #protocol: Protocol;
+  readonly #narrowStore: Scope;
+  readonly #ends: Ends;
   readonly #programs = new Map<string, Program>();
   readonly #variables = new Map<string, Share>();
+  /** The same modulo 2^32, since they were first asked for. */
+  readonly #reduced = new Map<string, Share>();
 
   constructor(
     protocol: string,
     readonly mesh: Mesh,
   ) {
     this.#store = this.#ring.scope();
-    this.#protocol = protocolNamed(protocol).create({
+    this.#narrowStore = this.#ring.narrow.scope();
+    this.#ends = createEnds(protocolNamed(protocol), {
       ring: this.#ring,
       self: mesh.self,
       pairKey: (peer, label) => mesh.pairKey(peer, label),
@@ -53,7 +57,10 @@ export class BenchParty {
 
   async run(order: RunOrder): Promise<RunReport> {
     const program = this.#program(order.plan);
-    const scope = this.#ring.scope();
+    const wordBytes = wordBytesOf(program.plan);
+    const ring = wordBytes === 8 ? this.#ring : this.#ring.narrow;
+    const protocol = this.#ends(wordBytes);
+    const scope = ring.scope();
     const parts: Uint8Array[] = [];
     const written = new Map<string, Share>();
     const host: EvalHost = {
@@ -66,14 +73,20 @@ export class BenchParty {
       },
       dataset: () => fail("dataset"),
       rows: () => fail("rows"),
-      variable: (name) => this.#variables.get(name) ?? fail(name),
+      variable: (name) => {
+        const share = this.#variables.get(name) ?? fail(name);
+        if (wordBytes === 8) return share;
+        const reduced = this.#reduced.get(name) ?? protocol.reduced(this.#narrowStore, share);
+        this.#reduced.set(name, reduced);
+        return reduced;
+      },
       assign: (name, share) => void written.set(name, share),
-      reveal: (_label, _recipient, part) => void parts.push(this.#ring.bytes(part).slice()),
+      reveal: (_label, _recipient, part) => void parts.push(ring.bytes(part).slice()),
     };
     await this.#barrier(order.run);
     this.mesh.openRun(order.run + 1, 2 ** 40);
     const profile: Profile = new Map();
-    const options = { ring: this.#ring, protocol: this.#protocol, mesh: this.mesh, run: order.run + 1, host, scope };
+    const options = { ring, protocol, mesh: this.mesh, run: order.run + 1, host, scope };
     const [before, cpuBefore] = [performance.now(), process.cpuUsage()];
     const stats = await execute(program, order.profile ? { ...options, profile } : options);
     const collected = parts.length > 0 ? await this.#deliver(order.run + 1, parts) : [];
@@ -82,8 +95,11 @@ export class BenchParty {
     this.mesh.closeRun(order.run + 1);
     for (const [name, share] of written) {
       const old = this.#variables.get(name);
-      if (old) this.#protocol.free(this.#store, old);
-      this.#variables.set(name, this.#protocol.move(share, scope, this.#store));
+      if (old) this.#ends(8).free(this.#store, old);
+      this.#variables.set(name, this.#ends(8).move(share, scope, this.#store));
+      const reduced = this.#reduced.get(name);
+      if (reduced) this.#ends(4).free(this.#narrowStore, reduced);
+      this.#reduced.delete(name);
     }
     scope.close();
     return {
@@ -102,7 +118,7 @@ export class BenchParty {
     if (known) return known;
     const program = compile(
       decodePlan(bytes, { maxBytes: 2 ** 26, maxNodes: 20_000, maxElements: 2 ** 30 }),
-      this.#protocol.definition,
+      this.#ends(8).definition,
     );
     this.#programs.set(key, program);
     return program;
