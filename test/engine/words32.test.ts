@@ -5,7 +5,13 @@ import fc from "fast-check";
 import { compile, execute } from "../../src/engine/index.js";
 import { SecretgradError } from "../../src/errors.js";
 import * as build from "../../src/ops/build.js";
+import { einsum } from "../../src/ops/contractions.js";
+import { conv2d, convTranspose2d } from "../../src/ops/convolutions.js";
+import { encodeIndex } from "../../src/ops/gather.js";
 import type { EvalHost, Ref } from "../../src/ops/index.js";
+import { maxPool2d } from "../../src/ops/max-pooling.js";
+import { avgPool2d } from "../../src/ops/pooling.js";
+import { indexSelect } from "../../src/ops/rearrange.js";
 import { Recorder } from "../../src/plan/index.js";
 import { plain, protocols, rep3 } from "../../src/protocol/index.js";
 import { assertNear, byOracle, recorded } from "../ops/algebra.js";
@@ -89,6 +95,50 @@ for (const definition of protocols)
     }
     const most = (program: typeof coarse) => Math.max(...program!.cost.bytes);
     assert.ok(definition === plain || most(coarse) < 0.75 * most(fine), `${most(coarse)} of ${most(fine)} bytes`);
+  });
+
+/** Convolution by windows and by elements, pools, an equation, rows by position and padded borders. */
+function layers(precision: { fraction: number; integerBits?: number }): Recorder {
+  const b = new Recorder(precision);
+  const { fraction, integerBits } = b.env;
+  const form = { scale: fraction, bound: fraction + integerBits };
+  const images = b.node("input", [], { slot: "images", shape: [3, 2, 9, 8], ...form });
+  const filters = b.node("variable", [], { name: "filters", shape: [5, 2, 3, 3], ...form });
+  const maps = build.relu(b, conv2d(b, images, filters, undefined, { padding: 1, stride: 2 }));
+  const back = convTranspose2d(b, maps, filters, undefined, { stride: 2 });
+  const pooled = avgPool2d(b, back, 3, { stride: 2, padding: 1 });
+  const largest = maxPool2d(b, build.share(b, pooled), 2);
+  const [batch, channels, height, w] = largest.type.shape as [number, number, number, number];
+  const flat = build.reshape(b, largest, [batch, channels, height * w]);
+  const gram = build.share(b, einsum(b, "bcp,bdp->bcd", [flat, flat]));
+  const picked = build.share(b, indexSelect(b, build.divPublic(b, gram, height * w), 0, [2, 0, 2]));
+  const show = (label: string, value: Ref) =>
+    b.node("reveal", [build.share(b, value)], { label, release: "open", recipients: ["driver"] });
+  show("pooled", pooled);
+  show("largest", largest);
+  const index = encodeIndex([1, 1, 0]);
+  show("picked", b.node("scatterAdd", [picked], { axis: 0, index, length: 3 }));
+  return b;
+}
+const layersGiven: Given = { inputs: { images: numbers(432, 1) }, variables: { filters: numbers(90, 0.3, 5) } };
+
+for (const definition of protocols)
+  test(`layers of convolutional networks over words of 32 bits, ${definition.name}`, async () => {
+    const expected = await runOnce(plain, layers({ fraction: 20 }), layersGiven);
+    const cluster = new Cluster(definition);
+    try {
+      const program = compile(layers(narrow).close(), definition);
+      assert.equal(program.plan.env.wordBits, 32);
+      const { revealed, stats } = await cluster.runProgram(program, layersGiven);
+      for (const [label, values] of Object.entries(expected.revealed))
+        assertNear(revealed[label]!, values, 0.03, `${definition.name} ${label}`);
+      assert.deepEqual(
+        stats.map(({ bytes }) => bytes),
+        program.cost.bytes,
+      );
+    } finally {
+      cluster.close();
+    }
   });
 
 test("random programs of small numbers are the same in both rings", async () => {
