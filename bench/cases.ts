@@ -2,6 +2,7 @@
  * What is measured: single operators and whole networks, each as plans (set-up, timed, check) with a float64 reference.
  * Not how it is measured (`measure.ts`).
  */
+import { softmax } from "../src/functions/index.js";
 import * as build from "../src/ops/build.js";
 import type { Precision, Ref } from "../src/ops/index.js";
 import { maxPool2d } from "../src/ops/max-pooling.js";
@@ -74,13 +75,17 @@ function values(shape: Shape, limit: number, seed: number): Given {
   return { shape, data };
 }
 let seed = 1;
+/** A case has the same operands, whichever were measured before it, and whoever measures it: `peers/` makes the same numbers. */
+export function restartValues(): void {
+  seed = 1;
+}
 const anew = (shape: Shape, limit: number) => values(shape, limit, seed++ * 2654435761);
 
-const elementwise = (n: number): Case => ({
+const elementwise = (n: number, repetitions: number): Case => ({
   name: `mul ${n}`,
   group: "ops",
   fraction: 16,
-  repetitions: 15,
+  repetitions,
   state: () => ({ x: anew([n], 4), y: anew([n], 4) }),
   fresh: () => ({}),
   record: (b, { x, y }) => ({ assign: { out: build.mul(b, x!, y!) } }),
@@ -105,6 +110,17 @@ const rectifier = (n: number, repetitions: number): Case => ({
   fresh: () => ({}),
   record: (b, { x }) => ({ assign: { out: build.relu(b, x!) } }),
   expect: ({ x }) => ({ out: x!.data.map((value) => Math.max(0, value)) }),
+});
+
+const softmaxOf = (rows: number, columns: number): Case => ({
+  name: `softmax ${rows}x${columns}`,
+  group: "ops",
+  fraction: 20,
+  repetitions: 25,
+  state: () => ({ x: anew([rows, columns], 30) }),
+  fresh: () => ({}),
+  record: (b, { x }) => ({ assign: { out: softmax(b, x!, -1) } }),
+  expect: ({ x }) => ({ out: reference.softmax(x!.data, columns) }),
 });
 
 function weights(widths: readonly number[]): Record<string, Given> {
@@ -137,7 +153,7 @@ const inference = (name: string, widths: readonly number[], batch: number, repet
 /** The same in words of 32 bits: 10 fraction bits, and what results stay below declared. */
 const narrow = (item: Case): Case => ({ ...item, name: `${item.name} in 32 bits`, fraction: 10, integerBits: 8 });
 /** Forward, sum of squares / batch, backward, SGD step with learning rate 0.02: mission row 24's step. */
-const training = (name: string, widths: readonly number[], batch: number, repetitions: number): Case => ({
+export const training = (name: string, widths: readonly number[], batch: number, repetitions: number): Case => ({
   name: `${name} b${batch} train mse`,
   group: "nets",
   fraction: 20,
@@ -201,11 +217,13 @@ const maxPool = (shape: Shape, repetitions: number): Case => ({
 const mlp64 = [784, 128, 64, 10];
 const mlp128 = [784, 128, 128, 10];
 export const cases: readonly Case[] = [
-  elementwise(100_000),
+  elementwise(100_000, 15),
+  elementwise(1_000_000, 7),
   product(64, 784, 128, 15),
   product(512, 512, 512, 7),
   rectifier(100_000, 15),
   rectifier(1_000_000, 7),
+  softmaxOf(128, 128),
   maxPool([32, 20, 24, 24], 15),
   training("mlp64", mlp64, 64, 75),
   training("mlp128", mlp128, 128, 40),
@@ -216,6 +234,9 @@ export const cases: readonly Case[] = [
   narrow(inference("mlp128", mlp128, 1, 100)),
   convTraining("lenet", convnets.lenet, 128, 7),
   convInference("lenet", convnets.lenet, 1, 50),
+  narrow(convInference("lenet", convnets.lenet, 1, 50)),
   convInference("convnet", convnets.convnet, 1, 100),
+  narrow(convInference("convnet", convnets.convnet, 1, 100)),
   convInference("convnet", convnets.convnet, 64, 20),
+  narrow(convInference("convnet", convnets.convnet, 64, 20)),
 ];

@@ -4,27 +4,38 @@ import { fileURLToPath } from "node:url";
 import { partyFlags } from "../cli/node-flags.js";
 import { createIdentity, createMemoryMeshes, fingerprint, type LinkModel, type Pin } from "../src/net/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
-import { BenchParty, type RunOrder, type RunReport } from "./party.js";
+import { BenchParty, type MemoryReport, type RunOrder, type RunReport } from "./party.js";
 import type { Order } from "./worker.js";
 
 export interface BenchCluster {
   readonly parties: number;
+  /** 1 if all parties are in this one. */
+  readonly processes: number;
   run(order: (party: number) => Omit<RunOrder, "run">): Promise<RunReport[]>;
   ring(bytes: number, rounds: number): Promise<number>;
+  /** By party, between runs. */
+  memory(): Promise<MemoryReport[]>;
   close(): void;
 }
 
-export async function memoryCluster(protocol: string, link?: LinkModel): Promise<BenchCluster> {
+export interface ClusterOptions {
+  readonly link?: LinkModel | undefined;
+  /** Whether runs may be profiled. */
+  readonly profiled?: boolean;
+}
+
+export async function memoryCluster(protocol: string, { link, profiled }: ClusterOptions = {}): Promise<BenchCluster> {
   const count = protocolNamed(protocol).parties;
   const names = Array.from({ length: count }, (_, i) => `p${i}`);
   const parties = createMemoryMeshes(names, {
     timeoutMs: 120_000,
     earlyLimitBytes: 2 ** 30,
     ...(link && { link }),
-  }).map((mesh) => new BenchParty(protocol, mesh));
+  }).map((mesh) => new BenchParty(protocol, mesh, profiled));
   let run = -1;
   return {
     parties: count,
+    processes: 1,
     run(order) {
       run += 2;
       return Promise.all(parties.map((party, i) => party.run({ ...order(i), run })));
@@ -33,11 +44,15 @@ export async function memoryCluster(protocol: string, link?: LinkModel): Promise
       run += 2;
       return Math.max(...(await Promise.all(parties.map((party) => party.ring(run, bytes, rounds)))));
     },
+    memory: async () => parties.map((party) => party.memory()),
     close() {},
   };
 }
 
-export async function tlsCluster(protocol: string, link?: LinkModel): Promise<BenchCluster> {
+export async function tlsCluster(
+  protocol: string,
+  { link, profiled = false }: ClusterOptions = {},
+): Promise<BenchCluster> {
   const count = protocolNamed(protocol).parties;
   const names = Array.from({ length: count }, (_, i) => `p${i}`);
   const identities = await Promise.all(names.map((name) => createIdentity(name)));
@@ -60,7 +75,7 @@ export async function tlsCluster(protocol: string, link?: LinkModel): Promise<Be
       fingerprint: fingerprints[i]!,
     }));
     await Promise.all(
-      children.map((child, self) => ask(child, { do: "connect", protocol, names, self, addresses, link })),
+      children.map((child, self) => ask(child, { do: "connect", protocol, names, self, addresses, link, profiled })),
     );
   } catch (error) {
     close();
@@ -69,6 +84,7 @@ export async function tlsCluster(protocol: string, link?: LinkModel): Promise<Be
   let run = -1;
   return {
     parties: count,
+    processes: count,
     run(order) {
       run += 2;
       return Promise.all(
@@ -80,6 +96,7 @@ export async function tlsCluster(protocol: string, link?: LinkModel): Promise<Be
       const seconds = await Promise.all(children.map((child) => ask(child, { do: "ring", run, bytes, rounds })));
       return Math.max(...(seconds as number[]));
     },
+    memory: () => Promise.all(children.map((child) => ask(child, { do: "memory" }) as Promise<MemoryReport>)),
     close,
   };
 }

@@ -81,7 +81,7 @@ const convolution = (batch: number, channels: number, size: number, filters: num
       ] as const;
       const [rc, cc, ra, ca, rb, cb] = tables;
       for (const block of [a!, b!]) fill(ring, block);
-      return () => ring.kernels.matmulIndexed(c!.ptr, rc, cc, a!.ptr, ra, ca, b!.ptr, rb, cb, filters, k, n);
+      return () => ring.kernels.matmulIndexed(c!.ptr, rc, cc, a!.ptr, ra, ca, b!.ptr, rb, cb, filters, k, n, 0);
     },
   };
 };

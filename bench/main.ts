@@ -1,34 +1,45 @@
 /**
- * `npm run bench -- <kernels|ops|nets> [--protocol rep3|additive] [--comparison adder|fss] [--transport tls|memory]
- * [--link MS/MBIT] [--only TEXT] [--profile] [--json]`:
- * reads the arguments and prints rows; measuring is `measure.ts` and `kernels.ts`.
+ * `npm run bench -- <kernels|functions|ops|nets|links|record|memory|compare>`: reads the arguments and prints rows. Measuring is in
+ * the files beside this one.
  */
 import { parseArgs } from "node:util";
 import type { LinkModel } from "../src/net/index.js";
 import { cases } from "./cases.js";
-import { memoryCluster, tlsCluster } from "./cluster.js";
+import { type BenchCluster, memoryCluster, tlsCluster } from "./cluster.js";
+import { compareRows } from "./compare.js";
+import { functionHeader, functionLine, functionRows } from "./functions.js";
 import { kernels } from "./kernels.js";
-import { calibrate, measure, type Row } from "./measure.js";
+import { type LinkRow, links, linkTables } from "./links.js";
+import { bestSpeeds, type Calibration, calibrate, measure, memoryAfter, type Row } from "./measure.js";
+import { profileText } from "./profile.js";
+import { recording } from "./record.js";
 
-const usage =
-  "usage: bench <kernels|ops|nets> [--protocol rep3|additive] [--comparison adder|fss] [--transport tls|memory] [--link ROUND_TRIP_MS/MEGABITS] [--only TEXT] [--profile] [--json]";
+const usage = `usage: bench <what> [options]
+  kernels        ring kernels on one core
+  functions      what functions cost, and their largest errors over a million points
+  ops, nets      operators, networks; --profile: where the time goes, operator by operator
+  links          networks on three modelled links, with what arithmetic expects; without --protocol all of them
+  record         what a driver does for a training step before it is sent
+  memory         what parties hold after 50 and after 500 training steps, or --steps N,M
+  compare FILES  rows of --json side by side, ours and others'
+  --protocol rep3|additive  --comparison adder|fss  --transport tls|memory  --link ROUND_TRIP_MS/MEGABITS  --only TEXT  --json`;
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    protocol: { type: "string", default: "rep3" },
+    protocol: { type: "string" },
     comparison: { type: "string", default: "adder" },
     transport: { type: "string", default: "tls" },
     link: { type: "string", default: "" },
     only: { type: "string", default: "" },
+    steps: { type: "string", default: "50,500" },
     profile: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
   },
 });
-const [group = ""] = positionals;
+const [group = "", ...files] = positionals;
 /** "additive": two parties and a dealer. */
 const protocol =
-  flags.protocol === "additive" ? `additive-2${flags.comparison === "fss" ? "-fss" : ""}` : flags.protocol;
-const link = linkOf(flags.link);
+  flags.protocol === "additive" ? `additive-2${flags.comparison === "fss" ? "-fss" : ""}` : (flags.protocol ?? "rep3");
 const print = (row: object, text: string) => console.log(flags.json ? JSON.stringify(row) : text);
 
 if (group === "kernels") {
@@ -37,50 +48,100 @@ if (group === "kernels") {
       row,
       `${row.case.padEnd(32)} ${ms(row.seconds)} (min ${ms(row.min)})${row.gmacs ? `  ${row.gmacs.toFixed(2)} G multiply-adds/s` : ""}${row.ratio ? `  ${row.ratio.toFixed(1)}x` : ""}`,
     );
-} else if (group === "ops" || group === "nets") {
-  const cluster = await (flags.transport === "memory" ? memoryCluster : tlsCluster)(protocol, link);
-  try {
-    let gmacs = 0;
-    for await (const row of kernels({ only: "matmul 256x256x256" })) gmacs = Math.max(gmacs, row.gmacs ?? 0);
-    const speed = await calibrate(cluster, gmacs, link !== undefined);
+} else if (group === "functions") {
+  if (!flags.json) console.log(functionHeader);
+  for await (const row of functionRows({ only: flags.only })) print(row, functionLine(row));
+} else if (group === "ops" || group === "nets") await measureCases(group);
+else if (group === "links") await measureLinks(flags.protocol ? [protocol] : ["rep3", "additive-2", "additive-2-fss"]);
+else if (group === "record")
+  for await (const row of recording(flags.only))
     print(
-      speed,
-      `calibration: ${gmacs.toFixed(2)} G multiply-adds/s, ${Number(speed.roundMicroseconds).toFixed(0)} µs a round, ${Number(speed.mebibyteRingMilliseconds).toFixed(2)} ms for 1 MiB to the next party`,
+      row,
+      `${row.case.padEnd(32)} ${ms(row.seconds)} (min ${ms(row.min)})  ${row.nodes} nodes  ${row.planBytes} B`,
     );
+else if (group === "memory") await measureMemory();
+else if (group === "compare" && files.length > 0) console.log(compareRows(files));
+else fail();
+
+async function measureCases(group: "ops" | "nets"): Promise<void> {
+  const link = linkOf(flags.link);
+  const start = flags.transport === "memory" ? memoryCluster : tlsCluster;
+  const cluster: BenchCluster = await start(protocol, { link, profiled: flags.profile });
+  try {
+    const speed = await calibrate(cluster, link?.latencyMs);
+    print(speed, calibrationText(speed));
     if (!flags.json)
       console.log(
         `${protocol} over ${flags.transport}${link ? `, each direction of each link ${link.latencyMs} ms and ${flags.link.split("/")[1]} Mbit/s` : ""}; cached: the compiled plan and the shares of weights and operands; fresh in each run: masks, and the inputs of networks\n`,
       );
     for (const item of cases.filter(({ group: of, name }) => of === group && name.includes(flags.only))) {
-      const { profile, ...row } = await measure(cluster, protocol, item, { profile: flags.profile });
-      print(row, table(row));
-      if (profile)
-        for (const [op, { seconds, bytes, calls }] of [...profile].sort((a, b) => b[1].seconds - a[1].seconds))
-          print(
-            { case: item.name, op, seconds, bytes, calls },
-            `    ${op.padEnd(12)} ${ms(seconds)} local  ${bytes} B  ${calls} steps`,
-          );
+      const { profile, ...row } = await measure(
+        cluster,
+        protocol,
+        item,
+        flags.profile ? { profileAt: bestSpeeds(speed) } : {},
+      );
+      print(row, rowText(row));
+      if (profile) print({ case: item.name, profile }, profileText(profile).join("\n"));
     }
   } finally {
     cluster.close();
   }
-} else {
-  console.error(usage);
-  process.exitCode = 2;
+}
+
+async function measureLinks(protocols: readonly string[]): Promise<void> {
+  const rows: LinkRow[] = [];
+  // Comparison keys are for single predictions: a batch of 128 has 80 MB of them.
+  for (const name of protocols)
+    for await (const row of links(name, flags.only || (name.endsWith("-fss") ? " b1 " : ""))) {
+      if (flags.json) console.log(JSON.stringify(row));
+      else if (row.case === "calibration")
+        console.error(`${name} at ${row.link}: ${(row as Calibration).roundMicroseconds.toFixed(0)} µs a round`);
+      if (row.case !== "calibration") rows.push(row as LinkRow);
+    }
+  if (!flags.json) console.log(linkTables(rows));
+}
+
+async function measureMemory(): Promise<void> {
+  for (const item of cases.filter(({ name }) => name.includes(flags.only || "mlp128 b128 train mse"))) {
+    const cluster = await tlsCluster(protocol);
+    try {
+      for await (const { steps, parties } of memoryAfter(cluster, protocol, item, flags.steps.split(",").map(Number)))
+        for (const [party, bytes] of parties.entries()) {
+          const texts = Object.entries(bytes).map(([name, count]) => `${name} ${(count / 2 ** 20).toFixed(2)} MiB`);
+          print(
+            { case: `memory ${item.name}`, steps, party, ...bytes },
+            `${item.name}, ${steps} steps, party ${party}: ${texts.join(", ")}`,
+          );
+        }
+    } finally {
+      cluster.close();
+    }
+  }
 }
 
 /** "40/100": 40 ms there and back, 100 Mbit/s in each direction of each link. */
 function linkOf(text: string): LinkModel | undefined {
   if (text === "") return undefined;
   const [roundTripMs, megabits, ...rest] = text.split("/").map(Number);
-  if (!(roundTripMs! >= 0 && megabits! > 0) || rest.length > 0) {
-    console.error(usage);
-    process.exit(2);
-  }
+  if (!(roundTripMs! >= 0 && megabits! > 0) || rest.length > 0) fail();
   return { latencyMs: roundTripMs! / 2, bytesPerSecond: (megabits! * 1e6) / 8 };
 }
+function fail(): never {
+  console.error(usage);
+  process.exit(2);
+}
 
-function table(row: Row): string {
+function calibrationText({
+  kernelGmacs,
+  kernelGmacsBest,
+  kernelGmacs32Best,
+  roundMicroseconds,
+  mebibyteRingMilliseconds,
+}: Calibration): string {
+  return `calibration: ${kernelGmacs.toFixed(2)} G multiply-adds/s (at best ${kernelGmacsBest.toFixed(2)}, of 32 bits ${kernelGmacs32Best.toFixed(2)}), ${roundMicroseconds.toFixed(0)} µs a round, ${mebibyteRingMilliseconds.toFixed(2)} ms for 1 MiB to the next party`;
+}
+function rowText(row: Row): string {
   return `${row.case.padEnd(24)} ${ms(row.seconds)} (min ${ms(row.min)})  ${row.rounds} rounds  ${(row.bytesPerParty / 1e6).toFixed(3)} MB a party  ${ms(row.cpuSeconds).trim()} of processor a party  largest error ${row.maxError.toExponential(1)}`;
 }
 function ms(seconds: number): string {

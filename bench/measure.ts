@@ -2,9 +2,11 @@
 import { type Plan, planInputs, planScalars, wordBytesOf } from "../src/plan/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
 import { decode, encode, size, type WordBytes } from "../src/ring/index.js";
-import { type Case, checkPlan, type Given, setUpPlan, timedPlan } from "./cases.js";
+import { type Case, checkPlan, type Given, restartValues, setUpPlan, timedPlan } from "./cases.js";
 import type { BenchCluster } from "./cluster.js";
-import type { RunReport } from "./party.js";
+import { kernels } from "./kernels.js";
+import type { MemoryReport, RunReport } from "./party.js";
+import { type Speeds, type StepProfile, stepProfile } from "./profile.js";
 
 export interface Row {
   readonly case: string;
@@ -17,14 +19,21 @@ export interface Row {
   readonly maxError: number;
   /** Median processor time of one party; what remains comparable when other work shares the machine. */
   readonly cpuSeconds: number;
-  readonly profile?: RunReport["profile"];
+  readonly profile?: StepProfile;
+}
+export interface MeasureOptions {
+  /** The kernels' speed: some runs more are profiled, and compared with that. The cluster must be a profiled one. */
+  readonly profileAt?: Speeds;
+  /** Default: the case's. */
+  readonly repetitions?: number;
+  readonly warmUpMs?: number;
 }
 
 /**
  * Parties are daemons that have run before. V8 compiles what they run in the background, on cores that the parties themselves
  * need: until it has, a step takes up to twice as long, and after 1.5 s a tenth of the processor time was still its compilers'.
  */
-const warmUpMs = 4000;
+const usualWarmUpMs = 4000;
 /** The same for rounds of small messages, which cost half after some 5000. */
 const warmUpRounds = 5000;
 
@@ -32,8 +41,9 @@ export async function measure(
   cluster: BenchCluster,
   protocol: string,
   item: Case,
-  options: { profile?: boolean } = {},
+  { profileAt, repetitions = item.repetitions, warmUpMs = usualWarmUpMs }: MeasureOptions = {},
 ): Promise<Row> {
+  restartValues();
   const state = item.state();
   await run(cluster, protocol, setUpPlan(item, state), item.fraction, state);
   const plan = timedPlan(item, state, item.fresh());
@@ -42,10 +52,10 @@ export async function measure(
   let reports: RunReport[] = [];
   let maxError = 0;
   const warm = performance.now() + warmUpMs;
-  for (let i = -2; i < item.repetitions; i++) {
+  for (let i = -2; i < repetitions; i++) {
     if (i === 0 && performance.now() < warm) i = -1;
     const fresh = item.fresh();
-    reports = await run(cluster, protocol, plan, item.fraction, fresh, options.profile && i === item.repetitions - 1);
+    reports = await run(cluster, protocol, plan, item.fraction, fresh);
     if (i >= 0) {
       seconds.push(Math.max(...reports.map((report) => report.seconds)));
       cpu.push(reports.reduce((sum, report) => sum + report.cpuSeconds, 0) / reports.length);
@@ -60,8 +70,14 @@ export async function measure(
       maxError = Math.max(maxError, largestDifference(wanted, got));
     }
   }
+  const { dealer } = protocolNamed(protocol);
+  const profiled: RunReport[][] = [];
+  if (profileAt !== undefined)
+    for (let i = -2; i < Math.max(3, repetitions / 2); i++) {
+      const found = await run(cluster, protocol, plan, item.fraction, item.fresh(), true);
+      if (i >= 0) profiled.push(found);
+    }
   const sorted = seconds.sort((a, b) => a - b);
-  const { profile } = reports[0]!;
   return {
     case: item.name,
     seconds: sorted[sorted.length >> 1]!,
@@ -70,8 +86,25 @@ export async function measure(
     bytesPerParty: Math.max(...reports.map((report) => report.bytes)),
     maxError,
     cpuSeconds: cpu.sort((a, b) => a - b)[cpu.length >> 1]!,
-    ...(profile ? { profile } : {}),
+    ...(profileAt === undefined ? {} : { profile: stepProfile(plan, profiled, profileAt, cluster.processes, dealer) }),
   };
+}
+
+/** What the parties hold after so many runs of a case, each with inputs of its own, after one another: ascending counts. */
+export async function* memoryAfter(
+  cluster: BenchCluster,
+  protocol: string,
+  item: Case,
+  counts: readonly number[],
+): AsyncIterable<{ steps: number; parties: MemoryReport[] }> {
+  const state = item.state();
+  await run(cluster, protocol, setUpPlan(item, state), item.fraction, state);
+  const plan = timedPlan(item, state, item.fresh());
+  let steps = 0;
+  for (const count of counts) {
+    for (; steps < count; steps++) await run(cluster, protocol, plan, item.fraction, item.fresh());
+    yield { steps, parties: await cluster.memory() };
+  }
 }
 
 function combined(
@@ -120,17 +153,44 @@ function run(
 }
 
 /** How fast this machine is in this very run: what absolute figures must be read against. */
-export async function calibrate(
-  cluster: BenchCluster,
-  gmacs: number,
-  slow: boolean,
-): Promise<Record<string, number | string>> {
+export interface Calibration {
+  readonly case: "calibration";
+  /** 10^9 multiply-adds a second of one core, 256×256×256. */
+  readonly kernelGmacs: number;
+  /** The same of the fastest call, which nobody disturbed. */
+  readonly kernelGmacsBest: number;
+  /** The same for words of 32 bits. */
+  readonly kernelGmacs32Best: number;
+  /** In which every party sends 64 bytes to the next. */
+  readonly roundMicroseconds: number;
+  /** In which every party sends 1 MiB to the next. */
+  readonly mebibyteRingMilliseconds: number;
+}
+
+/** Of the fastest calls, by the bytes of a word. */
+export const bestSpeeds = ({ kernelGmacsBest, kernelGmacs32Best }: Calibration): Speeds => ({
+  8: kernelGmacsBest,
+  4: kernelGmacs32Best,
+});
+
+/** `latencyMs`: of the link model, if there is one. */
+export async function calibrate(cluster: BenchCluster, latencyMs = 0): Promise<Calibration> {
+  const slow = latencyMs > 1;
+  const speed = async (only: string) => {
+    let [gmacs, best] = [0, 0];
+    for await (const { gmacs: found = 0, seconds, min } of kernels({ only }))
+      [gmacs, best] = [found, (found * seconds) / min];
+    return { gmacs, best };
+  };
+  const [wide, narrow] = [await speed("matmul 256x256x256"), await speed("matmul32 256x256x256")];
   if (!slow) await cluster.ring(64, warmUpRounds);
   const small = await cluster.ring(64, slow ? 20 : 500);
   const large = await cluster.ring(2 ** 20, slow ? 3 : 30);
   return {
     case: "calibration",
-    kernelGmacs: gmacs,
+    kernelGmacs: wide.gmacs,
+    kernelGmacsBest: wide.best,
+    kernelGmacs32Best: narrow.best,
     roundMicroseconds: small * 1e6,
     mebibyteRingMilliseconds: large * 1e3,
   };

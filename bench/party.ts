@@ -2,12 +2,16 @@
  * One party of a benchmark: runs plans that it is told to run, keeps variables, reports times. Not the daemon of
  * `src/party`: nothing is stored, granted or policed here, so that what is timed is the protocol.
  */
-import { compile, execute, type Profile, type Program } from "../src/engine/index.js";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { compile, execute, Profile, type Program } from "../src/engine/index.js";
 import type { Mesh } from "../src/net/index.js";
 import type { EvalHost } from "../src/ops/index.js";
 import { decodePlan, wordBytesOf } from "../src/plan/index.js";
 import { createEnds, type Ends, protocolNamed, type Share } from "../src/protocol/index.js";
+import { Prg } from "../src/random/index.js";
 import { Ring, type Scope } from "../src/ring/index.js";
+import { Counter, type NodeReport } from "./profile.js";
 
 export interface RunOrder {
   readonly plan: Uint8Array;
@@ -26,14 +30,31 @@ export interface RunReport {
   readonly rounds: number;
   readonly bytes: number;
   readonly parts: readonly Uint8Array[];
-  readonly profile?: readonly (readonly [string, { seconds: number; bytes: number; calls: number }])[];
+  /** By node, if it was asked for. */
+  readonly profile?: readonly NodeReport[];
+  /** What this party sent on its busiest link in each exchange, the last one with revealed values; with `profile`. */
+  readonly busiest?: readonly number[];
+}
+
+/** Of one process, but for the ring, which is one party's. */
+export interface MemoryReport {
+  /** In live blocks. */
+  readonly ringUsed: number;
+  /** The ring's memory, which never shrinks. */
+  readonly ring: number;
+  /** JavaScript objects, after a full collection. */
+  readonly heap: number;
+  /** Buffers outside of it, the ring among them. */
+  readonly external: number;
+  readonly resident: number;
 }
 
 /** Later than any of a run. */
 const LAST_ROUND = 2 ** 32 - 1;
 
 export class BenchParty {
-  readonly #ring = new Ring();
+  readonly #counter: Counter | undefined;
+  readonly #ring: Ring;
   readonly #store: Scope;
   readonly #narrowStore: Scope;
   readonly #ends: Ends;
@@ -41,13 +62,19 @@ export class BenchParty {
   readonly #variables = new Map<string, Share>();
   /** The same modulo 2^32, since they were first asked for. */
   readonly #reduced = new Map<string, Share>();
+  readonly #coins: Prg;
 
   constructor(
     protocol: string,
     readonly mesh: Mesh,
+    /** Whether runs will be profiled: products are counted then. */
+    profiled = false,
   ) {
+    this.#counter = profiled ? new Counter() : undefined;
+    this.#ring = new Ring(this.#counter ? { kernels: this.#counter.kernels } : {});
     this.#store = this.#ring.scope();
     this.#narrowStore = this.#ring.narrow.scope();
+    this.#coins = new Prg(mesh.coinKey("masks"));
     this.#ends = createEnds(protocolNamed(protocol), {
       ring: this.#ring,
       self: mesh.self,
@@ -65,6 +92,10 @@ export class BenchParty {
     const written = new Map<string, Share>();
     const host: EvalHost = {
       scalar: (slot) => BigInt(order.scalars[slot] ?? 0),
+      coin: (nonce) => {
+        const stream = this.#coins.stream(nonce);
+        return (target) => stream.fill(target);
+      },
       input: (slot, words) => {
         const { seeds, correction } = order.inputs[slot]!;
         const read = (offset: number, target: Uint8Array) =>
@@ -85,12 +116,16 @@ export class BenchParty {
     };
     await this.#barrier(order.run);
     this.mesh.openRun(order.run + 1, 2 ** 40);
-    const profile: Profile = new Map();
-    const options = { ring, protocol, mesh: this.mesh, run: order.run + 1, host, scope };
+    const profile = order.profile ? new Profile() : undefined;
+    if (profile) this.#counter!.start(profile);
+    const busiest: number[] = [];
+    const mesh = profile ? watched(this.mesh, busiest) : this.mesh;
+    const options = { ring, protocol, mesh, run: order.run + 1, host, scope };
     const [before, cpuBefore] = [performance.now(), process.cpuUsage()];
-    const stats = await execute(program, order.profile ? { ...options, profile } : options);
+    const stats = await execute(program, profile ? { ...options, profile } : options);
     const collected = parts.length > 0 ? await this.#deliver(order.run + 1, parts) : [];
     const seconds = (performance.now() - before) / 1000;
+    busiest.push(this.mesh.self === 0 ? 0 : parts.reduce((sum, part) => sum + part.length, 0));
     const { user, system } = process.cpuUsage(cpuBefore);
     this.mesh.closeRun(order.run + 1);
     for (const [name, share] of written) {
@@ -108,7 +143,7 @@ export class BenchParty {
       rounds: stats.rounds,
       bytes: stats.bytes,
       parts: collected,
-      ...(order.profile ? { profile: [...profile] } : {}),
+      ...(profile ? { profile: this.#counter!.stop(), busiest } : {}),
     };
   }
 
@@ -165,6 +200,19 @@ export class BenchParty {
     );
   }
 
+  memory(): MemoryReport {
+    setFlagsFromString("--expose-gc");
+    (runInNewContext("gc") as () => void)();
+    const { heapUsed, external, rss } = process.memoryUsage();
+    return {
+      ringUsed: this.#ring.usedBytes,
+      ring: this.#ring.memoryBytes,
+      heap: heapUsed,
+      external,
+      resident: rss,
+    };
+  }
+
   /** Seconds of rounds in which every party sends `bytes` to the next and awaits as much from the one before. */
   async ring(run: number, bytes: number, rounds: number): Promise<number> {
     await this.#barrier(run);
@@ -181,6 +229,21 @@ export class BenchParty {
     this.mesh.closeRun(run + 1);
     return seconds / rounds;
   }
+}
+
+type Exchanging = Pick<Mesh, "exchange" | "parties" | "self">;
+
+/** Notes for each exchange how many bytes went to the peer that was sent most. */
+function watched(mesh: Mesh, busiest: number[]): Exchanging {
+  return {
+    parties: mesh.parties,
+    self: mesh.self,
+    exchange(run, round, send, receive, done) {
+      const bytes = send.map(({ parts }) => parts.reduce((sum, part) => sum + part.length, 0));
+      busiest.push(Math.max(0, ...bytes));
+      mesh.exchange(run, round, send, receive, done);
+    },
+  };
 }
 
 function fail(what: string): never {

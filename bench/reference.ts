@@ -85,3 +85,19 @@ export function recordSgd(
     ]),
   );
 }
+
+/** Along rows of `columns` numbers. */
+export function softmax(x: Float64Array, columns: number): Float64Array {
+  const result = new Float64Array(x.length);
+  for (let from = 0; from < x.length; from += columns) {
+    const row = x.subarray(from, from + columns);
+    const top = Math.max(...row);
+    const powers = row.map((value) => Math.exp(value - top));
+    const total = powers.reduce((sum, value) => sum + value, 0);
+    result.set(
+      powers.map((value) => value / total),
+      from,
+    );
+  }
+  return result;
+}

@@ -11,8 +11,10 @@ export type Order =
       readonly self: number;
       readonly addresses: readonly { host: string; port: number; fingerprint: string }[];
       readonly link: LinkModel | undefined;
+      readonly profiled: boolean;
     }
   | { readonly do: "run"; readonly order: RunOrder }
+  | { readonly do: "memory" }
   | { readonly do: "ring"; readonly run: number; readonly bytes: number; readonly rounds: number };
 
 const inbox = new PeerInbox();
@@ -29,7 +31,7 @@ async function obey(order: Order): Promise<unknown> {
       return listener.port;
     }
     case "connect": {
-      const { names, self, protocol, addresses, link } = order;
+      const { names, self, protocol, addresses, link, profiled } = order;
       const agreement = { library: "bench", kernels: "", protocol, label: "bench", names, self };
       const peers = addresses.map((address, i) => (i === self ? undefined : address));
       const mesh = await connectTlsMesh({
@@ -41,11 +43,13 @@ async function obey(order: Order): Promise<unknown> {
         earlyLimitBytes: 2 ** 30,
         ...(link && { link }),
       });
-      party = new BenchParty(protocol, mesh);
+      party = new BenchParty(protocol, mesh, profiled);
       return undefined;
     }
     case "run":
       return party.run(order.order);
+    case "memory":
+      return party.memory();
     case "ring":
       return party.ring(order.run, order.bytes, order.rounds);
   }

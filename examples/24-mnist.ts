@@ -21,7 +21,7 @@ for (let epoch = 1; epoch <= epochs; epoch++) {
   for await (const batch of data.batches(rows, { size: 64, firstEpoch: epoch }))
     sgd.minimize(nn.mseLoss(model(batch.images), batch.labels, { reduction: "batchMean" }));
 
-  const predicted = model(session.dataset("alice/test-images").all()).argmax();
+  const predicted = model(session.dataset("alice/test-images").all()).argmax(1);
   const right = await data.count(predicted.eq(session.dataset("bob/test-labels").all())).reveal();
   console.log(`epoch ${epoch}: ${((100 * right) / 640).toFixed(1)} % of the test images`);
 }

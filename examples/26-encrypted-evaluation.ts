@@ -17,7 +17,7 @@ model.loadStateDict(
 );
 
 const scores = model(session.dataset("alice/images").all());
-const right = scores.argmax().eq(session.dataset("bob/labels").all());
+const right = scores.argmax(1).eq(session.dataset("bob/labels").all());
 console.log(`${await data.count(right).reveal()} of 500 test images are read correctly; nothing else was revealed.`);
 await session.close();
 

@@ -31,7 +31,7 @@ for (const each of [protocol, "plain"] as const)
     for (let i = 0; i < 5; i++) {
       const began = performance.now();
       const batch = rows.images.batch({ batch: batchSize, stride: batchSize, shuffle: false, epoch: 0, position: 0 });
-      await model(batch).argmax().reveal();
+      await model(batch).argmax(1).reveal();
       predicting.push(performance.now() - began);
     }
     const what = `${session.protocol.padEnd(10)} ${activation.padEnd(6)}`;

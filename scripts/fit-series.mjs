@@ -64,8 +64,19 @@ const wanted = {
     relative: true,
     about: "1 / sqrt(x)",
   },
+  inverseRootTo8: {
+    f: (x) => 1 / Math.sqrt(x),
+    from: 0.125,
+    to: 1,
+    ratio: 1.82,
+    count: 12,
+    relative: true,
+    about: "1 / sqrt(x)",
+  },
+  inverseTo3: { f: (x) => 1 / x, from: 0.34, to: 1, ratio: 3, count: 5, relative: true, about: "1 / x" },
   inverseTo4: { f: (x) => 1 / x, from: 1, to: 4, count: 8, about: "1 / x" },
   inverseTo16: { f: (x) => 1 / x, from: 1, to: 16, count: 16, most: 1.35, about: "1 / x" },
+  logTo16: { f: Math.log, from: 1, to: 16, count: 16, most: 1.35, about: "log(x)" },
   inverseTo128: { f: (x) => 1 / x, from: 1, to: 128, ratio: 1.35, count: 12, relative: true, about: "1 / x" },
 };
 

@@ -43,4 +43,14 @@ export * from "./errors.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
 export type { ProtocolChoice, ProtocolName } from "./protocol/index.js";
-export { concat, type Operand, Plaintext, Tensor, type Values, where } from "./tensor/index.js";
+export {
+  concat,
+  einsum,
+  type Operand,
+  Plaintext,
+  type Sorted,
+  stack,
+  Tensor,
+  type Values,
+  where,
+} from "./tensor/index.js";

@@ -118,7 +118,7 @@ async function mainJob(cluster: DemoCluster, wanted: number | undefined, out: Ou
 
   const testing = performance.now();
   const testImages = session.dataset("alice/test-images");
-  const right = model(testImages.all()).argmax().eq(session.dataset("bob/test-labels").all());
+  const right = model(testImages.all()).argmax(1).eq(session.dataset("bob/test-labels").all());
   const accuracy = (await data.count(right).reveal()) / testImages.rows;
   out.line(
     `Evaluated ${testImages.rows} secret test images in ${secondsText((performance.now() - testing) / 1000)}; only the number of hits was revealed`,

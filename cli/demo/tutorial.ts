@@ -50,7 +50,7 @@ export async function tutorial(cluster: DemoCluster, out: Output, started: numbe
     }
     await session.flush();
     secondsPerBatch = (performance.now() - began) / 1000 / batches;
-    const right = model(testImages.all()).argmax().eq(testLabels.all());
+    const right = model(testImages.all()).argmax(1).eq(testLabels.all());
     accuracy = round((100 * (await data.count(right).reveal())) / rows, 2);
     const clearAccuracy = clear.epoch();
     out.object({ epoch, accuracy, clearAccuracy, secondsPerBatch: round(secondsPerBatch, 4) });

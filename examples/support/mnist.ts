@@ -8,8 +8,12 @@ const open = async (file: string) => data.rowsOf(await data.openFile(join(folder
 
 /** Rows [from, to) of the images: vectors of 784 numbers with mean 0 and deviation 1. */
 export async function images(split: "train" | "t10k", from: number, to: number): Promise<data.RowSource> {
-  const pixels = data.rows(from, to)(await open(`${split}-images-idx3-ubyte`));
-  return data.transform(pixels, data.reshape(784), data.scale(1 / 255), data.normalize(0.1307, 0.3081));
+  return data.normalize(0.1307, 0.3081)(await pixels(split, from, to));
+}
+/** The same as they are: from 0 to 1. */
+export async function pixels(split: "train" | "t10k", from: number, to: number): Promise<data.RowSource> {
+  const bytes = data.rows(from, to)(await open(`${split}-images-idx3-ubyte`));
+  return data.transform(bytes, data.reshape(784), data.scale(1 / 255));
 }
 /** The labels of the same rows: whole numbers from 0 to 9. */
 export async function labels(split: "train" | "t10k", from: number, to: number): Promise<data.RowSource> {

@@ -14,7 +14,7 @@ export interface SessionOptions {
   /**
    * What you declare: numbers, and results of products, stay below 2^integerBits in magnitude. Larger ones come out wrong. Default 15.
    * Where 2 * fraction + integerBits <= 30, plans whose numbers all fit are evaluated in words of 32 bits: half the bytes, and
-   * products four times as fast (docs/decisions/0016-ring32.md).
+   * products four times as fast (docs/decisions/0020-ring32.md).
    */
   readonly integerBits?: number;
   /** How long a run waits for an owner's grant before it fails. Default 0. */

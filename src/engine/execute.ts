@@ -11,7 +11,7 @@ import { type Exchange, inTurn, type Protocol, type Rounds, type Transfer } from
 import type { Ring, Scope } from "../ring/index.js";
 import type { Program } from "./compile.js";
 import { Lifetimes } from "./lifetimes.js";
-import { type Profile, rowOf } from "./profile.js";
+import type { Profile } from "./profile.js";
 import { NodeSite } from "./site.js";
 
 export interface RunOptions {
@@ -25,7 +25,7 @@ export interface RunOptions {
   readonly host: EvalHost;
   /** Memory of this run; the caller closes it, also after a failure. */
   readonly scope: Scope;
-  /** Collects time and traffic per operator. */
+  /** Collects time and traffic by node. */
   readonly profile?: Profile;
 }
 export interface RunStats {
@@ -199,21 +199,12 @@ class Execution {
     const context: EvalContext = { ring, protocol, host, site: new NodeSite(run, id, scope) };
     const inputs = node.inputs.map((input) => this.#lifetimes.get(input));
     if (!profile) return rules[id]!.evaluate(context, inputs, node.attrs as never, types[id]!);
-    const before = performance.now();
-    const result = rules[id]!.evaluate(context, inputs, node.attrs as never, types[id]!);
-    const row = rowOf(profile, node.op);
-    row.seconds += (performance.now() - before) / 1000;
-    row.calls++;
-    return result;
+    return profile.measure(id, () => rules[id]!.evaluate(context, inputs, node.attrs as never, types[id]!));
   }
 
   #step(id: number, rounds: Rounds<Value>): IteratorResult<Exchange, Value> {
     const { profile } = this.options;
-    if (!profile) return rounds.next();
-    const before = performance.now();
-    const step = rounds.next();
-    rowOf(profile, this.program.plan.nodes[id]!.op).seconds += (performance.now() - before) / 1000;
-    return step;
+    return profile ? profile.measure(id, () => rounds.next()) : rounds.next();
   }
 
   #complete(id: number, value: Value): void {
@@ -235,9 +226,13 @@ class Execution {
         parts[peer].push(ring.bytes(block, offset ?? 0, bytes));
         sent += bytes;
       }
-      for (const transfer of exchange.receive) this.#inflows[transfer.peer]!.add(transfer);
+      let received = 0;
+      for (const transfer of exchange.receive) {
+        this.#inflows[transfer.peer]!.add(transfer);
+        received += transfer.bytes;
+      }
       this.#bytes += sent;
-      if (profile) rowOf(profile, this.program.plan.nodes[id]!.op).bytes += sent;
+      profile?.exchanges(id, sent, received);
     }
     const send: Outgoing[] = [];
     const receive: Incoming[] = [];
@@ -247,11 +242,13 @@ class Execution {
       if (places.length > 0) receive.push(inflow);
     }
     if (!this.#turn[0]!.exchange.delivery) this.#rounds++;
+    profile?.began();
     mesh.exchange(run, this.#exchanges++, send, receive, this.#exchanged);
   }
 
   readonly #exchanged = (error?: Error): void => {
     if (this.#over) return;
+    this.options.profile?.ended();
     if (error) this.#fail(error);
     else this.advance();
   };

@@ -1,4 +1,7 @@
-/** The exponential function, by the addition theorem of powers of two. */
+/**
+ * The exponential function, by the addition theorem of powers of two: Kelkar, Le, Raykova and Seth 2022
+ * (https://eprint.iacr.org/2021/208), with the whole part modulo 32 as `octaves` has it. Errors are stated as in table.ts.
+ */
 import { mul, share } from "../ops/build.js";
 import { type Builder, octaveBits, type Ref } from "../ops/index.js";
 import { below, limitOf, row, times, truncated, unless } from "./fixed.js";
@@ -18,7 +21,8 @@ function power(b: Builder, x: Ref, perUnit: number, top: number): Ref {
 }
 
 /**
- * exp(x) for x <= 1.38; above, wrong. Below -18 it gives 0. What softmax needs of its differences to the largest.
+ * exp(x) for x <= 1.38, what softmax needs of its differences to the largest. Above, wrong; below -18 it gives 0. Largest error
+ * 1.6e-5 at f = 16, 1.1e-6 at f = 20. rep3: 7 rounds (8 of more than 16384 elements at f = 20), 65 bytes a party and element.
  */
 export function expNonPositive(b: Builder, x: Ref): Ref {
   const input = share(b, x);
@@ -31,7 +35,8 @@ export function expNonPositive(b: Builder, x: Ref): Ref {
 const largest = 10.39;
 
 /**
- * exp(x) for x < 10.39, where it stays below 2^15; above, wrong. Below -20 it gives 0.
+ * exp(x) for x < 10.39, where it stays below 2^15; above, wrong. Below -20 it gives 0. Largest error 1.7e-5 at f = 16, 1.4e-6 at
+ * f = 20. rep3: 9 rounds, 76 bytes; 5 rounds without a comparison where the bound of x says |x| < 8.
  */
 export function exp(b: Builder, x: Ref): Ref {
   const input = share(b, x);

@@ -3,7 +3,7 @@
  * in logarithm.ts and powers.ts.
  */
 import { type Builder, declaredIntegerBits, highDigits, type Ref, radix } from "../ops/index.js";
-import { lowered, plus, row } from "./fixed.js";
+import { lowered, plus, row, timesConstant } from "./fixed.js";
 
 /** A number that the position m of the highest bit decides: low(m mod 8) + high(m div 8), at `scale` fraction bits. */
 interface Factor {
@@ -25,7 +25,7 @@ export function normaliseSigned(b: Builder, x: Ref): Normal {
   const { digits, low, high } = powerOf(x);
   const row = digitRows(b, x, true, digits, [low, high]);
   const power = product(b, row(0), row(1));
-  const sign = b.node("reshare", [row(2)]);
+  const sign = b.node("reshare", [plus(b, timesConstant(b, row(2), -2, 0), 1)]);
   return { ...scaled(b, product(b, x, sign), power, x, digits), power: product(b, power, sign) };
 }
 
@@ -88,25 +88,23 @@ export function product(b: Builder, x: Ref, y: Ref): Ref {
   return b.node("reshare", [b.node("mul", [p!, q!])]);
 }
 
-/** Factors, and the sign of x after them, by number, as products. */
+/** Factors, and whether x < 0 after them, by number, as products. */
 function digitRows(b: Builder, x: Ref, signed: boolean, digits: number, factors: readonly Factor[]) {
   const { shape, scale, bound } = x.type;
-  const weights = factors.map((factor) => [...weightsOf(factor, digits), ...(signed ? [0] : [])]);
-  // 1 - 2 (x < 0).
-  if (signed) weights.push([...new Array<number>(radix - 1 + digits).fill(0), -2]);
+  const low = factors.flatMap((factor) =>
+    Array.from({ length: radix - 1 }, (_, i) => weight(factor.low, i + 1, factor) - weight(factor.low, 0, factor)),
+  );
+  const high = factors.flatMap((factor) => Array.from({ length: digits }, (_, i) => weight(factor.high, i, factor)));
   const width = Math.min(bound, scale + declaredIntegerBits);
-  const stack = b.node("leading", [x], { width, signed, weights });
+  const stack = b.node("leading", [x], { width, signed, rows: factors.length, low, high });
   return (i: number): Ref => {
-    const factor = factors[i] ?? { low: () => 1 };
-    const words = plus(b, row(b, stack, i, shape), wholeOf(factor.low?.(0) ?? 0, factor));
-    return lowered(b, words, factor.scale ?? 0);
+    const words = row(b, stack, i, shape);
+    const factor = factors[i];
+    return factor ? lowered(b, plus(b, words, weight(factor.low, 0, factor)), factor.scale ?? 0) : words;
   };
 }
 
-/** For the low digits 1 to 7, whose weights come on top of digit 0's; then for all high digits. */
-function weightsOf(factor: Factor, digits: number): number[] {
-  const { low = () => 0, high = () => 0 } = factor;
-  const lows = Array.from({ length: radix - 1 }, (_, i) => wholeOf(low(i + 1), factor) - wholeOf(low(0), factor));
-  return [...lows, ...Array.from({ length: digits }, (_, digit) => wholeOf(high(digit), factor))];
+/** 0 where a factor does not depend on a digit; weights of low digits come on top of digit 0's. */
+function weight(of: ((digit: number) => number) | undefined, digit: number, { scale = 0 }: Factor): number {
+  return of ? Math.round(of(digit) * 2 ** scale) : 0;
 }
-const wholeOf = (value: number, { scale = 0 }: Factor) => Math.round(value * 2 ** scale) + 0;

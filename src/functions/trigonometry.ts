@@ -1,4 +1,4 @@
-/** Sine and cosine, which have an addition theorem themselves. */
+/** Sine and cosine, which have an addition theorem themselves. Largest error 1.6e-5 at f = 16, 1.1e-6 at f = 20; rep3: 3 rounds, 19 bytes. */
 import { mul, neg, share } from "../ops/build.js";
 import type { Builder, Ref } from "../ops/index.js";
 import { truncated } from "./fixed.js";

@@ -1,7 +1,8 @@
 /** Fully connected layers. */
 import { uniform } from "../random/index.js";
 import { linear as multiply } from "../tensor/index.js";
-import { type Module, module, Parameter } from "./module.js";
+import { type Module, module } from "./module.js";
+import { Parameter } from "./parameter.js";
 
 /**
  * y = x Wᵀ + b, x: [batch, inputs], weight: [outputs, inputs], bias: [outputs], as in PyTorch. Initial values are uniform

@@ -5,6 +5,7 @@
 import { PlanError, ScaleError, ShapeError } from "../errors.js";
 import { broadcastShapes, formatShape, normalizeAxis, type Shape, sameShape, size } from "../ring/index.js";
 import { factor, factors, share } from "./factor.js";
+import { knownRelu } from "./known-relus.js";
 import {
   constant,
   exactScale,
@@ -17,9 +18,9 @@ import {
 } from "./numbers.js";
 import type { Builder, Ref, ValueType } from "./op.js";
 import { matmul, timesTransposed } from "./products.js";
-import { maxBound } from "./type.js";
+import { maxBound, sumBits } from "./type.js";
 
-export { constant, exactScale, factor, matmul, share };
+export { constant, exactScale, factor, matmul, scalarConstant as publicNumber, share };
 
 function raise(b: Builder, x: Ref, scale: number): Ref {
   return x.type.scale === scale ? x : b.node("rescale", [x], { bits: scale - x.type.scale });
@@ -192,6 +193,13 @@ export function mean(b: Builder, x: Ref, axes?: readonly number[], keepDims = fa
     );
   return divPublic(b, total, terms);
 }
+/** Sums of all elements up to each position of an axis. Free. */
+export function cumsum(b: Builder, x: Ref, axis: number): Ref {
+  return b.node("cumsum", [numeric(b, x)], {
+    axis: normalizeAxis(axis, x.type.shape.length, "cumsum"),
+    reverse: false,
+  });
+}
 /** Ascending; all of them if none are given. */
 function distinctAxes(shape: Shape, axes: readonly number[] | undefined, where: string): number[] {
   const list = axes?.map((axis) => normalizeAxis(axis, shape.length, where)) ?? shape.map((_, i) => i);
@@ -203,22 +211,24 @@ export function reshape(b: Builder, x: Ref, shape: Shape): Ref {
 }
 export function transpose(b: Builder, x: Ref, axes?: readonly number[]): Ref {
   const order = axes ?? x.type.shape.map((_, i) => x.type.shape.length - 1 - i);
-  return b.node("transpose", [numeric(b, x)], {
+  return b.node("transpose", [x], {
     axes: order.map((axis) => normalizeAxis(axis, x.type.shape.length, "transpose")),
   });
 }
 export function slice(b: Builder, x: Ref, axis: number, start: number, end: number): Ref {
-  return b.node("slice", [numeric(b, x)], { axis: normalizeAxis(axis, x.type.shape.length, "slice"), start, end });
+  return b.node("slice", [x], { axis: normalizeAxis(axis, x.type.shape.length, "slice"), start, end });
 }
 export function concat(b: Builder, parts: readonly Ref[], axis: number): Ref {
   const first = parts[0];
   if (!first) throw new ShapeError("concat: expected at least one value, got none");
+  const at = normalizeAxis(axis, first.type.shape.length, "concat");
+  if (parts.every(({ type }) => type.kind === "bits")) return b.node("concat", parts, { axis: at });
   const shares = parts.map((part) => share(b, part));
   const scale = Math.max(...shares.map((part) => part.type.scale));
   return b.node(
     "concat",
     shares.map((part) => raise(b, part, scale)),
-    { axis: normalizeAxis(axis, first.type.shape.length, "concat") },
+    { axis: at },
   );
 }
 
@@ -232,6 +242,24 @@ export function less(b: Builder, x: Ref, y: Ref): Ref {
 }
 export function equal(b: Builder, x: Ref, y: Ref): Ref {
   return b.node("isZero", [share(b, sub(b, share(b, x), share(b, y)))]);
+}
+/**
+ * Bits [..., classes]: 1 at the position that x is, a whole number from 0 to classes - 1; another x gives any bits. Looks at the few
+ * bits that tell these apart: with rep3 2 rounds up to 16 classes, 2 more if x has fraction bits.
+ */
+export function oneHot(b: Builder, x: Ref, classes: number): Ref {
+  const bound = Math.max(1, sumBits(classes));
+  b.assume(x, `oneHot: a whole number from 0 to ${classes - 1}`);
+  const { shape, scale } = share(b, x).type;
+  const whole =
+    scale === 0 ? share(b, x) : b.node("truncate", [b.node("lift", [share(b, x)])], { shift: scale, bound });
+  const positions = constant(
+    b,
+    Array.from({ length: classes }, (_, i) => i),
+    [classes],
+    0,
+  );
+  return b.node("isZero", [b.node("narrow", [sub(b, reshape(b, whole, [...shape, 1]), positions)], { bound })]);
 }
 export function not(b: Builder, x: Ref): Ref {
   return b.node("not", [x]);
@@ -250,44 +278,9 @@ export function where(b: Builder, bit: Ref, x: Ref, y: Ref): Ref {
 /** max(x, 0): the sign bit, then one selection. The gradient reuses the bit, which is 1 at 0. */
 export function relu(b: Builder, x: Ref): Ref {
   const value = share(b, x);
-  return b.node("select", [not(b, isNegative(b, value)), value]);
+  return knownRelu(value) ?? b.node("select", [not(b, isNegative(b, value)), value]);
 }
+/** The larger of two, element by element; x where they are equal. */
 export function maximum(b: Builder, x: Ref, y: Ref): Ref {
   return where(b, less(b, x, y), y, x);
-}
-
-/**
- * The largest element along an axis and its position, by a tournament of ceil(log2 n) levels. Ties go to the lower
- * position. The index is a share at scale 0.
- */
-export function maxAndArgmax(b: Builder, x: Ref, axis = -1): { max: Ref; argmax: Ref } {
-  const value = share(b, x);
-  const rank = value.type.shape.length;
-  const at = normalizeAxis(axis, rank, "max");
-  const n = value.type.shape[at]!;
-  if (n === 0) throw new ShapeError("max: expected at least one element, got an empty axis");
-  const positions = constant(
-    b,
-    Array.from({ length: n }, (_, i) => i),
-    value.type.shape.map((_, i) => (i === at ? n : 1)),
-    0,
-  );
-  let max = value;
-  let index = b.node("broadcast", [b.node("secret", [positions])], { shape: value.type.shape });
-  while (max.type.shape[at]! > 1) {
-    const length = max.type.shape[at]!;
-    const half = length >> 1;
-    const cut = (ref: Ref, start: number, end: number) => b.node("slice", [ref], { axis: at, start, end });
-    const [left, right] = [cut(max, 0, half), cut(max, half, 2 * half)];
-    const [leftAt, rightAt] = [cut(index, 0, half), cut(index, half, 2 * half)];
-    const rightWins = less(b, left, right);
-    const winner = b.node("choose", [rightWins, right, left]);
-    const winnerAt = b.node("choose", [rightWins, rightAt, leftAt]);
-    const join = (won: Ref, all: Ref) =>
-      length % 2 === 0 ? won : b.node("concat", [won, cut(all, length - 1, length)], { axis: at });
-    max = join(winner, max);
-    index = join(winnerAt, index);
-  }
-  const shape = value.type.shape.filter((_, i) => i !== at);
-  return { max: reshape(b, max, shape), argmax: reshape(b, index, shape) };
 }

@@ -31,21 +31,21 @@ export const isNegative: Operator = {
   },
 };
 
-/** x = 0, for each element. */
+/** x = 0, for each element. Looks at `bound` bits: no other multiple of 2^bound is below it. */
 export const isZero: Operator = {
   attrs: nothing,
   arity: 1,
   infer([a]) {
     expectKind("isZero", a!, "share");
-    comparisonWidth(a!);
     return oneBit(a!);
   },
-  looks: ([a]) => [{ input: 0, as: { width: comparisonWidth(a!) } }],
-  cost: (costs, [a], _attrs, _output, pivot) => costs.isZero(elements(a!), comparisonWidth(a!), pivot),
+  looks: ([a]) => [{ input: 0, as: { width: zeroWidth(a!) } }],
+  cost: (costs, [a], _attrs, _output, pivot) => costs.isZero(elements(a!), zeroWidth(a!), pivot),
   *evaluate({ protocol, site }, [a], _attrs, { inputs }) {
-    return { kind: "bits", bits: yield* protocol.isZero(site, shareOf(a), comparisonWidth(inputs[0]!)) };
+    return { kind: "bits", bits: yield* protocol.isZero(site, shareOf(a), zeroWidth(inputs[0]!)) };
   },
 };
+const zeroWidth = ({ bound }: ValueType): number => Math.max(1, bound);
 
 export const not: Operator = {
   attrs: nothing,

@@ -105,12 +105,12 @@ export class Geometry {
   run(context: EvalContext, dst: Block, x: Block, w: Block, accumulate: boolean): void {
     const { kernels, wordBytes } = context.ring;
     const { scope } = context.site;
-    if (!accumulate) kernels.fill(dst.ptr, 0n, dst.words);
+    if (!accumulate && (this.#byElement || this.multiplyAdds === 0)) kernels.fill(dst.ptr, 0n, dst.words);
     if (this.multiplyAdds === 0) return;
     const [images, groups] = this.x as [number, number];
     const { indexed, columns, groups: step } = this.#product;
     const canvas = this.#copies ? scope.alloc(this.#together * this.canvasWords) : undefined;
-    indexed.load(context, (multiply) => {
+    indexed.load(context, accumulate || this.#byElement, (multiply) => {
       for (let first = 0; first < images; first += this.#together) {
         const together = Math.min(this.#together, images - first);
         let from = x.ptr + (first / images) * x.words * wordBytes;

@@ -24,7 +24,7 @@ const pairOf = (smallest: number) => {
 /** Of one convolution: minutes of one core. */
 const mostMultiplyAdds = 2 ** 40;
 /** Words of an image with its padding. */
-const largestImage = 2 ** 26;
+const largestImage = 2 ** 24;
 
 const attrs = v.strictObject({
   /** From one window to the next. */
@@ -113,7 +113,7 @@ function check({ shape: x }: ValueType, { shape: w }: ValueType, given: Convolut
   if (geometry.multiplyAdds > mostMultiplyAdds)
     throw new ShapeError(`convolve: expected at most 2^40 multiply-adds, got ${got}; try a smaller batch or kernel`);
   if (geometry.canvasWords > largestImage)
-    throw new ShapeError(`convolve: expected images of at most 2^26 words with padding, got ${got}; try less padding`);
+    throw new ShapeError(`convolve: expected images of at most 2^24 words with padding, got ${got}; try less padding`);
 }
 
 /** [C, G, B, …] of [B, G, C, …]. */

@@ -145,11 +145,12 @@ function planOf(given: Attrs, a: Shape, b: Shape): Products {
 
 function run(context: EvalContext, products: Products, dst: Block, a: Block, b: Block, accumulate: boolean): void {
   const { indexed, turned, batch, at } = products;
-  if (!accumulate) context.ring.kernels.fill(dst.ptr, 0n, dst.words);
-  if (a.words === 0 || b.words === 0 || dst.words === 0) return;
+  const nothing = a.words === 0 || b.words === 0;
+  if (nothing && !accumulate) context.ring.kernels.fill(dst.ptr, 0n, dst.words);
+  if (nothing || dst.words === 0) return;
   const [atA, atB, atC] = at;
   const { wordBytes } = context.ring;
-  indexed.load(context, (multiply) => {
+  indexed.load(context, accumulate, (multiply) => {
     for (let i = 0; i < batch; i++) {
       const [x, y] = [a.ptr + wordBytes * atA(i), b.ptr + wordBytes * atB(i)];
       multiply(dst.ptr + wordBytes * atC(i), turned ? y : x, turned ? x : y);

@@ -42,6 +42,11 @@ export function mapLinear(
   return { kind: "public", words };
 }
 
+/** Applies a map that is linear over Z_2 to bits, one plane each; the result is one plane of n bits. */
+export function mapBits({ protocol, site }: EvalContext, inputs: readonly Value[], n: number, map: Linear): Value {
+  return { kind: "bits", bits: protocol.linearBits(site, inputs.map(bitsOf), n, 1, map) };
+}
+
 /** The product of two shares under a bilinear map. */
 export function* productOf(
   { protocol, site }: EvalContext,

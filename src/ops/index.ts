@@ -1,8 +1,10 @@
 /** The operators of plans. `build.ts` has the composed ones that people call; `table.ts` the vocabulary itself. */
 
+export { coinSteps, mostDropped } from "./coin.js";
 export { encodeWords, mantissaBits } from "./constant.js";
 export { isDataset } from "./flow.js";
 export { highDigits, radix } from "./leading.js";
+export { significantBits } from "./numbers.js";
 export type {
   Builder,
   EvalContext,

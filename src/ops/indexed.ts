@@ -11,7 +11,7 @@ export interface Matrix {
   readonly column: (j: number) => number;
 }
 
-/** c [rows, columns] += a [rows, steps] b [steps, columns]. */
+/** c [rows, columns] = or += a [rows, steps] b [steps, columns]. */
 export class Indexed {
   /** Bytes, as u32. Made when they are first needed: a stranger's plan is typed before anybody trusts it. */
   #tables: readonly Uint32Array<ArrayBuffer>[] | undefined;
@@ -35,6 +35,7 @@ export class Indexed {
   /** Gives `use` the product for arrays at three addresses: of all columns, or of the first ones only. */
   load(
     { ring, site }: EvalContext,
+    accumulate: boolean,
     use: (multiply: (c: number, a: number, b: number, columns?: number) => void) => void,
   ): void {
     const { rows, steps, columns, a, b, c } = this;
@@ -56,8 +57,10 @@ export class Indexed {
       at += table.length;
       return block.ptr + (at - table.length) * 4;
     }) as [number, number, number, number, number, number];
-    use((atC, atA, atB, some = columns) =>
-      ring.kernels.matmulIndexed(atC, rowsC, columnsC, atA, rowsA, columnsA, atB, rowsB, columnsB, rows, steps, some),
+    const { matmulIndexed } = ring.kernels;
+    const more = accumulate ? 1 : 0;
+    use((atC, atA, atB, n = columns) =>
+      matmulIndexed(atC, rowsC, columnsC, atA, rowsA, columnsA, atB, rowsB, columnsB, rows, steps, n, more),
     );
     site.scope.free(block);
   }

@@ -5,26 +5,24 @@
 import * as v from "valibot";
 import { PlanError, ShapeError } from "../errors.js";
 import { type Block, broadcastStrides, formatShape, type Shape, sameShape, size, strides } from "../ring/index.js";
-import { mapLinear, withInts } from "./evaluate.js";
+import { mapBits, mapLinear, withInts } from "./evaluate.js";
 import { cut, moved, reshapedAlike, reshapedAxis, together } from "./flow.js";
-import type { EvalContext, Operator, Value } from "./op.js";
+import type { EvalContext, Operator, Value, ValueType } from "./op.js";
 import { axisSchema, dimension, mostAxes, noCost, shapeSchema } from "./source.js";
-import { elements, refuseBits } from "./type.js";
+import { elements } from "./type.js";
 
 /** Gathers by strides, starting `offset` words into the source. */
 function gather(context: EvalContext, value: Value, dims: Shape, steps: readonly number[], offset = 0): Value {
+  const { kernels, wordBytes } = context.ring;
   const gathered = (dst: Block, [src]: readonly Block[]) =>
     withInts(context, [dims, steps], ([dimsAt, stepsAt]) => {
-      if (dst.words > 0)
-        context.ring.kernels.gatherStrided(
-          dst.ptr,
-          src!.ptr + offset * context.ring.wordBytes,
-          dims.length,
-          dimsAt!,
-          stepsAt!,
-        );
+      if (dst.words === 0) return;
+      if (value.kind === "bits") kernels.gatherBits(dst.ptr, src!.ptr, offset, dims.length, dimsAt!, stepsAt!);
+      else kernels.gatherStrided(dst.ptr, src!.ptr + offset * wordBytes, dims.length, dimsAt!, stepsAt!);
     });
-  return mapLinear(context, [value], size(dims), gathered, true);
+  return value.kind === "bits"
+    ? mapBits(context, [value], size(dims), gathered)
+    : mapLinear(context, [value], size(dims), gathered, true);
 }
 
 const shapeAttrs = v.strictObject({ shape: shapeSchema });
@@ -52,7 +50,6 @@ export const transpose: Operator<v.InferOutput<typeof axesAttrs>> = {
   attrs: axesAttrs,
   arity: 1,
   infer([a], { axes }) {
-    refuseBits("transpose", a!);
     if (axes.length !== a!.shape.length || new Set(axes).size !== axes.length || axes.some((x) => x >= axes.length))
       throw new ShapeError(`transpose: expected a permutation of ${a!.shape.length} axes, got [${axes}]`);
     const shape = axes.map((axis) => a!.shape[axis]!);
@@ -66,7 +63,7 @@ export const transpose: Operator<v.InferOutput<typeof axesAttrs>> = {
   layout: true,
   cost: noCost,
   evaluate(context, [a], { axes }, { inputs, output }) {
-    if (axes.length === 2 && axes[0] === 1) {
+    if (axes.length === 2 && axes[0] === 1 && a!.kind !== "bits") {
       const [rows, cols] = inputs[0]!.shape as [number, number];
       const turned = (dst: Block, [src]: readonly Block[]) =>
         context.ring.kernels.transpose(dst.ptr, src!.ptr, rows, cols);
@@ -87,7 +84,6 @@ export const broadcast: Operator<v.InferOutput<typeof shapeAttrs>> = {
   attrs: shapeAttrs,
   arity: 1,
   infer([a], { shape }) {
-    refuseBits("broadcast", a!);
     broadcastStrides(a!.shape, shape);
     const offset = shape.length - a!.shape.length;
     const same = (axis: number) => a!.shape[axis] === shape[axis + offset];
@@ -112,7 +108,6 @@ export const flip: Operator<v.InferOutput<typeof axesAttrs>> = {
   attrs: axesAttrs,
   arity: 1,
   infer([a], { axes }) {
-    refuseBits("flip", a!);
     if (axes.some((axis, i) => axis >= a!.shape.length || axis <= (axes[i - 1] ?? -1)))
       throw new ShapeError(`flip: expected ascending axes of ${formatShape(a!.shape)}, got [${axes}]`);
     const kept = (axis: number) => !axes.includes(axis) || a!.shape[axis] === 1;
@@ -139,7 +134,6 @@ export const slice: Operator<v.InferOutput<typeof sliceAttrs>> = {
   attrs: sliceAttrs,
   arity: 1,
   infer([a], { axis, start, end, step }) {
-    refuseBits("slice", a!);
     const length = a!.shape[axis];
     if (length === undefined || start > end || end > length)
       throw new ShapeError(
@@ -171,7 +165,6 @@ export const pad: Operator<v.InferOutput<typeof padAttrs>> = {
   attrs: padAttrs,
   arity: 1,
   infer([a], { axis, before, after, step }) {
-    refuseBits("pad", a!);
     if (axis >= a!.shape.length) throw new ShapeError(`pad: expected an axis of [${a!.shape}], got ${axis}`);
     const shape = a!.shape.map((d, i) => (i === axis ? before + paddedLength(d, step) + after : d));
     const kept = (at: number) => at !== axis || shape[at] === a!.shape[at];
@@ -184,6 +177,7 @@ export const pad: Operator<v.InferOutput<typeof padAttrs>> = {
   },
   cost: noCost,
   evaluate(context, [a], { axis, before, step = 1 }, { inputs, output }) {
+    if (a!.kind === "bits") return joinBits(context, [a!], inputs, output, axis, before, step);
     const steps = strides(output.shape);
     const stepped = steps.map((each, i) => (i === axis ? step * each : each));
     const dims = inputs[0]!.shape;
@@ -215,7 +209,6 @@ export const concat: Operator<v.InferOutput<typeof concatAttrs>> = {
       throw new ShapeError(`concat: expected inputs with an axis ${axis}, got [${first?.shape}]; try another axis`);
     let length = 0;
     for (const input of inputs) {
-      refuseBits("concat", input);
       if (input.kind !== first.kind || input.scale !== first.scale)
         throw new PlanError(
           `concat: expected ${first.kind}s at scale ${first.scale}, got a ${input.kind} at scale ${input.scale}`,
@@ -249,6 +242,7 @@ export const concat: Operator<v.InferOutput<typeof concatAttrs>> = {
   },
   cost: noCost,
   evaluate(context, inputs, { axis }, types) {
+    if (inputs[0]!.kind === "bits") return joinBits(context, inputs, types.inputs, types.output, axis, 0);
     const inner = size(types.output.shape.slice(axis + 1));
     const outer = size(types.output.shape.slice(0, axis));
     const row = types.output.shape[axis]! * inner;
@@ -264,3 +258,32 @@ export const concat: Operator<v.InferOutput<typeof concatAttrs>> = {
     });
   },
 };
+
+/** Bits one after the other along an axis, from position `before` on, `step` apart; zeros around them. */
+function joinBits(
+  context: EvalContext,
+  inputs: readonly Value[],
+  types: readonly ValueType[],
+  { shape }: ValueType,
+  axis: number,
+  before: number,
+  step = 1,
+): Value {
+  const { kernels } = context.ring;
+  const inner = size(shape.slice(axis + 1));
+  const outer = size(shape.slice(0, axis));
+  const row = shape[axis]! * inner;
+  return mapBits(context, inputs, size(shape), (dst, sources) => {
+    kernels.fill(dst.ptr, 0n, dst.words);
+    let at = before * inner;
+    sources.forEach((src, i) => {
+      const length = types[i]!.shape[axis]!;
+      // Neighbours move together.
+      const [runs, run] = step === 1 ? [1, length * inner] : [length, inner];
+      for (let o = 0; o < outer; o++)
+        for (let k = 0; k < runs; k++)
+          kernels.copyBits(dst.ptr, o * row + at + k * step * inner, src.ptr, (o * runs + k) * run, run);
+      at += length * inner;
+    });
+  });
+}

@@ -10,29 +10,30 @@ import type { Operator } from "./op.js";
 import { elements, expectKind } from "./type.js";
 import { stacked } from "./waves.js";
 
+/** Positions that one high digit stands for. */
+export const radix = 8;
+export const highDigits = (width: number): number => Math.ceil(width / radix);
+
+/** Of each low digit but 0, or each high digit, for one row after the other. */
+const weights = v.pipe(v.array(v.pipe(v.number(), v.safeInteger())), v.maxLength(64));
 const leadingAttrs = v.strictObject({
   /** |x| < 2^width. */
   width: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(62)),
   /** Whether x may be negative. */
   signed: v.boolean(),
-  weights: v.pipe(
-    v.array(v.pipe(v.array(v.pipe(v.number(), v.safeInteger())), v.maxLength(16))),
-    v.minLength(1),
-    v.maxLength(8),
-  ),
+  rows: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(8)),
+  low: weights,
+  high: weights,
 });
 type Attrs = v.InferOutput<typeof leadingAttrs>;
-
-/** Positions that one high digit stands for. */
-export const radix = 8;
-export const highDigits = (width: number): number => Math.ceil(width / radix);
 const planesOf = ({ width, signed }: Attrs) => radix - 1 + highDigits(width) + (signed ? 1 : 0);
 const bitsOf = ({ width, signed }: Attrs) => width + (signed ? 1 : 0);
+const rowsOf = ({ rows, signed }: Attrs) => rows + (signed ? 1 : 0);
 
 /**
- * Rows of words, one a row of weights: for m, the position of the highest bit of x, or of -x - 1 where x < 0, the sum of the
- * weight of its low digit (m mod 8; 7 weights, for 1 to 7), of its high digit (m div 8, from 0 on) and, if signed, the last one
- * where x < 0. No digit counts for x = 0 and x = -1. Scale 0.
+ * Rows of words. Of the position m of the highest bit of x, or of -x - 1 where x < 0: the weight of its low digit (m mod 8, from
+ * 1 on) plus that of its high digit (m div 8, from 0 on). If signed, one row more: 1 where x < 0, else 0. No digit counts for
+ * x = 0 and x = -1. Scale 0.
  *
  * Cost: the bits; ceil(log2 width) rounds of ANDs of the inverse bits from the top down (Sklansky 1960); one round that weighs
  * the digits, which are XORs of these.
@@ -42,13 +43,15 @@ export const leading: Operator<Attrs> = {
   arity: 1,
   infer([a], attrs) {
     expectKind("leading", a!, "share");
-    const planes = planesOf(attrs);
-    for (const row of attrs.weights)
-      if (row.length !== planes)
-        throw new PlanError(`leading: expected ${planes} weights a row, got ${row.length}; try zeros`);
-    const largest = Math.max(...attrs.weights.map((row) => largestSum(row)));
-    const bound = Math.ceil(Math.log2(largest + 1));
-    return { ...stacked(a!, attrs.weights.length), kind: "product", scale: 0, bound, proved: true };
+    const { rows, low, high, width } = attrs;
+    const wanted = [rows * (radix - 1), rows * highDigits(width)];
+    if (low.length !== wanted[0] || high.length !== wanted[1])
+      throw new PlanError(
+        `leading: expected ${wanted.join(" and ")} weights of low and high digits, got ${low.length} and ${high.length}`,
+      );
+    const most = (list: readonly number[]) => list.reduce((found, weight) => Math.max(found, Math.abs(weight)), 0);
+    const bound = Math.ceil(Math.log2(most(low) + most(high) + 2));
+    return { ...stacked(a!, rowsOf(attrs)), kind: "product", scale: 0, bound, proved: true };
   },
   looks: (_inputs, attrs) => [{ input: 0, as: { width: bitsOf(attrs) } }],
   cost(costs, [a], attrs, _output, pivot) {
@@ -60,26 +63,28 @@ export const leading: Operator<Attrs> = {
         pivot,
       ),
     );
-    const weighed = costs.weigh(n, planesOf(attrs), attrs.weights.length, pivot);
+    const weighed = costs.weigh(n, planesOf(attrs), rowsOf(attrs), pivot);
     return inSequence(costs.toBits(n, bitsOf(attrs), pivot), ...ands, weighed);
   },
   *evaluate({ protocol, site }, [x], attrs) {
     const tools = new Tools(protocol, site);
     const digits = yield* digitsOf(tools, shareOf(x), attrs);
-    const product = yield* protocol.weigh(
-      site,
-      digits,
-      attrs.weights.map((row) => row.map(BigInt)),
-    );
+    const product = yield* protocol.weigh(site, digits, weightsOf(attrs));
     tools.free();
     return { kind: "product", product };
   },
 };
 
-/** One low digit counts, one high digit, and the sign. */
-function largestSum(row: readonly number[]): number {
-  const most = (part: readonly number[]) => part.reduce((largest, weight) => Math.max(largest, Math.abs(weight)), 0);
-  return most(row.slice(0, radix - 1)) + most(row.slice(radix - 1, -1)) + most(row.slice(-1));
+/** A weight for each plane of `digitsOf`. */
+function weightsOf({ width, signed, rows, low, high }: Attrs): bigint[][] {
+  const count = highDigits(width);
+  const list = Array.from({ length: rows }, (_, row) => [
+    ...low.slice(row * (radix - 1), (row + 1) * (radix - 1)),
+    ...high.slice(row * count, (row + 1) * count),
+    ...(signed ? [0] : []),
+  ]);
+  if (signed) list.push([...new Array<number>(radix - 1 + count).fill(0), 1]);
+  return list.map((row) => row.map(BigInt));
 }
 
 /** Low digits 1 to 7, all high digits, and the sign. */

@@ -3,9 +3,10 @@
  * `tournament.ts`. Records nodes, computes nothing.
  */
 import { size as count, type Shape } from "../ring/index.js";
-import { add, maxAndArgmax, reshape, share, transpose } from "./build.js";
+import { add, reshape, share, transpose } from "./build.js";
 import { encodeWords } from "./constant.js";
 import type { PerAxis } from "./convolutions.js";
+import { max } from "./extremes.js";
 import { encodeIndex } from "./gather.js";
 import type { Builder, Ref } from "./op.js";
 import {
@@ -42,7 +43,7 @@ function maxPool(b: Builder, where: string, rank: Rank, x: Ref, given: PerAxis, 
   const apart =
     whole.type.shape.length <= mostRank &&
     spatialAxes.every((axis) => stride[axis] === kernel[axis] && (dilation[axis] === 1 || kernel[axis] === 1));
-  if (apart && count(kernel) > mostEntrants) return maxAndArgmax(b, cutApart(b, whole, form), 0).max;
+  if (apart && count(kernel) > mostEntrants) return max(b, cutApart(b, whole, form), 0).value;
   const entrants: Ref[] = [];
   for (let u = 0; u < kernel[0]; u++)
     for (let v = 0; v < kernel[1]; v++) {

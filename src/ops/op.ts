@@ -65,7 +65,7 @@ export interface Precision {
 }
 /** Facts about the session that type rules need. */
 export interface PlanEnv extends Required<Precision> {
-  /** Bits of the ring's words; 32 where a plan's numbers fit (docs/decisions/0016-ring32.md). */
+  /** Bits of the ring's words; 32 where a plan's numbers fit (docs/decisions/0020-ring32.md). */
   readonly wordBits: 64 | 32;
 }
 
@@ -119,6 +119,8 @@ export interface EvalContext {
 export interface EvalHost {
   /** The mantissa of run-time scalar `slot`. */
   scalar(slot: string): bigint;
+  /** Fills buffers with bytes of the parties' common coin, one after the other: the same at all members, other ones for each nonce. */
+  coin(nonce: ReturnType<Site["nonce"]>): (target: Uint8Array) => void;
   /** The sharing that the driver sent with this run. */
   input(slot: string, words: number): StoredRows;
   dataset(name: string): StoredRows;

@@ -5,7 +5,7 @@ import * as v from "valibot";
 import { ShapeError } from "../errors.js";
 import { size } from "../ring/index.js";
 import { freeValue, mapLinear } from "./evaluate.js";
-import { summed } from "./flow.js";
+import { moved, summed } from "./flow.js";
 import { repeated } from "./numbers.js";
 import type { EvalContext, Operator, Value } from "./op.js";
 import { axisSchema, mostAxes, noCost } from "./source.js";
@@ -67,3 +67,35 @@ function sumAxes(context: EvalContext, value: Value, shape: readonly number[], f
     context.ring.kernels.sumAxis(dst.ptr, src!.ptr, outer, axis, inner),
   );
 }
+
+const cumsumAttrs = v.strictObject({
+  axis: axisSchema,
+  /** From each position to the end, instead of from the beginning. */
+  reverse: v.boolean(),
+});
+/** Sums of all elements up to each position of an axis. Free. */
+export const cumsum: Operator<v.InferOutput<typeof cumsumAttrs>> = {
+  attrs: cumsumAttrs,
+  arity: 1,
+  infer([a], { axis }, env) {
+    refuseBits("cumsum", a!);
+    const length = a!.shape[axis];
+    if (length === undefined) throw new ShapeError(`cumsum: expected an axis of [${a!.shape}], got ${axis}`);
+    const alike = a!.alike.map((value, at) => value && at !== axis);
+    return {
+      ...a!,
+      ...capBound(a!.bound + sumBits(length), a!.proved, env),
+      ...moved(a!, a!.shape, alike, (at) => (at === axis ? undefined : at)),
+    };
+  },
+  gradient: (builder, _inputs, { axis, reverse }, _output, gradient) => [
+    builder.node("cumsum", [gradient], { axis, reverse: !reverse }),
+  ],
+  cost: noCost,
+  evaluate(context, [a], { axis, reverse }, { output: { shape } }) {
+    const [outer, inner] = [size(shape.slice(0, axis)), size(shape.slice(axis + 1))];
+    return mapLinear(context, [a!], size(shape), (dst, [src]) =>
+      context.ring.kernels.prefixSums(dst.ptr, src!.ptr, outer, shape[axis]!, inner, reverse ? 1 : 0),
+    );
+  },
+};

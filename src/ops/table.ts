@@ -2,16 +2,20 @@
  * Every operator by name: the vocabulary of plans. Adding one is a file (or an export) beside this and a line here.
  */
 import * as arithmetic from "./arithmetic.js";
+import { bernoulli } from "./coin.js";
 import * as compare from "./compare.js";
 import * as constants from "./constant.js";
 import { convolve } from "./convolve.js";
 import { einsum } from "./einsum.js";
+import { exp2 } from "./exp2.js";
 import { gather, scatterAdd } from "./gather.js";
 import * as layout from "./layout.js";
 import { leading } from "./leading.js";
+import { lowBits } from "./low-bits.js";
 import * as matrix from "./matmul.js";
 import type { Operator } from "./op.js";
 import * as reduce from "./reduce.js";
+import * as rivals from "./rivals.js";
 import * as scale from "./scale.js";
 import * as sink from "./sink.js";
 import * as source from "./source.js";
@@ -24,14 +28,16 @@ const { add, sub, neg, mul, rescale } = arithmetic;
 const { truncate, reshare, lift, narrow } = scale;
 const { reshape, transpose, broadcast, flip, slice, pad, concat } = layout;
 const { isNegative, isZero, not, and, xor, fromBits, select, choose } = compare;
+const { pairDifferences, pairSums, winners, pickOne, position } = rivals;
 const { assign, reveal } = sink;
 
 export const operators = {
-  ...{ input, dataset, variable, constant, scalar, secret },
+  ...{ input, dataset, variable, constant, scalar, bernoulli, secret },
   ...{ add, sub, neg, mul, rescale, matmul: matrix.matmul, einsum, convolve, truncate, reshare, lift, narrow },
   ...{ reshape, transpose, broadcast, flip, slice, pad, concat, gather, scatterAdd },
-  ...{ sum: reduce.sum, sumWindows, spreadWindows, leading, octaves, waves },
+  ...{ sum: reduce.sum, cumsum: reduce.cumsum, sumWindows, spreadWindows, exp2, leading, octaves, waves },
   ...{ isNegative, isZero, not, and, xor, fromBits, select, choose },
+  ...{ pairDifferences, pairSums, winners, pickOne, position, lowBits },
   ...{ assign, reveal },
 } as const;
 

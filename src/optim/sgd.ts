@@ -1,6 +1,7 @@
 /**
- * Stochastic gradient descent with momentum and weight decay, PyTorch's formula:
- * g = gradient + weightDecay w; v = momentum v + g; w = w - lr v.
+ * Stochastic gradient descent with momentum, dampening, Nesterov's momentum and weight decay, PyTorch's formula:
+ * g = gradient + weightDecay w; v = momentum v + (1 - dampening) g, in the first step v = g; w = w - lr v, or with Nesterov's
+ * momentum w = w - lr (g + momentum v).
  *
  * What is kept between steps is the update u = lr v itself: u' = (momentum lr'/lr) u + lr' g; w' = w - u'. That is the same
  * sequence of weights, also when the learning rate changes, and takes one truncation instead of two. The update is computed on
@@ -8,75 +9,118 @@
  *
  * The leading bits of the learning rate and of the loss's divisor are multiplied in where the gradients begin, on one number a
  * row and output; the power of two that is left changes only the scale at which a weight's product is read. Rates are run-time
- * scalars of 10 bits and an exponent: changing one inside a binary order of magnitude keeps the plan.
+ * scalars of 10 bits and an exponent: changing one inside a binary order of magnitude keeps the plan, and so do all rates of a
+ * schedule. Groups with rates of their own, and clipping, take the gradients as they are and multiply by the rate at the end.
  */
+import { InputError } from "../errors.js";
 import * as build from "../ops/build.js";
-import { type Tensor, Variable } from "../tensor/index.js";
+import type { Ref } from "../ops/index.js";
+import { type Graph, type Tensor, Variable } from "../tensor/index.js";
+import { type Clipping, checkClipping, gradientsOf, isClipped } from "./gradients.js";
+import {
+  definedOnly,
+  type Group,
+  groupsOf,
+  mostFraction,
+  mostOrder,
+  type Optimizer,
+  optimizerOf,
+  orderOf,
+  orderScalar,
+  type Parameters,
+  type Rate,
+  type Resumable,
+  rateScalar,
+  splitRate,
+} from "./optimizer.js";
 
-export interface SgdOptions {
+export interface SgdGroupOptions {
   /** After session.resume() of state(): the rate of the last step before. Set `lr` of the optimizer for another one. */
   lr: number;
   momentum?: number;
+  /** Of the gradient, from the second step on. Default 0. */
+  dampening?: number;
   weightDecay?: number;
+  /** Needs a momentum and no dampening. Two rounds more, and one truncation more for each element. */
+  nesterov?: boolean;
 }
-export interface Optimizer {
-  /** Records gradients of the loss and the updates of all parameters. Nothing is computed before the plan runs. */
-  minimize(loss: Tensor): void;
-  /** Takes effect with the next minimize(). */
-  lr: number;
-  /** What the parties keep from step to step besides the parameters, for session.resume(). Nothing without momentum. */
-  state(): Variable[];
-}
+export interface SgdOptions extends SgdGroupOptions, Clipping, Resumable {}
+type SgdGroup = Group<SgdGroupOptions>;
 
-/** The most fraction bits a value may have. */
-const mostFraction = 61;
 /** Updates stay below 2^6, far above anything sensible, so that one can be added to a product without truncating that first. */
 const updateBits = 6;
+/** With a schedule: a product with this scale and the schedule's power of two still has room. Gradients of smaller rates are smaller. */
+const mostScheduledOrders = 11;
 
-export function sgd(parameters: readonly Variable[], options: SgdOptions): Optimizer {
-  const { momentum = 0, weightDecay = 0 } = options;
+export function sgd(parameters: Parameters<SgdGroupOptions>, options: SgdOptions): Optimizer {
+  const { clipGradNorm, clipGradValue, steps = 0, ...given } = options;
+  const clipping = definedOnly({ clipGradNorm, clipGradValue });
+  checkClipping("sgd", clipping);
+  const defaults = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false };
+  const groups = groupsOf<SgdGroupOptions>("sgd", parameters, { ...defaults, ...given });
+  for (const { nesterov, momentum, dampening } of groups)
+    if (nesterov && (momentum <= 0 || dampening !== 0))
+      throw new InputError(
+        `sgd: expected a momentum and no dampening for Nesterov's momentum, got ${momentum} and ${dampening}; try momentum: 0.9`,
+      );
+  const all = groups.flatMap(({ params }) => params);
   const updates = new Map<Variable, Variable>();
-  let lastRate: number | undefined;
-  const text = () =>
-    `sgd(lr ${optimizer.lr}, momentum ${momentum}, weightDecay ${weightDecay}, ${parameters.length} parameters)`;
-  const optimizer = {
-    toString: text,
-    [Symbol.for("nodejs.util.inspect.custom")]: text,
-    lr: options.lr,
-    minimize(loss: Tensor) {
-      const { graph } = loss;
-      const b = graph.recorder;
+  const keeps = ({ momentum }: SgdGroup) => momentum !== 0;
+  const state = () => groups.flatMap((group) => (keeps(group) ? group.params.map(updateOf) : []));
+
+  let done = steps;
+  function minimize(loss: Tensor): void {
+    done++;
+    const { graph } = loss;
+    const b = graph.recorder;
+    const resumed = state().some(({ stored }) => stored);
+    const rates = groups.map((group) => {
+      const { lr, dampening, peakLr, lastLr } = group;
+      const isFirst = !resumed && lastLr === undefined;
+      // With dampening the first step's rate is another one than that of all others, in the same plan.
+      return splitRate(isFirst ? lr : lr * (1 - dampening), dampening === 0 ? peakLr : Math.max(peakLr ?? 0, lr));
+    });
+    const shared = !isClipped(clipping) && rates.every((rate) => sameRate(rate, rates[0]!));
+    const { gradients, rate, orders } = shared
+      ? withRate(loss, all, rates[0]!)
+      : { gradients: gradientsOf(loss, all, clipping), rate: undefined, orders: 0 };
+    const order = shared ? orderScalar(graph, rates[0]!) : undefined;
+    let at = 0;
+    groups.forEach((group, i) => {
+      const { momentum, weightDecay, nesterov, lr, params } = group;
+      const name = (what: string) => (i === 0 ? what : `${what}.${i}`);
       const { fraction } = graph.host.env;
-      const room = mostFraction - fraction;
-      const { lr } = optimizer;
-      lastRate ??= optimizer.state().some(({ stored }) => stored) ? options.lr : lr;
-      const carried = momentum * (lastRate === 0 ? 1 : lr / lastRate);
-      lastRate = lr;
-      const { value, factor } = build.splitFactor(b, loss.ref);
-      // Gradients are as large as if the rate were about 1, whatever it is, so that they keep their precision.
-      const orders = Math.min(Math.max(0, orderOf(factor) - orderOf(lr * factor)), room);
-      const rate = lr * 2 ** orders;
-      const gradients = graph.gradients(value, parameters, graph.scalar("lr", rate * factor, room));
-      parameters.forEach((parameter, i) => {
-        const gradient = gradients[i];
-        if (!gradient) return;
+      const factor = rate ?? { lead: 1, largest: 1 };
+      const decay =
+        weightDecay === 0
+          ? undefined
+          : graph.scalar(name("weightDecay"), factor.lead * weightDecay, fraction, factor.largest * weightDecay);
+      const own = shared ? undefined : rateScalar(graph, name("lr"), rates[i]!);
+      const before = group.lastLr ?? (resumed ? group.initialLr : lr);
+      const carried = momentum * (before === 0 ? 1 : lr / before);
+      const scheduled = rates[i]!.order !== undefined;
+      const carry = keeps(group) ? carryScalar(graph, name("momentum"), carried, scheduled) : undefined;
+      const nesterovs = nesterov ? graph.scalar(name("nesterov"), momentum, fraction) : undefined;
+      group.lastLr = lr;
+      for (const parameter of params) {
+        const gradient = gradients[at++];
+        if (!gradient) continue;
         const weight = graph.read(parameter);
-        const decayed =
-          weightDecay === 0
-            ? gradient
-            : build.add(b, gradient, build.mul(b, weight, graph.scalar("weightDecay", rate * weightDecay, fraction)));
-        let update = build.scaleBy(b, decayed, 2 ** -orders);
-        if (momentum !== 0) {
+        let update = decay ? build.add(b, gradient, build.mul(b, weight, decay)) : gradient;
+        if (own) update = build.mul(b, build.share(b, update), own);
+        if (order) update = build.mul(b, update, order);
+        update = build.scaleBy(b, update, 2 ** -orders);
+        if (carry) {
           const kept = updateOf(parameter);
-          update = build.add(b, update, build.mul(b, graph.read(kept), graph.scalar("momentum", carried, fraction)));
-          update = build.share(b, update);
-          graph.write(kept, update);
+          const next = build.share(b, build.add(b, update, build.mul(b, graph.read(kept), carry)));
+          graph.write(kept, next);
+          update = nesterovs ? build.add(b, update, build.mul(b, next, nesterovs)) : next;
         }
         graph.write(parameter, build.sub(b, weight, build.share(b, update)));
-      });
-    },
-    state: () => (momentum === 0 ? [] : parameters.map(updateOf)),
-  };
+      }
+    });
+  }
+
   function updateOf(parameter: Variable): Variable {
     let update = updates.get(parameter);
     if (!update) {
@@ -85,10 +129,35 @@ export function sgd(parameters: readonly Variable[], options: SgdOptions): Optim
     }
     return update;
   }
-  return optimizer;
+  return optimizerOf("sgd", groups, { minimize, state, steps: () => done });
 }
 
-/** The place of a number's leading bit. */
-function orderOf(x: number): number {
-  return x === 0 ? 0 : Math.floor(Math.log2(Math.abs(x)));
+function sameRate(a: Rate, b: Rate): boolean {
+  return a.lead === b.lead && a.order === b.order && a.largest === b.largest;
+}
+
+/** Gradients times `rate.lead`: those of the loss times the rate without its `order`, times 2^orders. */
+function withRate(
+  loss: Tensor,
+  parameters: readonly Variable[],
+  { lead, largest, order }: Rate,
+): { gradients: (Ref | undefined)[]; rate: Pick<Rate, "lead" | "largest">; orders: number } {
+  const { graph } = loss;
+  const { value, factor } = build.splitFactor(graph.recorder, loss.ref);
+  const room = mostFraction - graph.host.env.fraction;
+  // Gradients are as large as if the rate were about 1, whatever it is, so that they keep their precision.
+  const most = order === undefined ? room : Math.min(room, mostScheduledOrders);
+  const orders = Math.min(Math.max(0, orderOf(factor) - orderOf(largest * factor)), most);
+  const rate = { lead: lead * 2 ** orders, largest: largest * 2 ** orders };
+  const seed = graph.scalar("lr", rate.lead * factor, room, rate.largest * factor);
+  return { gradients: graph.gradients(value, parameters, seed), rate, orders };
+}
+
+/** What the last update is multiplied by. In a schedule it may be large, where a rate starts again. */
+function carryScalar(graph: Graph, name: string, carried: number, scheduled: boolean): Ref {
+  const { fraction } = graph.host.env;
+  if (!scheduled) return graph.scalar(name, carried, fraction);
+  const order = Math.min(Math.max(0, orderOf(carried) + 1), mostOrder);
+  const lead = graph.scalar(name, carried / 2 ** order, fraction, 0.75);
+  return build.mul(graph.recorder, lead, graph.scalar(`${name}.order`, 2 ** order, 0, 2 ** mostOrder));
 }

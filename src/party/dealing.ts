@@ -5,6 +5,7 @@
 import { PeerLostError } from "../errors.js";
 import type { Incoming, Mesh } from "../net/index.js";
 import type { Protocol } from "../protocol/index.js";
+import { deriveKey } from "../random/index.js";
 import type { Ring } from "../ring/index.js";
 import type { Core } from "./core.js";
 import type { Dealt } from "./dealt/file.js";
@@ -95,6 +96,15 @@ export function withDealt(mesh: Mesh, run: number, dealt: Dealt): Network {
     },
   };
 }
+
+/**
+ * The key of a run's public random bits. What is dealt ahead fits the bits that the dealer drew, so those come from the file's id:
+ * random, if the dealer follows the protocol.
+ */
+export function coinKey(mesh: Mesh, dealtFile: string | undefined): Uint8Array {
+  return dealtFile === undefined ? mesh.coinKey("masks") : dealtCoinKey(dealtFile);
+}
+export const dealtCoinKey = (file: string): Uint8Array => deriveKey([Buffer.from(file)], "dealt masks");
 
 /** This party's end of the protocol for that run: no stream, and no mask, has a name in common with another run's. */
 export function endOf({ definition, self }: Core, mesh: Mesh, dealt: Dealt, ring: Ring): Protocol {

@@ -3,8 +3,9 @@ import type { RunStats } from "../engine/index.js";
 import type { Mesh } from "../net/index.js";
 import { wordBytesOf } from "../plan/index.js";
 import type { Ends } from "../protocol/index.js";
+import { Prg } from "../random/index.js";
 import type { Core } from "./core.js";
-import { endOf, withDealer, withDealt } from "./dealing.js";
+import { coinKey, endOf, withDealer, withDealt } from "./dealing.js";
 import type { Entry, Outcome } from "./entry.js";
 import { RunHost } from "./host.js";
 import type { Pace, Taking } from "./pace.js";
@@ -37,8 +38,10 @@ export async function perform(entry: Entry, context: ExecutionContext): Promise<
     if (request.plan) {
       const metas = new Map([...changes].filter((change): change is [string, VariableMeta] => change[1] !== undefined));
       const { scalars, inputs } = request;
+      const coins = new Prg(coinKey(mesh, dealt?.file));
       const protocol = dealt ? endOf(core, mesh, dealt, ring) : ends(wordBytes);
-      const host = new RunHost({ ring, protocol, scope, scalars, inputs, datasets, order, variables, draft, metas });
+      const given = { scalars, inputs, datasets, order, coins };
+      const host = new RunHost({ ring, protocol, scope, ...given, variables, draft, metas });
       const { program } = request.plan;
       let stats: RunStats;
       if (dealt) {

@@ -3,6 +3,7 @@ import { rowWords } from "../data/share-meta.js";
 import { NameError } from "../errors.js";
 import type { EvalHost, RowRequest, StoredRows } from "../ops/index.js";
 import type { Protocol, Share } from "../protocol/index.js";
+import type { Prg, StreamId } from "../random/index.js";
 import type { Block, Ring, Scope } from "../ring/index.js";
 import type { RunInput } from "./inputs.js";
 import type { RowOrder } from "./rows.js";
@@ -26,6 +27,8 @@ export interface RunHostOptions {
   readonly inputs: ReadonlyMap<string, RunInput>;
   readonly datasets: DatasetStore;
   readonly order: RowOrder;
+  /** Under the coin that all members of the session have in common. */
+  readonly coins: Prg;
   readonly variables: Variables;
   readonly draft: Draft;
   /** What the assigned variables will be, by name; all parties computed the same. */
@@ -42,6 +45,11 @@ export class RunHost implements EvalHost {
 
   scalar(slot: string): bigint {
     return BigInt(known("scalar", slot, this.#options.scalars));
+  }
+
+  coin(nonce: StreamId): (target: Uint8Array) => void {
+    const stream = this.#options.coins.stream(nonce);
+    return (target) => stream.fill(target);
   }
 
   input(slot: string, words: number): StoredRows {

@@ -63,7 +63,7 @@ export function decodePlan(bytes: Uint8Array, limits: PlanLimits = defaultLimits
 }
 
 /** A plan has no deeper lists, and no brackets in its texts; deeper ones would only cost time. */
-const mostDepth = 5;
+const mostDepth = 6;
 
 function checkDepth(bytes: Uint8Array): void {
   let depth = 0;

@@ -19,21 +19,27 @@ const mostItems = 64;
 /** Stops at the first problem, so that a long list of wrong numbers makes one issue. */
 const early = { abortEarly: true } as const;
 
-export function typeNode(op: string, inputs: readonly ValueType[], given: object, env: PlanEnv): TypedNode {
+export function typeNode(
+  op: string,
+  inputs: readonly ValueType[],
+  given: Readonly<Record<string, unknown>>,
+  env: PlanEnv,
+): TypedNode {
   const rule = operator(op);
   if (!rule) throw new PlanError(`plan: expected a known operator, got ${quoted(op)}; try one of ops/table`);
   if (rule.arity !== "any" && rule.arity !== inputs.length)
     throw new PlanError(`${op}: expected ${rule.arity} inputs, got ${inputs.length}; try ops/build`);
   const { entries } = rule.attrs;
-  // Asked with hasOwn, because the schema would let "constructor" pass.
-  for (const key of Object.keys(given))
+  for (const key of Object.keys(given)) {
+    // Asked with hasOwn, because the schema would let "constructor" pass.
     if (!Object.hasOwn(entries, key))
       throw new PlanError(`${op}: expected no attribute ${quoted(key)}, got one; try [${Object.keys(entries)}]`);
-  for (const [key, value] of Object.entries(given))
+    const value: unknown = given[key];
     if (Array.isArray(value) && value.length > mostItems)
       throw new PlanError(`${op}: expected at most ${mostItems} items in ${key}, got ${value.length}; try fewer`);
+  }
   let attrs = nothing;
-  if (Object.keys(entries).length > 0) {
+  if (!isEmpty(entries)) {
     const parsed = safeParse(rule.attrs, given, early);
     if (!parsed.success) {
       const [{ path, message }] = parsed.issues;
@@ -47,6 +53,12 @@ export function typeNode(op: string, inputs: readonly ValueType[], given: object
   if (type.scale > 61)
     throw new ScaleError(`${op}: expected at most 61 fraction bits, got ${type.scale}; try truncating first`);
   return { attrs, type };
+}
+
+/** Without a list of the keys: this is asked for every node. */
+function isEmpty(object: object): boolean {
+  for (const _ in object) return false;
+  return true;
 }
 
 /** The type of one node, from the operator's rule. Attributes are validated by the operator's schema. */

@@ -15,15 +15,17 @@ import {
 } from "../ops/index.js";
 import { checkPlan } from "./check.js";
 import { encodePlan } from "./encode.js";
-import { typeNode } from "./infer.js";
+import { rememberedType } from "./memo.js";
 import type { Plan, PlanNode } from "./plan.js";
 import { type Rewrite, simplify } from "./simplify.js";
-import { envOf, fits, retyped } from "./word-size.js";
+import { envOf, fits } from "./word-size.js";
 
 export interface DefinedFunction {
   readonly inputs: readonly number[];
   readonly gradient: GradientRule;
 }
+
+const nothing: Record<string, unknown> = Object.freeze({});
 
 export class Recorder implements Builder {
   #nodes: PlanNode[] = [];
@@ -32,13 +34,15 @@ export class Recorder implements Builder {
   readonly #functions = new Map<number, DefinedFunction>();
   /** By node. */
   readonly #assumed = new Map<number, Set<string>>();
+  #env: PlanEnv;
+  /** The environment as text, its word size included: by it types are remembered. */
+  #setting: string;
   #hasEffects = false;
   #closed = false;
 
-  #env: PlanEnv;
-
   constructor(precision: Precision) {
     this.#env = envOf(precision);
+    this.#setting = JSON.stringify(this.#env);
   }
 
   /** What values are typed for. The first one that needs wider words gets them, and all before it with it. */
@@ -57,25 +61,28 @@ export class Recorder implements Builder {
     return this.#nodes;
   }
 
-  node(op: string, inputs: readonly Ref[], attrs: Record<string, unknown> = {}): Ref {
+  node(op: string, inputs: readonly Ref[], attrs: Record<string, unknown> = nothing): Ref {
     if (this.#closed) throw stale(op, "a plan that is being recorded, got one that has closed");
     const ids: number[] = [];
-    const types = inputs.map((input) => {
+    const types: ValueType[] = [];
+    for (const input of inputs) {
       this.#checkOwn(op, input);
       ids.push(input.id);
-      return input.type;
-    });
+      types.push(input.type);
+    }
     const isSink = sinks.has(op);
-    const key = isSink ? "" : `${op}(${ids})${JSON.stringify(attrs)}`;
+    const text = attrs === nothing ? "{}" : JSON.stringify(attrs);
+    const key = isSink ? "" : `${op}(${ids.join()})${text}`;
     const known = isSink ? undefined : this.#merged.get(key);
     if (known) return known;
-    let node: PlanNode = { op, inputs: ids, ...typeNode(op, types, attrs, this.#env) };
-    if (!fits(node, this.#env)) {
+    let typed = rememberedType(op, types, attrs, text, this.#env, this.#setting);
+    if (!fits({ op, ...typed }, this.#env)) {
       this.#widen();
       const wider = inputs.map(({ type }) => type);
-      node = { ...node, ...typeNode(op, wider, attrs, this.#env) };
+      typed = rememberedType(op, wider, attrs, text, this.#env, this.#setting);
     }
-    const simpler = simplify(this.#nodes, node);
+    const node: PlanNode = { op, inputs: ids, attrs: typed.attrs, type: typed.type };
+    const simpler = simplify(this.#nodes, node, (id) => this.#functions.has(id));
     const ref = simpler === undefined ? this.#push(node) : this.#rewrite(simpler);
     if (isSink) this.#hasEffects = true;
     else this.#merged.set(key, ref);
@@ -88,7 +95,15 @@ export class Recorder implements Builder {
    */
   #widen(): void {
     this.#env = { ...this.#env, wordBits: 64 };
-    this.#nodes = retyped(this.#nodes, this.#env);
+    this.#setting = JSON.stringify(this.#env);
+    const nodes: PlanNode[] = [];
+    for (const node of this.#nodes) {
+      const types = node.inputs.map((input) => nodes[input]!.type);
+      const text = JSON.stringify(node.attrs);
+      const { type } = rememberedType(node.op, types, node.attrs, text, this.#env, this.#setting);
+      nodes.push({ ...node, type });
+    }
+    this.#nodes = nodes;
     this.#refs.forEach((ref, id) => {
       ref.type = this.#nodes[id]!.type;
     });

@@ -12,11 +12,19 @@ export interface Rewrite {
   readonly attrs: Readonly<Record<string, unknown>>;
 }
 
-/** The earlier value to use, another node to record, or undefined if the node is fine as it is. */
-export function simplify(nodes: readonly PlanNode[], node: PlanNode): number | Rewrite | undefined {
+/**
+ * The earlier value to use, another node to record, or undefined if the node is fine as it is. Nodes that are `whole` are not looked
+ * into: a function with a gradient rule of its own must stay on the way.
+ */
+export function simplify(
+  nodes: readonly PlanNode[],
+  node: PlanNode,
+  whole: (id: number) => boolean,
+): number | Rewrite | undefined {
   const [first] = node.inputs;
   const input = first === undefined ? undefined : nodes[first];
   if (input === undefined || node.inputs.length !== 1) return undefined;
+  if (whole(first!)) return sameMove(input, node) ? first : undefined;
   const inner = input.op === node.op ? input.inputs[0]! : undefined;
   switch (node.op) {
     case "not":
@@ -24,7 +32,7 @@ export function simplify(nodes: readonly PlanNode[], node: PlanNode): number | R
       return inner;
     case "reshape":
     case "broadcast":
-      if (sameShape(input.type.shape, node.type.shape)) return first;
+      if (sameMove(input, node)) return first;
       return inner === undefined ? undefined : { op: node.op, inputs: [inner], attrs: node.attrs };
     case "transpose":
       return transposed(nodes, node, first!, input);
@@ -32,6 +40,10 @@ export function simplify(nodes: readonly PlanNode[], node: PlanNode): number | R
       return undefined;
   }
 }
+
+/** Whether nothing moves. */
+const sameMove = (input: PlanNode, { op, type }: PlanNode): boolean =>
+  (op === "reshape" || op === "broadcast") && sameShape(input.type.shape, type.shape);
 
 const swap: Readonly<Record<string, unknown>> = { axes: [1, 0] };
 

@@ -1,6 +1,6 @@
 /**
  * Over which ring a plan is evaluated: Z_2^32 where all its numbers fit, else Z_2^64. The rule, in one place, for whoever records a plan
- * and for whoever is given one (docs/decisions/0016-ring32.md). Not the rings.
+ * and for whoever is given one (docs/decisions/0020-ring32.md). Not the rings.
  */
 import { BoundError, ScaleError } from "../errors.js";
 import { maxBound, operator, type PlanEnv, type Precision } from "../ops/index.js";
@@ -38,14 +38,4 @@ export function fits({ op, attrs, type }: Omit<PlanNode, "inputs">, env: PlanEnv
   if (op === "assign" || operator(op)!.wide || bound > most) return false;
   if (op === "truncate" && (attrs.shift as number) >= most) return false;
   return bound < most || proved || scale + env.integerBits <= most;
-}
-
-/** The same nodes with the types that they have in another environment. Attributes have been validated. */
-export function retyped(nodes: readonly PlanNode[], env: PlanEnv): PlanNode[] {
-  const result: PlanNode[] = [];
-  for (const node of nodes) {
-    const inputs = node.inputs.map((input) => result[input]!.type);
-    result.push({ ...node, type: operator(node.op)!.infer(inputs, node.attrs as never, env) });
-  }
-  return result;
 }

@@ -14,6 +14,7 @@ export {
 export { type Cost, freeOfCharge, inSequence, opening, sideBySide } from "./cost.js";
 export { createEnds, type Ends } from "./ends.js";
 export { plain } from "./plain/index.js";
+export { planeWords } from "./planes.js";
 export type * from "./protocol.js";
 export { rep3 } from "./rep3/index.js";
 export { atOnce, type Exchange, inTurn, parallel, type Rounds, type Transfer } from "./rounds.js";

@@ -33,7 +33,7 @@ export interface Bits {
   readonly width: number;
 }
 
-/** A map that is linear over the ring, applied to each component: writes dst from the sources' words. */
+/** A linear map, over the ring or of bits over Z_2, applied to each component: writes dst from the sources' words. */
 export type Linear = (dst: Block, sources: readonly Block[]) => void;
 /** A bilinear map: dst = f(x, y), or dst += f(x, y) if `accumulate`. */
 export type Bilinear = (dst: Block, x: Block, y: Block, accumulate: boolean) => void;
@@ -92,6 +92,8 @@ export interface Protocol {
   // -- bits --
   xor(site: Site, x: Bits, y: Bits): Bits;
   not(site: Site, x: Bits): Bits;
+  /** `width` planes of n bits from those of the inputs, by a map that is linear over Z_2: bits that move or are XORed. */
+  linearBits(site: Site, inputs: readonly Bits[], n: number, width: number, map: Linear): Bits;
   /** Planes from … from + count - 1. */
   planes(site: Site, x: Bits, from: number, count: number): Bits;
   /** The planes of all parts, one after the other. */

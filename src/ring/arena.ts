@@ -183,8 +183,8 @@ export class Arena {
       // Growing is for good, so first look at what lies free, if that is much or nothing else is left.
       const last = this.#top + bytes > this.#maxBytes;
       if (last || this.#free.units * UNIT > this.#top / 2) {
-        this.#top = this.#free.merge(this.#top);
-        const ptr = this.#free.pop(sizeClass) ?? this.#free.popLarger(sizeClass);
+        // Cutting first: joining takes time, and away all chunks of sizes that the next run would find.
+        const ptr = this.#free.popLarger(sizeClass) ?? this.#joined(sizeClass);
         if (ptr !== undefined) return ptr;
       }
       if (this.#top + bytes > this.#memoryBytes) this.#grow(bytes);
@@ -192,6 +192,11 @@ export class Arena {
     const ptr = this.#top;
     this.#top += bytes;
     return ptr;
+  }
+
+  #joined(sizeClass: number): number | undefined {
+    this.#top = this.#free.merge(this.#top);
+    return this.#free.pop(sizeClass) ?? this.#free.popLarger(sizeClass);
   }
 
   #grow(bytes: number): void {

@@ -45,6 +45,7 @@ export class Graph {
   #feeds: Feed[] = [];
   #scalars: Record<string, number> = {};
   #reveals: PendingReveal[] = [];
+  #coins = 0;
   #current = new Map<string, Ref>();
   #assigned = new Set<string>();
   readonly #known = new Map<string, Variable>();
@@ -76,20 +77,30 @@ export class Graph {
     return this.#recorder.node("input", [], { slot, shape, scale: fraction, bound: fraction + integerBits });
   }
 
-  /** A public number that may differ from run to run without making another plan. At most `maxExponent` fraction bits. */
-  scalar(name: string, value: number, maxExponent: number): Ref {
+  /**
+   * A public number that may differ from run to run without making another plan: numbers of one binary order of magnitude, or,
+   * with less precision, all up to `largest`. At most `maxExponent` fraction bits.
+   */
+  scalar(name: string, value: number, maxExponent: number, largest = value): Ref {
     if (!Number.isFinite(value)) throw new ScaleError(`${name}: expected a finite number, got ${value}`);
-    const magnitude = value === 0 ? 0 : Math.floor(Math.log2(Math.abs(value)));
+    const most = Math.max(Math.abs(value), Math.abs(largest));
+    const magnitude = most === 0 ? 0 : Math.floor(Math.log2(most));
     const exponent = Math.min(Math.max(0, mantissaBits - 1 - magnitude), maxExponent);
     const mantissa = Math.round(value * 2 ** exponent);
-    if ((mantissa === 0 && value !== 0) || Math.abs(mantissa) > 2 ** mantissaBits)
+    if ((mantissa === 0 && value !== 0 && most === Math.abs(value)) || Math.abs(mantissa) > 2 ** mantissaBits)
       throw new ScaleError(
         `${name}: expected a magnitude between 2^-${maxExponent} and 2^${mantissaBits}, got ${value}; try a fraction with fewer bits`,
       );
     let slot = name;
-    for (let i = 2; slot in this.#scalars && this.#scalars[slot] !== mantissa; i++) slot = `${name}.${i}`;
-    this.#scalars[slot] = Math.min(mantissa, 2 ** mantissaBits - 1);
+    // Never shared, also if two numbers are equal in this run: they may not be in the next one.
+    for (let i = 2; slot in this.#scalars; i++) slot = `${name}.${i}`;
+    const limit = 2 ** mantissaBits - 1;
+    this.#scalars[slot] = Math.min(Math.max(mantissa, -limit), limit);
     return this.#recorder.node("scalar", [], { slot, exponent });
+  }
+  /** Public bits from the parties' coin, fresh in every run; each is 1 with probability keep / 2^16. */
+  bernoulli(shape: Shape, keep: number): Ref {
+    return this.#recorder.node("bernoulli", [], { shape, keep, index: this.#coins++ });
   }
   /** A row or epoch number of this run. */
   position(slot: string, value: number): string {
@@ -206,6 +217,7 @@ export class Graph {
     this.#feeds = [];
     this.#scalars = {};
     this.#reveals = [];
+    this.#coins = 0;
     this.#current = new Map();
     this.#assigned = new Set();
     this.#read = new Set();

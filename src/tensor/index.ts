@@ -1,5 +1,8 @@
 /** Secret tensors and the graph they are recorded in. */
+export { dropout } from "./dropout.js";
+export * from "./functional.js";
 export { type Closing, type Feed, Graph, type GraphHost, type PendingReveal } from "./graph.js";
+export { standardize } from "./normalize.js";
 export { type Nested, Plaintext, readValues, type Values } from "./plaintext.js";
-export { concat, linear, type Operand, refOf, Tensor, where } from "./tensor.js";
+export { concat, linear, type Operand, refOf, type Sorted, Tensor, where } from "./tensor.js";
 export { Variable } from "./variable.js";

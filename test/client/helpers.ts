@@ -13,6 +13,17 @@ export type Tamper = (
 
 export const quiet = (options: LocalOptions = {}): Promise<LocalSession> => local({ quiet: true, ...options });
 
+/** Digests of the plans that a session runs from now on, but for those that only give variables their first values. */
+export function digestsOf(session: Session): string[] {
+  const digests: string[] = [];
+  const submit = session.submit.bind(session);
+  session.submit = (closing) => {
+    if (!closing.undo) digests.push(closing.plan.digest);
+    return submit(closing);
+  };
+  return digests;
+}
+
 /** A second session with the same parties, which it reaches through `tamper`. */
 export function through(session: Session, tamper: Tamper, options: Partial<Session["options"]> = {}): Session {
   const parties = session.options.parties.map(

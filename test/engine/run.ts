@@ -3,7 +3,7 @@
  * policy, no storage, no secrecy.
  */
 import assert from "node:assert/strict";
-import { compile, execute, NodeSite, type Profile, type Program, type RunStats } from "../../src/engine/index.js";
+import { compile, execute, NodeSite, Profile, type Program, type RunStats } from "../../src/engine/index.js";
 import { SessionEndedError } from "../../src/errors.js";
 import { createMemoryMeshes, type Mesh } from "../../src/net/index.js";
 import type { EvalHost, RowRequest } from "../../src/ops/index.js";
@@ -15,6 +15,7 @@ import {
   type Share,
   type StoredShare,
 } from "../../src/protocol/index.js";
+import { Prg } from "../../src/random/index.js";
 import { decode, encode, Ring, type Scope, size } from "../../src/ring/index.js";
 
 export interface Given {
@@ -44,6 +45,9 @@ export interface RunSettings {
   readonly mesh?: (mesh: Mesh) => Mesh;
   readonly host?: (host: EvalHost, party: number) => EvalHost;
 }
+
+/** Of all clusters, in every run. */
+const coins = new Prg(new Uint8Array(16));
 
 interface End {
   readonly self: number;
@@ -112,6 +116,10 @@ export class Cluster {
           }
           const host: EvalHost = {
             scalar: (name) => BigInt(known(given.scalars ?? {}, name)),
+            coin: (nonce) => {
+              const stream = coins.stream({ ...nonce, run: 1 });
+              return (target) => stream.fill(target);
+            },
             input: (name, words) => rowsOf(inputs, name, self, words),
             dataset: (name) => rowsOf(datasets, name, self),
             rows: given.rows ?? (({ batch, position }) => Uint32Array.from({ length: batch }, (_, i) => position + i)),
@@ -128,7 +136,7 @@ export class Cluster {
             },
           };
           mesh.openRun(run, 2 ** 40);
-          const profile: Profile = new Map();
+          const profile = new Profile();
           profiles[self] = profile;
           const options = {
             ring,

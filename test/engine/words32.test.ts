@@ -7,6 +7,7 @@ import { SecretgradError } from "../../src/errors.js";
 import * as build from "../../src/ops/build.js";
 import { einsum } from "../../src/ops/contractions.js";
 import { conv2d, convTranspose2d } from "../../src/ops/convolutions.js";
+import { max } from "../../src/ops/extremes.js";
 import { encodeIndex } from "../../src/ops/gather.js";
 import type { EvalHost, Ref } from "../../src/ops/index.js";
 import { maxPool2d } from "../../src/ops/max-pooling.js";
@@ -36,7 +37,7 @@ function inference(precision: { fraction: number; integerBits?: number }): Recor
     build.linear(b, input, variable(`w${name}`, [to, from]), variable(`b${name}`, [to]));
   const logits = layer(build.relu(b, layer(x, "1", width, hidden)), "2", hidden, classes);
   const share = build.share(b, logits);
-  const { argmax } = build.maxAndArgmax(b, share);
+  const argmax = max(b, share, -1).position();
   const losses = build.sum(b, build.square(b, build.scaleBy(b, share, 0.3)), [1]);
   const show = (label: string, release: string, value: Ref, limit = {}) =>
     b.node("reveal", [value], { label, release, recipients: ["driver"], ...limit });

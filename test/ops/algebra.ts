@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import * as build from "../../src/ops/build.js";
+import { max } from "../../src/ops/extremes.js";
 import type { Ref } from "../../src/ops/index.js";
 import { differentiate, Recorder } from "../../src/plan/index.js";
 import type { Cluster } from "../engine/run.js";
@@ -20,12 +21,14 @@ export interface Algebra<T> {
   constant(dims: Dims, value: number): T;
   matmul(x: T, y: T): T;
   sum(x: T, axes: Dims, keep?: boolean): T;
+  cumsum(x: T, axis: number): T;
   mean(x: T, axes: Dims, keep?: boolean): T;
   reshape(x: T, dims: Dims): T;
   transpose(x: T, axes: Dims): T;
   broadcast(x: T, dims: Dims): T;
   slice(x: T, axis: number, start: number, end: number): T;
   concat(parts: readonly T[], axis: number): T;
+  pad(x: T, axis: number, before: number, after: number): T;
   relu(x: T): T;
   maximum(x: T, y: T): T;
   /** x where p < q, else y. */
@@ -62,18 +65,23 @@ export function recorded(b: Recorder): Algebra<Ref> {
     constant: (dims, value) => build.constant(b, value, dims, build.exactScale(value, b.env.fraction)),
     matmul: (x, y) => build.matmul(b, x, y),
     sum: (x, axes, keep) => build.sum(b, x, axes, keep),
+    cumsum: (x, axis) => build.cumsum(b, x, axis),
     mean: (x, axes, keep) => build.mean(b, x, axes, keep),
     reshape: (x, dims) => build.reshape(b, x, dims),
     transpose: (x, axes) => build.transpose(b, x, axes),
     broadcast: (x, shape) => (`${x.type.shape}` === `${shape}` ? x : b.node("broadcast", [x], { shape })),
     slice: (x, axis, start, end) => build.slice(b, x, axis, start, end),
     concat: (parts, axis) => build.concat(b, parts, axis),
+    pad: (x, axis, before, after) => b.node("pad", [x], { axis, before, after }),
     relu: (x) => build.relu(b, x),
     maximum: (x, y) => build.maximum(b, x, y),
     whereLess: (p, q, x, y) => build.where(b, build.less(b, p, q), x, y),
     less: (x, y) => build.less(b, x, y),
     equal: (x, y) => build.equal(b, x, y),
-    max: (x, axis) => build.maxAndArgmax(b, x, axis),
+    max: (x, axis) => {
+      const { value, position } = max(b, x, axis);
+      return { max: value, argmax: position() };
+    },
     own: (record, _, ...values) => record(b, ...values),
   };
 }

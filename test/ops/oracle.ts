@@ -209,6 +209,11 @@ export function concat(parts: readonly Real[], axis: number): Real {
   );
 }
 
+export function pad(a: Real, axis: number, before: number, after: number): Real {
+  const zeros = (length: number) => constant(a.dims.with(axis, length), 0);
+  return concat([zeros(before), a, zeros(after)], axis);
+}
+
 export function sum(a: Real, axes: Dims, keep = false): Real {
   const kept = a.dims.map((dim, axis) => (axes.includes(axis) ? 1 : dim));
   const data = new Float64Array(count(kept));
@@ -220,6 +225,11 @@ export function sum(a: Real, axes: Dims, keep = false): Real {
     for (const index of indices(a.dims)) a.grad[j++]! += self.grad[offset(kept, index)]!;
   });
 }
+export const cumsum = (a: Real, axis: number) =>
+  concat(
+    Array.from({ length: a.dims[axis]! }, (_, i) => sum(slice(a, axis, 0, i + 1), [axis], true)),
+    axis,
+  );
 export const total = (a: Real) =>
   sum(
     a,

@@ -2,11 +2,12 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import fc from "fast-check";
+import * as build from "../../src/ops/build.js";
 import type { Ref } from "../../src/ops/index.js";
 import { adaptiveMaxPool2d, maxPool1d, maxPool2d } from "../../src/ops/max-pooling.js";
 import { adaptiveAvgPool2d, avgPool1d, avgPool2d } from "../../src/ops/pooling.js";
-import { Recorder } from "../../src/plan/index.js";
-import { plain } from "../../src/protocol/index.js";
+import { differentiate, planCost, Recorder } from "../../src/plan/index.js";
+import { plain, rep3 } from "../../src/protocol/index.js";
 import { Cluster } from "../engine/run.js";
 import { agree, byPlan, type Leaf, type Program } from "./algebra.js";
 import { leaf } from "./arbitraries.js";
@@ -71,6 +72,7 @@ test("maxPool2d: overlapping windows, padding, dilation, ceiling", async () => {
             p!,
           );
         if (await agree(cluster, program, [x])) compared++;
+        await agree(cluster, (a, leaves) => a.relu(program(a, leaves)), [x]);
       },
     ),
     { numRuns: 80 },
@@ -238,9 +240,35 @@ test("of equal elements the first in a window gets the gradient", async () => {
   assert.deepEqual([...gradients[0]!], [0, 1, -0.5, 0, 0, 0, 0, 0]);
 });
 
-test("the gradient of a maximum compares nothing again", () => {
-  const b = new Recorder({ fraction: 16 });
-  const x = b.node("input", [], { slot: "x", shape: [1, 1, 4, 4], scale: 16, bound: 31 });
-  maxPool2d(b, x, 2);
-  assert.equal(b.nodes.filter(({ op }) => op === "isNegative").length, 3);
+test("few windows are compared each with each, many two by two; gradients and relus compare nothing again", () => {
+  for (const [n, levels, comparisons] of [
+    [4, 1, 6 + 4],
+    [128, 2, 3 + 1],
+  ] as const) {
+    const b = new Recorder({ fraction: 16 });
+    const x = b.node("input", [], { slot: "x", shape: [n, 4, 8, 8], scale: 16, bound: 31 });
+    const y = build.relu(b, maxPool2d(b, x, 2));
+    const [gradient] = differentiate(b, build.sum(b, build.square(b, y)), [x]);
+    b.node("assign", [build.share(b, gradient!)], { name: "g" });
+    b.node("assign", [y], { name: "y" });
+    const plan = b.close();
+    const windows = n * 4 * 16;
+    const compared = plan.nodes.filter(({ op }) => op === "isNegative").map(({ type }) => oracle.count(type.shape));
+    assert.equal(
+      compared.reduce((sum, elements) => sum + elements, 0),
+      comparisons * windows,
+    );
+    assert.ok(plan.nodes.filter(({ op }) => op === "narrow").length === (levels === 1 ? 1 : 3));
+  }
+});
+test("rounds of a pooling with its relu", () => {
+  const rounds = (n: number, kernel: number) => {
+    const b = new Recorder({ fraction: 16 });
+    const x = b.node("input", [], { slot: "x", shape: [n, 4, 36, 36], scale: 16, bound: 31 });
+    b.node("assign", [build.relu(b, maxPool2d(b, x, kernel))], { name: "y" });
+    return planCost(b.close(), rep3).rounds;
+  };
+  assert.equal(rounds(1, 2), 5 + 2 + 2);
+  assert.equal(rounds(64, 2), 7 + 7 + 7);
+  assert.equal(rounds(1, 3), 2 * (5 + 1 + 2) + 2);
 });

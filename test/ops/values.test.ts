@@ -147,6 +147,19 @@ test("mean over any axes", () =>
     }),
     { numRuns: 40 },
   ));
+test("cumsum along any axis, of products, too", () =>
+  fc.assert(
+    fc.asyncProperty(
+      shape(3)
+        .filter((dims) => dims.length > 0)
+        .chain((dims) => fc.tuple(fc.tuple(leaf(dims)), fc.nat(dims.length - 1))),
+      async ([leaves, axis]) => {
+        await agree(cluster, (a, [x]) => a.cumsum(x!, axis), leaves);
+        await agree(cluster, (a, [x]) => a.mul(a.cumsum(a.mul(x!, x!), axis), x!), leaves);
+      },
+    ),
+    { numRuns: 40 },
+  ));
 test("transpose in any order", () =>
   fc.assert(
     fc.asyncProperty(
@@ -180,6 +193,25 @@ test("reshape, broadcast, slice and concat", () =>
         await agree(cluster, (a, [x, y]) => a.slice(a.concat([x!, y!], axis), axis, start, end + dims[axis]!), leaves);
         await agree(cluster, (a, [x]) => a.reshape(x!, [...dims].reverse()), leaves);
         await agree(cluster, (a, [x]) => a.broadcast(a.reshape(x!, [1, ...dims]), [3, ...dims]), leaves);
+      },
+    ),
+    { numRuns: 60 },
+  ));
+test("bits move as numbers do", () =>
+  fc.assert(
+    fc.asyncProperty(
+      shape(3, 0)
+        .filter((dims) => dims.length > 0)
+        .chain((dims) => fc.tuple(fc.tuple(leaf(dims), leaf(dims)), fc.nat(dims.length - 1), fc.nat(4), fc.nat(4))),
+      async ([leaves, axis, from, to]) => {
+        const { dims } = leaves[0];
+        const [start, end] = [from, to].map((at) => at % (dims[axis]! + 1)).sort() as [number, number];
+        const turned = dims.map((_, i) => (i + 1) % dims.length);
+        await agree(cluster, (a, [x, y]) => a.slice(a.less(x!, y!), axis, start, end), leaves);
+        await agree(cluster, (a, [x, y]) => a.transpose(a.less(x!, y!), turned), leaves);
+        await agree(cluster, (a, [x, y]) => a.concat([a.less(x!, y!), a.equal(x!, y!), a.less(y!, x!)], axis), leaves);
+        await agree(cluster, (a, [x, y]) => a.broadcast(a.reshape(a.less(x!, y!), [1, ...dims]), [3, ...dims]), leaves);
+        await agree(cluster, (a, [x, y]) => a.pad(a.less(x!, y!), axis, start, end), leaves);
       },
     ),
     { numRuns: 60 },

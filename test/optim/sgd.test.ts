@@ -1,11 +1,11 @@
 /** SGD's weights against the same formula in float64, for every kind of loss and rate; what a training step costs. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nn, optim, type Tensor } from "../../src/index.js";
+import { nn, optim, type ProtocolChoice, type Tensor } from "../../src/index.js";
 import { planCost } from "../../src/plan/index.js";
 import { rep3 } from "../../src/protocol/index.js";
 import { type Closing, Graph, Tensor as Handle } from "../../src/tensor/index.js";
-import { quiet } from "../client/helpers.js";
+import { digestsOf, quiet } from "../client/helpers.js";
 import { assertNear } from "../ops/algebra.js";
 import * as oracle from "../ops/oracle.js";
 import { Real } from "../ops/oracle.js";
@@ -22,8 +22,11 @@ const [images, targets] = [numbers(rows * 4, 11), numbers(rows * 2, 12, 2)];
 interface Case {
   /** By step. */
   readonly rates: readonly number[];
-  readonly momentum?: number;
-  readonly weightDecay?: number;
+  readonly options?: Omit<optim.SgdOptions, "lr">;
+  /** Of the second layer, if it is a group of its own: its rate as a multiple of the other, and what else differs. */
+  readonly second?: { readonly rate?: number } & Omit<optim.SgdOptions, "lr">;
+  /** Says that `rates` are one: all steps are the same plan. */
+  readonly schedule?: boolean;
   readonly secret: (prediction: Tensor, target: Tensor) => Tensor;
   readonly clear: (squares: Real) => Real;
 }
@@ -36,20 +39,19 @@ const cases: Record<string, Case> = {
   },
   "mean over rows, momentum, a rate that changes": {
     rates: [0.1, 0.05, 0.3, 0.3],
-    momentum: 0.9,
+    options: { momentum: 0.9 },
     secret: mse("batchMean"),
     clear: (squares) => oracle.scale(squares, 1 / rows),
   },
   "a sum, momentum and weight decay": {
     rates: [0.01, 0.01, 0.005],
-    momentum: 0.5,
-    weightDecay: 0.125,
+    options: { momentum: 0.5, weightDecay: 0.125 },
     secret: mse("sum"),
     clear: (squares) => squares,
   },
   "a weighted sum of two losses": {
     rates: [0.05, 0.05],
-    weightDecay: 0.01,
+    options: { weightDecay: 0.01 },
     secret: (p, t) => mse("mean")(p, t).mul(0.3).add(mse("sum")(p, t).mul(0.05)),
     clear: (squares) => oracle.scale(squares, 0.3 / (2 * rows) + 0.05),
   },
@@ -63,12 +65,59 @@ const cases: Record<string, Case> = {
     secret: (p, t) => mse("mean")(p, t).mul(0.0625),
     clear: (squares) => oracle.scale(squares, 0.0625 / (2 * rows)),
   },
+  "Nesterov's momentum": {
+    rates: [0.1, 0.1, 0.05],
+    options: { momentum: 0.9, nesterov: true, weightDecay: 0.01 },
+    secret: mse("batchMean"),
+    clear: (squares) => oracle.scale(squares, 1 / rows),
+  },
+  "dampening, not in the first step": {
+    rates: [0.1, 0.1, 0.1],
+    options: { momentum: 0.5, dampening: 0.75 },
+    secret: mse("batchMean"),
+    clear: (squares) => oracle.scale(squares, 1 / rows),
+  },
+  "a group that differs in weight decay only": {
+    rates: [0.05, 0.05],
+    options: { weightDecay: 0.25 },
+    second: { weightDecay: 0 },
+    secret: mse("batchMean"),
+    clear: (squares) => oracle.scale(squares, 1 / rows),
+  },
+  "groups with rates, momentum and decay of their own": {
+    rates: [0.1, 0.05, 0.05],
+    options: { momentum: 0.5, weightDecay: 0.1 },
+    second: { rate: 0.03, momentum: 0.9, weightDecay: 0 },
+    secret: mse("mean"),
+    clear: (squares) => oracle.scale(squares, 1 / (2 * rows)),
+  },
+  "gradients clipped by value": {
+    rates: [0.5, 0.25],
+    options: { clipGradValue: 0.05, momentum: 0.5 },
+    secret: mse("mean"),
+    clear: (squares) => oracle.scale(squares, 1 / (2 * rows)),
+  },
+  "a schedule of rates": {
+    rates: [0.05, 0.2, 0.15, 0.01, 1e-3, 0],
+    schedule: true,
+    options: { momentum: 0.9, weightDecay: 0.01 },
+    secret: mse("mean"),
+    clear: (squares) => oracle.scale(squares, 1 / (2 * rows)),
+  },
+  "a schedule with Nesterov's momentum, groups and clipping": {
+    rates: [0.1, 0.2, 0.01, 0.004],
+    schedule: true,
+    options: { momentum: 0.9, nesterov: true, clipGradValue: 0.1 },
+    second: { rate: 0.1, momentum: 0, nesterov: false },
+    secret: mse("mean"),
+    clear: (squares) => oracle.scale(squares, 1 / (2 * rows)),
+  },
 };
 
-/** The weights after every step, in float64. */
-function expected({ rates, momentum = 0, weightDecay = 0, clear }: Case): Record<string, Float64Array> {
+/** The weights after the last step, in float64. */
+function expected({ rates, options = {}, second, clear }: Case): Record<string, Float64Array> {
   const weights = Object.fromEntries(Object.entries(start).map(([name, data]) => [name, data.slice()]));
-  const velocity = Object.fromEntries(Object.entries(start).map(([name, data]) => [name, data.map(() => 0)]));
+  const velocity = new Map<string, Float64Array>();
   for (const lr of rates) {
     const leaves = Object.fromEntries(
       Object.entries(shapes).map(([name, dims]) => [name, new Real(dims, weights[name]!)]),
@@ -79,18 +128,25 @@ function expected({ rates, momentum = 0, weightDecay = 0, clear }: Case): Record
     const difference = oracle.sub(output, new Real([rows, 2], targets));
     clear(oracle.total(oracle.mul(difference, difference))).backward();
     for (const name of Object.keys(shapes)) {
-      const [w, v] = [weights[name]!, velocity[name]!];
-      for (let i = 0; i < w.length; i++) {
-        v[i] = momentum * v[i]! + leaves[name]!.grad[i]! + weightDecay * w[i]!;
-        w[i]! -= lr * v[i]!;
-      }
+      const isSecond = second !== undefined && name.startsWith("2");
+      const own = { ...options, ...(isSecond ? second : {}) };
+      const rate = isSecond ? lr * (second.rate ?? 1) : lr;
+      const { momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = own;
+      const limit = options.clipGradValue ?? Number.POSITIVE_INFINITY;
+      const w = weights[name]!;
+      const g = leaves[name]!.grad.map((x, i) => Math.max(-limit, Math.min(limit, x)) + weightDecay * w[i]!);
+      const before = velocity.get(name);
+      const v = g.map((x, i) => (before ? momentum * before[i]! + (1 - dampening) * x : x));
+      velocity.set(name, v);
+      for (let i = 0; i < w.length; i++) w[i]! -= rate * (nesterov ? g[i]! + momentum * v[i]! : v[i]!);
     }
   }
   return weights;
 }
 
-async function trained(item: Case, protocol: "plain" | "rep3"): Promise<Record<string, Float64Array>> {
-  const session = await quiet({ protocol });
+async function trained(item: Case, protocol: ProtocolChoice): Promise<Record<string, Float64Array>> {
+  const session = await quiet({ protocol, insecure: true });
+  const digests = digestsOf(session);
   const model = nn.sequential(nn.linear(4, 5), nn.relu(), nn.linear(5, 2));
   const nested = (data: Float64Array, width: number) =>
     Array.from({ length: data.length / width }, (_, i) => [...data.subarray(i * width, (i + 1) * width)]);
@@ -102,17 +158,23 @@ async function trained(item: Case, protocol: "plain" | "rep3"): Promise<Record<s
       ]),
     ),
   );
-  const { rates, momentum, weightDecay } = item;
-  const sgd = optim.sgd(model.parameters(), {
-    lr: rates[0]!,
-    ...(momentum === undefined ? {} : { momentum }),
-    ...(weightDecay === undefined ? {} : { weightDecay }),
-  });
+  const { rates, options, second, schedule = false } = item;
+  const most = schedule ? Math.max(...rates) : rates[0]!;
+  const { rate = 1, ...differs } = second ?? {};
+  const [first, rest] = [model.parameters().slice(0, 2), model.parameters().slice(2)];
+  const groups = second ? [{ params: first }, { params: rest, ...differs, lr: rate * most }] : model.parameters();
+  const sgd = optim.sgd(groups, { lr: most, ...options });
+  const scheduler = schedule ? optim.lambdaLR(sgd, { lrLambda: (i) => (rates[i] ?? 0) / most }) : undefined;
   for (const lr of rates) {
-    sgd.lr = lr;
+    if (!schedule)
+      sgd.paramGroups.forEach((group, i) => {
+        group.lr = i === 0 ? lr : lr * rate;
+      });
     sgd.minimize(item.secret(model(session.secret(nested(images, 4))), session.secret(nested(targets, 2))));
     await session.flush();
+    scheduler?.step();
   }
+  if (schedule) assert.equal(new Set(digests).size, 1, "all steps of a schedule are one plan");
   const state = await model.stateDict(session);
   await session.close();
   return Object.fromEntries(Object.entries(state).map(([name, { data }]) => [name, data]));
@@ -121,7 +183,7 @@ async function trained(item: Case, protocol: "plain" | "rep3"): Promise<Record<s
 for (const [name, item] of Object.entries(cases))
   test(`weights: ${name}`, async () => {
     const wanted = expected(item);
-    for (const protocol of ["plain", "rep3"] as const) {
+    for (const protocol of ["plain", "rep3", "additive-2"] as const) {
       const got = await trained(item, protocol);
       // A rate has 10 bits.
       for (const key of Object.keys(shapes)) assertNear(got[key]!, wanted[key]!, 1e-3, `${protocol} ${key}`);

@@ -38,7 +38,10 @@ const step = plan((b) => {
   assign(b, "w", next);
   assign(b, "copy", next);
   open(b, "y", shift(b.node("mul", [relu(b, next), x])));
-  open(b, "square", shift(b.node("mul", [scaled, scaled])));
+  const square = b.node("mul", [scaled, scaled]);
+  open(b, "square", shift(square));
+  const coins = b.node("bernoulli", [], { shape: [2], keep: 32_768, index: 0 });
+  open(b, "kept", shift(b.node("mul", [square, coins])));
   const rows = batch(b, "alice/x", 2, 2, { shuffle: true });
   open(b, "gram", shift(matmul(b, rows, b.node("transpose", [rows], { axes: [1, 0] }))));
 });
@@ -124,6 +127,10 @@ for (const name of ["additive-2-dealt", "additive-2-fss-dealt", "additive-3-deal
           words.get("square"),
           x.map((value) => 9 * value * value),
         );
+        const square = words.get("square")!;
+        words.get("kept")!.forEach((kept, j) => {
+          assert.ok(Math.abs(Number(kept)) <= 1 || Math.abs(Number(kept - square[j]!)) <= 1, "dropped, or as it is");
+        });
         const gram = words.get("gram")!.map((value) => Math.round(Number(value) / 2 ** fraction));
         assert.deepEqual(
           [...gram].sort((a, b) => a - b),

@@ -110,6 +110,12 @@ const wrong: Record<string, (plan: { nodes: [string, number[], Record<string, un
   "words beyond the bound": ({ nodes }) => {
     nodes.find(([op]) => op === "constant")![2].bound = 1;
   },
+  "coins that hardly ever fall on 1": ({ nodes }) => {
+    nodes.find(([op]) => op === "bernoulli")![2].keep = 1;
+  },
+  "coins that always do": ({ nodes }) => {
+    nodes.find(([op]) => op === "bernoulli")![2].keep = 65_536;
+  },
   "words in another base64": ({ nodes }) => {
     const constant = nodes.find(([op]) => op === "constant")![2];
     constant.words = ` ${constant.words}`;

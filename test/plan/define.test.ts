@@ -27,6 +27,18 @@ test("a defined function is differentiated by its own rule, and what is inside i
   assert.deepEqual([...revealed.value!].map(Math.round), [1, 4, 9]);
 });
 
+test("moves of a function do not lead around its rule", async () => {
+  const b = new Recorder({ fraction: 16 });
+  const input = x(b);
+  const column = b.node("reshape", [input], { shape: [3, 1] });
+  b.define(column, [input], (_, gradient) => [
+    mul(b, b.node("reshape", [gradient], { shape: [3] }), constant(b, 10, [], 0)),
+  ]);
+  const [gradient] = differentiate(b, sum(b, b.node("reshape", [column], { shape: [1, 3] })), [input]);
+  reveal(b, "gradient", gradient!);
+  assert.deepEqual([...(await runOnce(plain, b, given)).revealed.gradient!], [10, 10, 10]);
+});
+
 test("a function that gives back its input is no function; the first rule of a value counts", async () => {
   const b = new Recorder({ fraction: 16 });
   const input = x(b);

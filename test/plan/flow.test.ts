@@ -7,11 +7,13 @@ import { test } from "node:test";
 import { PolicyError } from "../../src/errors.js";
 import * as build from "../../src/ops/build.js";
 import { conv2d, convTranspose2d } from "../../src/ops/convolutions.js";
+import { max } from "../../src/ops/extremes.js";
 import { encodeIndex } from "../../src/ops/gather.js";
 import type { Builder, Ref } from "../../src/ops/index.js";
 import { adaptiveMaxPool2d, maxPool2d } from "../../src/ops/max-pooling.js";
 import { adaptiveAvgPool2d, avgPool2d } from "../../src/ops/pooling.js";
 import { flip, indexSelect } from "../../src/ops/rearrange.js";
+import { median, sort } from "../../src/ops/sorting.js";
 import { decodePlan, differentiate, planReveals, Recorder } from "../../src/plan/index.js";
 import { Wire } from "./wire.js";
 
@@ -70,6 +72,37 @@ const attacks: Record<string, (b: Builder) => void> = {
   "count of one row, repeated by broadcasting": (b) => {
     const one = build.slice(b, column(b), 0, 0, 1);
     count(b, positive(b, b.node("broadcast", [one], { shape: [n] })));
+  },
+  "count of one row's bit, repeated by broadcasting": (b) => {
+    const one = build.slice(b, positive(b, column(b)), 0, 0, 1);
+    count(b, b.node("broadcast", [one], { shape: [n] }));
+  },
+  "count of one row's bit, repeated by concatenation": (b) => {
+    const one = build.slice(b, positive(b, column(b)), 0, 0, 1);
+    count(b, build.concat(b, new Array(n).fill(one), 0));
+  },
+  "count of one row's bit among zeros": (b) => {
+    const one = build.slice(b, positive(b, column(b)), 0, 2, 3);
+    count(b, b.node("pad", [one], { axis: 0, before: 2, after: n - 3 }));
+  },
+  "count of bits in another order": (b) => {
+    const bits = build.reshape(b, positive(b, rows(b, n)), [n, n]);
+    count(b, build.reshape(b, build.slice(b, build.transpose(b, bits), 1, 0, 1), [n]));
+  },
+  "count of running sums": (b) => count(b, positive(b, build.cumsum(b, column(b), 0))),
+  "count of who is the largest": (b) => count(b, max(b, column(b), 0).oneHot()),
+  "count of sorted rows": (b) => count(b, positive(b, sort(b, column(b), 0).values)),
+  "count of the positions of sorted rows": (b) => {
+    count(b, build.equal(b, build.constant(b, 3, [], 0), sort(b, column(b), 0).indices()));
+  },
+  "count of sums over pairs of rows": (b) => {
+    const pairs = b.node("pairDifferences", [column(b)]);
+    count(b, positive(b, build.share(b, b.node("pairSums", [pairs]))));
+  },
+  "the middle row": (b) => assign(b, median(b, column(b), 0).values),
+  "count of who beats whom": (b) => {
+    const pairs = b.node("pairDifferences", [build.slice(b, column(b), 0, 0, 4)]);
+    count(b, build.isNegative(b, pairs));
   },
   "count of one row's features": (b) => {
     const one = build.slice(b, rows(b, n), 0, 0, 1);
@@ -158,7 +191,9 @@ const attacks: Record<string, (b: Builder) => void> = {
     assign(b, build.matmul(b, build.transpose(b, rows(b, 3)), build.reshape(b, mask(b), [n, 1]))),
   "a product with a secret mask of the driver": (b) => assign(b, build.matmul(b, input(b, [2, n]), rows(b, 3))),
   "the rows along a joined axis": (b) => assign(b, build.sum(b, build.reshape(b, rows(b, 3), [n * 3]), [0])),
-  "the largest row": (b) => assign(b, build.maxAndArgmax(b, column(b), 0).max),
+  "the largest row": (b) => assign(b, max(b, column(b), 0).value),
+  "the position of the largest row": (b) => assign(b, max(b, column(b), 0).position()),
+  "a running sum": (b) => assign(b, build.cumsum(b, rows(b, 3), 0)),
   "a row less the mean of all": (b) => {
     const x = rows(b, 3);
     assign(b, build.slice(b, build.sub(b, x, build.mean(b, x, [0], true)), 0, 0, 1));
@@ -266,11 +301,7 @@ for (const [name, attack] of Object.entries(attacks))
 const allowed: Record<string, (b: Builder) => void> = {
   "a count of correct predictions": (b) => {
     const scores = build.matmul(b, rows(b, 3), variable(b, [3, 10]));
-    const right = build.equal(
-      b,
-      build.maxAndArgmax(b, scores, 1).argmax,
-      build.sum(b, rows(b, 1, { name: "bob/y" }), [1]),
-    );
+    const right = build.equal(b, max(b, scores, 1).position(), build.sum(b, rows(b, 1, { name: "bob/y" }), [1]));
     count(b, right);
   },
   "a count with one threshold for all rows": (b) => count(b, build.less(b, column(b), constant(b, [3]))),

@@ -1,11 +1,14 @@
 /** Plans that tests of recording, decoding and evaluation share: a training step, and one with every operator. */
+import { softmax } from "../../src/functions/index.js";
 import * as build from "../../src/ops/build.js";
 import { conv2d } from "../../src/ops/convolutions.js";
+import { max } from "../../src/ops/extremes.js";
 import { encodeIndex } from "../../src/ops/gather.js";
 import type { Ref } from "../../src/ops/index.js";
 import { maxPool2d } from "../../src/ops/max-pooling.js";
 import { avgPool2d } from "../../src/ops/pooling.js";
 import { flip, indexSelect } from "../../src/ops/rearrange.js";
+import { sort } from "../../src/ops/sorting.js";
 import { differentiate, Recorder } from "../../src/plan/index.js";
 
 export interface StepOptions {
@@ -82,10 +85,24 @@ export function everything(): Recorder {
   const squares = build.share(b, build.sum(b, build.square(b, scores), [1]));
   const recipients = ["d"];
   b.node("reveal", [squares], { label: "loss", release: "meanLoss", recipients, limit: 64 * 2 ** fraction });
-  const { max, argmax } = build.maxAndArgmax(b, build.mul(b, mine, table), 1);
+  const largest = max(b, build.mul(b, mine, table), 1);
+  const [most, argmax] = [largest.value, largest.position()];
   const same = build.equal(b, argmax, build.constant(b, 1, [], 0));
-  const either = b.node("xor", [same, b.node("and", [same, build.not(b, build.isNegative(b, max))])]);
-  const chosen = build.where(b, either, build.mul(b, max, rate), build.neg(b, max));
+  const either = b.node("xor", [same, b.node("and", [same, build.not(b, build.isNegative(b, most))])]);
+  const moved = b.node(
+    "broadcast",
+    [b.node("pad", [build.reshape(b, either, [1, 2])], { axis: 0, before: 1, after: 2 })],
+    {
+      shape: [3, 4, 2],
+    },
+  );
+  const joinedBits = build.concat(
+    b,
+    [build.slice(b, build.transpose(b, moved), 1, 1, 2), build.reshape(b, either, [2, 1, 1])],
+    2,
+  );
+  b.node("reveal", [build.share(b, joinedBits)], { label: "bits", release: "open", recipients: ["d"] });
+  const chosen = build.where(b, either, build.mul(b, most, rate), build.neg(b, most));
   const joined = build.concat(
     b,
     [build.reshape(b, chosen, [2, 1]), build.transpose(b, mine)].map((x) =>
@@ -96,9 +113,31 @@ export function everything(): Recorder {
   const padded = b.node("pad", [build.relu(b, joined)], { axis: 0, before: 1, after: 2 });
   const twice = b.node("reshare", [b.node("lift", [padded])]);
   b.node("reveal", [twice], { label: "open", release: "open", recipients: ["d"] });
+  const sorted = sort(b, mine, 1);
+  b.node("reveal", [sorted.values], { label: "sorted", release: "open", recipients });
+  const low = b.node("reshare", [b.node("lowBits", [build.share(b, sorted.indices())], { count: 3 })]);
+  b.node("reveal", [low], { label: "low", release: "open", recipients });
+  b.node("reveal", [softmax(b, mine, 1)], { label: "softmax", release: "open", recipients });
+  const narrow = b.node("narrow", [build.neg(b, most)], { bound: 20 });
+  const high = { width: 20, signed: true, rows: 1, low: [1, 2, 3, 4, 5, 6, 7], high: [0, 8, 16] };
+  // Of two rows of `octaves` only the product has a meaning.
+  const octaves = b.node("octaves", [most], { factor: 2 ** 40, top: 4 });
+  const sides = b.node("truncate", [octaves], { shift: 32, bound: 33 });
+  const functions = [
+    b.node("leading", [narrow], high),
+    b.node("mul", [build.slice(b, sides, 0, 0, 1), build.slice(b, sides, 0, 1, 2)]),
+    b.node("waves", [most], { factor: 2 ** 41, by: 2, bits: 20, cos: [2 ** 20, 0], sin: [0, -(2 ** 19)] }),
+  ];
+  for (const [i, ref] of functions.entries())
+    b.node("reveal", [build.share(b, ref)], { label: `function${i}`, release: "open", recipients });
   b.node("reveal", [build.share(b, layers(b, mine))], { label: "layers", release: "open", recipients });
-  const mean = build.mean(b, build.sub(b, rows, build.broadcastTo(b, build.sum(b, rows, [0], true), [4, 6])), [0]);
+  const mean = build.mean(
+    b,
+    build.sub(b, build.cumsum(b, rows, 1), build.broadcastTo(b, build.sum(b, rows, [0], true), [4, 6])),
+    [0],
+  );
   const shifted = build.add(b, mean, build.mul(b, build.sum(b, either), build.constant(b, 0.25, [], 2)));
-  b.node("assign", [build.share(b, shifted)], { name: "mean" });
+  const mask = b.node("bernoulli", [], { shape: [6], keep: 30_000, index: 0 });
+  b.node("assign", [build.share(b, build.mul(b, shifted, mask))], { name: "mean" });
   return b;
 }

@@ -136,6 +136,7 @@ function create(host: P.ProtocolHost): P.Protocol {
     xor: (site, x, y) => local(site, (at, c) => clear.xor(at, part(x, c), part(y, c))),
     not: (site, x) =>
       local(site, (at, c) => (c ? clear.planes(at, part(x, c), 0, x.width) : clear.not(at, part(x, c)))),
+    linearBits: (site, xs, n, width, map) => local(site, (at, c) => clear.linearBits(at, column(xs, c), n, width, map)),
     planes: (site, x, from, count) => local(site, (at, c) => clear.planes(at, part(x, c), from, count)),
     join: (site, xs) => local(site, (at, c) => clear.join(at, column(xs, c))),
     and: (site, x, y) => help(site, [x, y], (at, a, b) => clear.and(at, a, b)),

@@ -83,6 +83,37 @@ export function booleanValues(definition: ProtocolDefinition): void {
   }
 }
 
+/** Two values' bits are put together in another order, in two planes: x backwards XOR y, and y. */
+export function movedBitsValues(definition: ProtocolDefinition): void {
+  for (const n of SIZES) {
+    const inputs = ["x", "y"].map((text) => someWords(n, 64, text)) as [BigUint64Array, BigUint64Array];
+    const expected = inputs[0].map((_, i) => {
+      const y = inputs[1][i]! & 1n;
+      return (2n * y) | ((inputs[0][n - 1 - i]! & 1n) ^ y);
+    });
+    agrees(definition, `${n} bits moved`, expected, (lab) => {
+      const [x, y] = inputs.map((words, index) => {
+        const shares = share(lab, words, `${index}`);
+        const bits = lab.call((end, site) => end.protocol.toBits(site, shares[end.self]!, 1)).values;
+        free(lab, shares);
+        return bits;
+      }) as [Bits[], Bits[]];
+      const moved = lab.call((end, site) =>
+        end.protocol.linearBits(site, [x[end.self]!, y[end.self]!], n, 2, (dst, [p, q]) => {
+          const { kernels } = end.ring;
+          const words = Math.ceil(n / 64);
+          for (let i = 0; i < n; i++) kernels.copyBits(dst.ptr, i, p!.ptr, n - 1 - i, 1);
+          kernels.xor(dst.ptr, dst.ptr, q!.ptr, words);
+          kernels.copy(dst.ptr + words * 8, q!.ptr, words);
+        }),
+      ).values;
+      const result = revealBits(lab, moved);
+      free(lab, x, y, moved);
+      return result;
+    });
+  }
+}
+
 /** The selected words, then the bits as words. */
 export function selectValues(definition: ProtocolDefinition): void {
   for (const n of [...SIZES, 100_000])

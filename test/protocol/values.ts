@@ -8,7 +8,15 @@ import { edgesAndRandom, someWords, times } from "./cases.js";
 import type { Check } from "./conformance.js";
 import { computing, type End, free, Lab, reveal, share, take, wordBitsOf, wordBytesOf } from "./harness.js";
 import { separableValues, weighValues } from "./theorem.js";
-import { bitsValues, booleanValues, msbValues, selectValues, signValues, zeroValues } from "./values-bits.js";
+import {
+  bitsValues,
+  booleanValues,
+  movedBitsValues,
+  msbValues,
+  selectValues,
+  signValues,
+  zeroValues,
+} from "./values-bits.js";
 
 export function valueChecks(definition: ProtocolDefinition): Check[] {
   const check = (name: string, run: (definition: ProtocolDefinition) => void) => ({ name, run: () => run(definition) });
@@ -22,6 +30,7 @@ export function valueChecks(definition: ProtocolDefinition): Check[] {
     check("isZero sees zero", zeroValues),
     check("toBits gives the low bits", bitsValues),
     check("and, xor and not", booleanValues),
+    check("bits move and are XORed", movedBitsValues),
     check("fromBits and select", selectValues),
     check("a value times its own sign", signValues),
     check("weigh adds weights of bits up", weighValues),

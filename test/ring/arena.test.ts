@@ -161,3 +161,24 @@ test("maxBytes is a limit with a clear message; views survive only until memory 
   assert.throws(() => new Ring({ kernels: createJsKernels(), maxBytes: 10 }), MemoryError);
   assert.throws(() => new Ring({ kernels: createJsKernels(), maxBytes: Number.NaN }), MemoryError);
 });
+
+test("after a large run, small runs of other sizes join freed chunks hardly ever", (context) => {
+  const merge = context.mock.method(FreeLists.prototype, "merge");
+  const ring = new Ring();
+  const run = (sizes: readonly number[]) => {
+    const scope = ring.scope();
+    for (const size of sizes) scope.alloc(size);
+    scope.close();
+  };
+  const large = Array.from({ length: 40 }, (_, i) => 50_000 + 3000 * i);
+  const small = Array.from({ length: 300 }, (_, i) => 10 + 37 * i);
+  for (let i = 0; i < 20; i++) run(large);
+  const before = ring.memoryBytes;
+  merge.mock.resetCalls();
+  for (let i = 0; i < 100; i++) run(small);
+  assert.ok(merge.mock.callCount() < 5, `${merge.mock.callCount()} times`);
+  merge.mock.resetCalls();
+  for (let i = 0; i < 50; i++) for (const sizes of [large, small]) run(sizes);
+  assert.ok(merge.mock.callCount() < 500, `${merge.mock.callCount()} times in 100 runs`);
+  assert.ok(ring.memoryBytes <= 1.6 * before);
+});

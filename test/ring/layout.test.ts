@@ -16,7 +16,7 @@ for (const { of, compareTwins } of sizes) {
     );
   });
 
-  test(`gatherRows and sumAxis, ${of}`, () => {
+  test(`gatherRows, sumAxis and prefixSums, ${of}`, () => {
     fc.assert(
       fc.property(fc.array(fc.nat(9), { maxLength: 20 }), fc.nat(20), seed, (index, rowWords, s) => {
         const operands = [
@@ -37,6 +37,9 @@ for (const { of, compareTwins } of sizes) {
         (outer, axis, inner, s) => {
           const operands = [{ words: outer * inner }, { words: outer * axis * inner }];
           compareTwins(s, operands, (k, d, a) => k.sumAxis(d!, a!, outer, axis, inner));
+          const same = [{ words: outer * axis * inner }, { words: outer * axis * inner }];
+          for (const reverse of [0, 1])
+            compareTwins(s, same, (k, d, a) => k.prefixSums(d!, a!, outer, axis, inner, reverse));
         },
       ),
     );
@@ -101,6 +104,43 @@ for (const { wordBytes, of, compareTwins } of sizes) {
       2,
       [{ words: 1050 }, { words: 1050 }, { words: 3, i32: [5, 14, 15] }, { words: 3, i32: [210, 1, 14] }],
       (k, d, a, dp, sp) => k.gatherStrided(d!, a!, 3, dp!, sp!),
+    );
+  });
+
+  test(`gatherBits: any order, steps, reversal, broadcast, from any bit, ${of}`, () => {
+    const longer = fc.oneof(fc.constantFrom(1, 1, 63, 64, 65, 200), fc.integer({ min: 1, max: 100 }));
+    fc.assert(
+      fc.property(view, longer, fc.nat(130), seed, ({ dims, strides, words, start }, run, from, s) => {
+        // A run of bits in the place of each element, so that long runs are moved, too.
+        const [d, t] = [
+          [...dims, run],
+          [...strides.map((step) => step * run), 1],
+        ];
+        const count = d.reduce((product, dim) => product * dim, 1);
+        const shape = [
+          { words: d.length, i32: d },
+          { words: d.length, i32: t },
+        ];
+        const planes = [count, from + words * run].map((bits) => ({ words: Math.ceil(bits / 64) }));
+        compareTwins(s, [...planes, ...shape], (k, to, a, dp, sp) =>
+          k.gatherBits(to!, a!, from + start * run, d.length, dp!, sp!),
+        );
+      }),
+      { numRuns: 300 },
+    );
+    compareTwins(1, [{ words: 1 }, { words: 3 }, { words: 1 }], (k, d, a, none) =>
+      k.gatherBits(d!, a!, 130, 0, none!, none!),
+    );
+  });
+
+  test(`copyBits, ${of}`, () => {
+    const bit = fc.nat(200);
+    fc.assert(
+      fc.property(bit, bit, fc.oneof(fc.constantFrom(0, 1, 63, 64, 65, 128), fc.nat(300)), seed, (to, from, n, s) => {
+        const planes = [to, from].map((at) => ({ words: Math.ceil((at + n) / 64) }));
+        compareTwins(s, planes, (k, d, a) => k.copyBits(d!, to, a!, from, n));
+      }),
+      { numRuns: 300 },
     );
   });
 }

@@ -65,12 +65,19 @@ for (const { wordBytes, of, compareTwins } of sizes)
         // Row and column offsets each reach over half of an array of 128 words.
         const lengths = [m!, n!, m!, k!, k!, n!];
         const tables = lengths.map((length, i) => table(length, 64, orders[i]!, seed % 64, wordBytes));
-        const operands = [
-          ...[0, 1, 2].map(() => ({ words: 128 })),
-          ...tables.map((i32) => ({ words: Math.ceil(i32.length / 2), i32 })),
-        ];
-        compareTwins(seed, operands, (kernels, c, a, b, rc, cc, ra, ca, rb, cb) =>
-          kernels.matmulIndexed(c!, rc!, cc!, a!, ra!, ca!, b!, rb!, cb!, m!, k!, n!),
+        const factors = [{ words: 128 }, { words: 128 }];
+        const lay = (lists: number[][]) => lists.map((i32) => ({ words: Math.ceil(i32.length / 2), i32 }));
+        compareTwins(seed, [{ words: 128 }, ...factors, ...lay(tables)], (kernels, c, a, b, rc, cc, ra, ca, rb, cb) =>
+          kernels.matmulIndexed(c!, rc!, cc!, a!, ra!, ca!, b!, rb!, cb!, m!, k!, n!, 1),
+        );
+        // Each element of C in one place: as it is, or its columns turned over.
+        const columns = Array.from({ length: n! }, (_, j) => (orders[1] === "near" ? j : n! - 1 - j) * wordBytes);
+        const distinct = [Array.from({ length: m! }, (_, i) => i * n! * wordBytes), columns, ...tables.slice(2)];
+        compareTwins(
+          seed,
+          [{ words: m! * n! }, ...factors, ...lay(distinct)],
+          (kernels, c, a, b, rc, cc, ra, ca, rb, cb) =>
+            kernels.matmulIndexed(c!, rc!, cc!, a!, ra!, ca!, b!, rb!, cb!, m!, k!, n!, 0),
         );
       }),
       { numRuns: 100 },

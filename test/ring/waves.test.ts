@@ -18,6 +18,38 @@ test("octaves: wasm equals the twin", () => {
   );
 });
 
+test("powers and powersAdd: wasm equals the twin, and both sides make a power", () => {
+  fc.assert(
+    fc.property(length, seed, word, word, (n, s, factor, offset) => {
+      const [words, rows] = [{ words: n }, { words: 4 * n }];
+      compareTwins(s, [rows, words], (k, dst, x) => k.powers(dst!, x!, n, factor));
+      compareTwins(s, [words, words, rows], (k, dst, x, g) => k.powersAdd(dst!, x!, g!, n, factor, offset));
+      // One addend is pseudo-random, the other makes the sum y / 2^59 of any size in the domain.
+      const sums = Array.from(
+        { length: n },
+        (_, i) => BigInt(Math.round((-16 + (24 * (i + 0.5)) / n) * 2 ** 40)) << 19n,
+      );
+      const [result] = compareTwins(s, [words, words, words, rows], (k, dst, x, z, g) => {
+        k.powers(g!, x!, n, 3n);
+        const [from, other] = [x!, z!].map((at) => new BigUint64Array(k.memory.buffer, at, n)) as [
+          BigUint64Array,
+          BigUint64Array,
+        ];
+        other.forEach((_, i) => {
+          other[i] = BigInt.asUintN(64, sums[i]! - 3n * from[i]! - 12345n);
+        });
+        k.fill(dst!, 0n, n);
+        k.powersAdd(dst!, z!, g!, n, 1n, 12345n);
+      });
+      sums.forEach((sum, i) => {
+        const wanted = 2 ** (Number(sum) / 2 ** 59);
+        const error = Math.abs(Number(BigInt.asIntN(64, result![i]!)) / 2 ** 53 - wanted);
+        assert.ok(error < 2 ** -21 + wanted * 2 ** -24, `2^${Number(sum) / 2 ** 59}: off by ${error}`);
+      });
+    }),
+  );
+});
+
 test("waves and wavesAdd: wasm equals the twin", () => {
   fc.assert(
     fc.property(length, seed, word, step, fc.nat(9), fc.nat(40), (n, s, factor, by, count, bits) => {

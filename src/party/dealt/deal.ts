@@ -17,9 +17,9 @@ import {
   wordBytesOf,
 } from "../../plan/index.js";
 import type { Protocol, ProtocolDefinition } from "../../protocol/index.js";
-import { secureRandom } from "../../random/index.js";
+import { Prg, secureRandom } from "../../random/index.js";
 import { Ring, size } from "../../ring/index.js";
-import type { Network } from "../dealing.js";
+import { dealtCoinKey, type Network } from "../dealing.js";
 import { DIRECTORY_MODE, FILE_MODE, renameDurably, systemError, writeAll } from "../storage/durable.js";
 import type { CheckpointStore } from "../stores.js";
 import { Variables } from "../variables.js";
@@ -56,8 +56,8 @@ const KEY_BYTES = 16;
  */
 export async function deal(options: DealOptions): Promise<{ id: string; files: DealtOutput[] }> {
   const { plan, definition, names, steps, directory } = options;
-  const dealer = new AheadDealer(options);
   const id = Buffer.from(secureRandom(16)).toString("hex");
+  const dealer = new AheadDealer(options, id);
   const path = (name: string) => join(directory, `${name}.deal`);
   for (const name of names)
     for (const file of [path(name), accountPath(path(name))])
@@ -95,12 +95,14 @@ export async function deal(options: DealOptions): Promise<{ id: string; files: D
 class AheadDealer {
   readonly keys: readonly Uint8Array[];
   readonly #ring = new Ring();
+  readonly #coins: Prg;
   readonly #options: DealOptions;
   readonly #live: ProtocolDefinition;
   readonly #program;
   readonly #variables: Variables;
 
-  constructor(options: DealOptions) {
+  constructor(options: DealOptions, id: string) {
+    this.#coins = new Prg(dealtCoinKey(id));
     this.#options = options;
     const { plan, definition, names, steps, scalars } = options;
     const { live } = definition;
@@ -167,6 +169,10 @@ class AheadDealer {
     return {
       // Positions choose rows, of which the dealer has none.
       scalar: (slot) => BigInt(scalars[slot] ?? 0),
+      coin: (nonce) => {
+        const stream = this.#coins.stream(nonce);
+        return (target) => stream.fill(target);
+      },
       input: (_, rowWords) => ({ rowWords, rows: 1, stored: nothing }),
       dataset: (name) => {
         const { rows, rowShape } = planDatasets(plan).find((each) => each.name === name)!;

@@ -5,7 +5,7 @@
 import type { Block } from "../../ring/index.js";
 import { checkRange, checkSame } from "../checks.js";
 import { planeWords } from "../planes.js";
-import type { Bits, Site } from "../protocol.js";
+import type { Bits, Linear, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { Deal } from "./deal.js";
 import { hold } from "./masks.js";
@@ -43,6 +43,26 @@ function complement({ kernels, self }: Party, { scope }: Site, { of, number, tim
   if (self === 0) kernels.addScalar(one.ptr, one.ptr, 1n, of.n);
   kernels.sub(rest.ptr, of.words!.ptr, times.ptr, of.n);
   return new Sign(of, one, rest);
+}
+
+/** Local: the map on each part. */
+export function linearBits(
+  party: Party,
+  site: Site,
+  inputs: readonly Bits[],
+  n: number,
+  width: number,
+  map: Linear,
+): Bits {
+  site.nonce();
+  const open = inputs.map(openBits);
+  const block = place(party, site.scope, width * planeWords(n, party.kernels));
+  if (block)
+    map(
+      block,
+      open.map(({ words }) => words!),
+    );
+  return asBits(new Planes(n, width, block));
 }
 
 /** Local: planes [from, from + count). */

@@ -16,7 +16,7 @@ import type {
   Site,
   StoredShare,
 } from "../protocol.js";
-import { and, join, not, planes, xor } from "./bits.js";
+import { and, join, linearBits, not, planes, xor } from "./bits.js";
 import { isZero, msb } from "./compare.js";
 import { toBits } from "./convert.js";
 import { costs } from "./cost.js";
@@ -116,6 +116,9 @@ class AdditiveEnd implements Protocol {
   }
   not(site: Site, x: Bits) {
     return not(this.#party, site, x);
+  }
+  linearBits(site: Site, inputs: readonly Bits[], n: number, width: number, map: Linear) {
+    return linearBits(this.#party, site, inputs, n, width, map);
   }
   planes(site: Site, x: Bits, from: number, count: number) {
     return planes(this.#party, site, x, from, count);

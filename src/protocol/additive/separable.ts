@@ -1,7 +1,8 @@
 /**
  * Functions with an addition theorem, and bits with weights, by what the dealer knows: of x = e + a, with e public, it shares
  * g_k(a), and f(x) = sum of g_k(a) h_k(e) is linear in that; of a bit c ^ r, with c public, it shares r as a number. Not products
- * of shares, see multiply.ts.
+ * of shares, see multiply.ts. Boura et al. 2017 (https://eprint.iacr.org/2017/1234) evaluate sums of waves so; Kelkar et al. 2022
+ * (https://eprint.iacr.org/2021/208) exponentials.
  */
 import type { Block } from "../../ring/index.js";
 import { checkWeights } from "../checks.js";
@@ -74,7 +75,7 @@ export function* weigh(party: Party, site: Site, x: Bits, weights: readonly (rea
       kernels.sub(t, t, minus.ptr, n);
       if (party.self === 0) kernels.sub(t, t, minus.ptr, n);
       for (const [row, list] of weights.entries())
-        kernels.mulScalarAdd(result.ptr + row * n * wordBytes, t, list[index]!, n);
+        if (list[index] !== 0n) kernels.mulScalarAdd(result.ptr + row * n * wordBytes, t, list[index]!, n);
     }
     site.scope.free(minus);
   }

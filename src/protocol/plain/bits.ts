@@ -1,7 +1,7 @@
 /** Boolean operations on planes in the clear. */
 import { checkRange, checkSame } from "../checks.js";
 import { planeWords } from "../planes.js";
-import type { Bits, Site } from "../protocol.js";
+import type { Bits, Linear, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { asBits, openBits, type Party } from "./share.js";
 
@@ -15,6 +15,23 @@ export function not(party: Party, site: Site, x: Bits): Bits {
   const words = width * planeWords(n, party.kernels);
   const result = site.scope.alloc(words);
   party.kernels.not(result.ptr, planes.ptr, words);
+  return asBits(n, width, result);
+}
+
+export function linearBits(
+  party: Party,
+  site: Site,
+  inputs: readonly Bits[],
+  n: number,
+  width: number,
+  map: Linear,
+): Bits {
+  site.nonce();
+  const result = site.scope.alloc(width * planeWords(n, party.kernels));
+  map(
+    result,
+    inputs.map((input) => openBits(input).planes),
+  );
   return asBits(n, width, result);
 }
 

@@ -46,7 +46,7 @@ export function* weigh(party: Party, site: Site, bits: Bits, weights: readonly (
   for (let plane = 0; plane < width; plane++) {
     kernels.unslice(number.ptr, planes.ptr + plane * planeWords(n, kernels) * wordBytes, n, 1);
     for (const [row, list] of weights.entries())
-      kernels.mulScalarAdd(result.ptr + row * n * wordBytes, number.ptr, list[plane]!, n);
+      if (list[plane] !== 0n) kernels.mulScalarAdd(result.ptr + row * n * wordBytes, number.ptr, list[plane]!, n);
   }
   site.scope.free(number);
   return asProduct(weights.length * n, result);

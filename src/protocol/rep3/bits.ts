@@ -5,7 +5,7 @@
 import type { Block } from "../../ring/index.js";
 import { checkRange, checkSame } from "../checks.js";
 import { CHUNK, planeWords } from "../planes.js";
-import type { Bits, Site } from "../protocol.js";
+import type { Bits, Linear, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { asBits, draw, openBits, openStreams, type Party, Planes, passOn, type Streams } from "./share.js";
 
@@ -33,6 +33,30 @@ export function not(party: Party, site: Site, x: Bits): Bits {
     return block;
   };
   return asBits(new Planes(n, width, place(party.self, a), place(party.self + 1, b)));
+}
+
+/** Local: the map on each component. */
+export function linearBits(
+  party: Party,
+  site: Site,
+  inputs: readonly Bits[],
+  n: number,
+  width: number,
+  map: Linear,
+): Bits {
+  site.nonce();
+  const open = inputs.map(openBits);
+  const words = width * planeWords(n, party.kernels);
+  const [a, b] = [site.scope.alloc(words), site.scope.alloc(words)];
+  map(
+    a,
+    open.map((input) => input.a),
+  );
+  map(
+    b,
+    open.map((input) => input.b),
+  );
+  return asBits(new Planes(n, width, a, b));
 }
 
 /** Local: planes [from, from + count). */

@@ -4,7 +4,8 @@
  *
  * Role 0 shares its words (g_0 = F(k_0) known to roles 2 and 0, g_1 = g - g_0 sent to role 1), roles 1 and 2 both know the other
  * factors, and nothing else is sent: the product of two such sharings is one of Araki et al. 2016 in which most terms vanish.
- * That 2^(s + c) is 2^s 2^c, as a way to exponentiate shares, is in SPU (Ma et al. 2023); the waves are ours.
+ * Exponentials of shares as products of both sides': Kelkar, Le, Raykova and Seth 2022 (https://eprint.iacr.org/2021/208); sums of
+ * waves, with a dealer: Boura et al. 2017 (https://eprint.iacr.org/2017/1234).
  *
  * Masked by F(k_0) against role 1, which lacks k_0. 1 round; role 0 sends a word for each element and g_k, or bit.
  */
@@ -83,7 +84,8 @@ export function weigh(party: Party, site: Site, x: Bits, weights: readonly (read
         kernels.sub(t, t, room.ptr, count);
         if (role === 2) kernels.sub(t, t, room.ptr, count);
         for (const [row, list] of weights.entries())
-          kernels.mulScalarAdd(result.ptr + (row * n + first) * wordBytes, t, list[plane]!, count);
+          if (list[plane] !== 0n)
+            kernels.mulScalarAdd(result.ptr + (row * n + first) * wordBytes, t, list[plane]!, count);
       }
     },
   });

@@ -48,8 +48,8 @@ export interface Kernels {
   reduce(dst: number, src: number, n: number): void;
 
   /**
-   * C += A B for matrices given by tables: element (i, j) lies rows[i] + columns[j] bytes behind the matrix's address. Tables point
-   * to u32 each. An element may stand in several places of a matrix, also of C.
+   * C = A B, or C += A B, for matrices given by tables: element (i, j) lies rows[i] + columns[j] bytes behind the matrix's address.
+   * Tables point to u32 each. An element may stand in several places of A and of B, and of C if it accumulates.
    */
   matmulIndexed(
     c: number,
@@ -64,6 +64,7 @@ export interface Kernels {
     m: number,
     k: number,
     n: number,
+    accumulate: number,
   ): void;
 
   // -- layout --
@@ -80,6 +81,8 @@ export interface Kernels {
   gatherRows(dst: number, src: number, index: number, rows: number, rowWords: number): void;
   /** src is outer x axis x inner, dst is outer x inner: sums over the middle axis. */
   sumAxis(dst: number, src: number, outer: number, axis: number, inner: number): void;
+  /** Both are outer x axis x inner: sums of everything up to each position of the middle axis, or from it on if `reverse` is 1. */
+  prefixSums(dst: number, src: number, outer: number, axis: number, inner: number, reverse: number): void;
   /** The transpose of gatherRows: dst row index[r] += src row r; dst must be prepared (zeroed) by the caller. */
   scatterAddRows(dst: number, src: number, index: number, rows: number, rowWords: number): void;
   /** dst[plane, y, x] = the sum over the window at (y, x); src is planes x height x width. `window` points to a window, see below. */
@@ -102,6 +105,10 @@ export interface Kernels {
    * `mask` is 1. `mask` 0: x everywhere; `carry` 0: none.
    */
   addFields(dst: number, x: number, mask: number, y: number, carry: number, words: number, width: number): void;
+  /** Bits [to, to + n) of plane dst become bits [from, from + n) of plane src; the others stay as they are. */
+  copyBits(dst: number, to: number, src: number, from: number, n: number): void;
+  /** gatherStrided for bits: strides count bits, and bit `from` of src has all indices 0. Bits after the last are 0. */
+  gatherBits(dst: number, src: number, from: number, rank: number, dims: number, strides: number): void;
   /** Planes: dst ^= a & b, n words. */
   andXor(dst: number, a: number, b: number, n: number): void;
   /** Replicated-sharing AND on planes: dst = (x0 & (y0 ^ y1)) ^ (x1 & y0) ^ mask, n words. */
@@ -124,6 +131,16 @@ export interface KernelSets extends Kernels {
   // -- sides of addition theorems, for words y = factor x + offset; in double precision, equal to the last bit everywhere --
   /** y as 5 whole bits and 59 of fraction: n words 2^(whole part), then n words 2^(fraction) rounded to 30 fraction bits. */
   octaves(dst: number, x: number, n: number, factor: bigint, offset: bigint): void;
+  /**
+   * y as 5 whole bits and 59 of fraction, offset 0: four rows, of which that of the digit floor(y / 8) has 2^(y mod 8), rounded to 24
+   * fraction bits, and the others 0.
+   */
+  powers(dst: number, x: number, n: number, factor: bigint): void;
+  /**
+   * For g = powers of some z: adds 2^(z + y) where -16 <= z + y < 8 modulo 32, at 53 fraction bits. That is linear in g: row t times
+   * 2^(y mod 8) less as many octaves as digits are passed, rounded to 29 fraction bits.
+   */
+  powersAdd(dst: number, x: number, g: number, n: number, factor: bigint, offset: bigint): void;
   /**
    * y / 2^64 as a part of a full turn: n words of its cosine, n of its sine, rounded to `bits` (at most 50) fraction bits; then
    * the same of its multiples 1 + by, 1 + 2 by, …, `count` multiples in all. `by` is 1 or 2.

@@ -8,12 +8,15 @@ export { matmul } from "./matmul";
 export { matmulIndexed } from "./indexed";
 // Exported only to keep binaryen from inlining it into its driver, which makes V8 spill registers (5% slower).
 export { microWinograd } from "./micro";
-export { transpose, gatherRows, scatterAddRows, sumAxis, reduce } from "./layout";
+export { transpose, gatherRows, scatterAddRows, sumAxis, prefixSums, reduce } from "./layout";
 export { gatherStrided, scatterAddStrided } from "./strided";
 export { sumWindows, spreadWindows } from "./windows";
 export { slice, unslice, funnel } from "./planes";
+// Planes of bits are the same for words of either size.
+export { copyBits, gatherBits, copyBits as copyBits32, gatherBits as gatherBits32 } from "./bitmoves";
 export { addFields, nonNegative } from "./fields";
 export { octaves, waves, wavesAdd } from "./waves";
+export { powers, powersAdd } from "./powers";
 export { heapBase } from "./scratch";
 export { dcfEvalStart, dcfEvalStep, dcfEvalEnd, dcfGenStart, dcfGenStep, dcfGenEnd } from "./trees";
 
@@ -23,7 +26,7 @@ export {
 } from "./elementwise32";
 export { matmul32 } from "./matmul32";
 export { matmulIndexed32 } from "./indexed32";
-export { transpose32, gatherRows32, scatterAddRows32, sumAxis32, reduce32 } from "./layout32";
+export { transpose32, gatherRows32, scatterAddRows32, sumAxis32, prefixSums32, reduce32 } from "./layout32";
 export { gatherStrided32, scatterAddStrided32 } from "./strided";
 export { sumWindows32, spreadWindows32 } from "./windows";
 export { slice32, unslice32, funnel32, nonNegative32, addFields32 } from "./planes32";

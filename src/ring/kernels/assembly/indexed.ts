@@ -1,4 +1,4 @@
-// C += A B where the matrices are given by tables: element (i, j) lies `rows[i] + columns[j]` bytes behind the matrix's address.
+// C = A B or C += A B where the matrices are given by tables: element (i, j) lies `rows[i] + columns[j]` bytes behind the matrix's address.
 // So a matrix may be a view of an array in which elements stand more than once: the columns of im2col, which are never
 // written down. C may be such a view, too: elements that stand in it twice receive both sums, which is col2im.
 import { microWinograd } from "./micro";
@@ -88,13 +88,14 @@ function packA(a: usize, rows: usize, columns: usize, m: usize, k: usize): void 
   }
 }
 
-/** Adds the part of a tile that lies inside C. */
-function addTile(c: usize, rows: usize, columns: usize, m: usize, n: usize): void {
+/** Adds (or, the first time, copies) the part of a tile that lies inside C. */
+function putTile(c: usize, rows: usize, columns: usize, m: usize, n: usize, first: i32): void {
   for (let i: usize = 0; i < m; i++) {
     const row = c + entry(rows, i);
     for (let j: usize = 0; j < n; j++) {
       const to = row + entry(columns, j);
-      store<u64>(to, load<u64>(to) + load<u64>(tile + (i << 5) + (j << 3)));
+      const value = load<u64>(tile + (i << 5) + (j << 3));
+      store<u64>(to, first ? value : load<u64>(to) + value);
     }
   }
 }
@@ -112,10 +113,10 @@ export function matmulIndexed(
   c: usize, rowsC: usize, columnsC: usize,
   a: usize, rowsA: usize, columnsA: usize,
   b: usize, rowsB: usize, columnsB: usize,
-  m: usize, k: usize, n: usize,
+  m: usize, k: usize, n: usize, accumulate: i32,
 ): void {
   if (m < FEW_ROWS || k < FEW_STEPS) {
-    direct(c, rowsC, columnsC, a, rowsA, columnsA, b, rowsB, columnsB, m, k, n);
+    direct(c, rowsC, columnsC, a, rowsA, columnsA, b, rowsB, columnsB, m, k, n, accumulate);
     return;
   }
   for (let jc: usize = 0; jc < n; jc += NC) {
@@ -123,6 +124,7 @@ export function matmulIndexed(
     for (let p: usize = 0; p < k; p += KC) {
       const kc = min(KC, k - p);
       const pairs = (kc + 1) >> 1;
+      const first = <i32>(p == 0 && !accumulate);
       packB(b, rowsB + (p << 2), columnsB + (jc << 2), kc, nc);
       for (let ic: usize = 0; ic < m; ic += MC) {
         const mc = min(MC, m - ic);
@@ -137,10 +139,10 @@ export function matmulIndexed(
             const rows = rowsC + ((ic + i) << 2);
             if (near && i + 1 < mc) {
               const ci = c + entry(columns, 0);
-              microWinograd(ci + entry(rows, 0), ci + entry(rows, 1), ap, panel, pairs, sumsA + (i << 3), sums, 0);
+              microWinograd(ci + entry(rows, 0), ci + entry(rows, 1), ap, panel, pairs, sumsA + (i << 3), sums, first);
             } else {
               microWinograd(tile, tile + 32, ap, panel, pairs, sumsA + (i << 3), sums, 1);
-              addTile(c, rows, columns, min(<usize>2, mc - i), min(<usize>4, nc - j));
+              putTile(c, rows, columns, min(<usize>2, mc - i), min(<usize>4, nc - j), first);
             }
           }
         }
@@ -154,7 +156,7 @@ function direct(
   c: usize, rowsC: usize, columnsC: usize,
   a: usize, rowsA: usize, columnsA: usize,
   b: usize, rowsB: usize, columnsB: usize,
-  m: usize, k: usize, n: usize,
+  m: usize, k: usize, n: usize, accumulate: i32,
 ): void {
   for (let j: usize = 0; j < n; j += 4) {
     const left = n - j;
@@ -177,7 +179,7 @@ function direct(
       }
       v128.store(tile, sum0);
       v128.store(tile, sum1, 16);
-      addTile(c, rowsC + (i << 2), columnsC + (j << 2), 1, min(<usize>4, left));
+      putTile(c, rowsC + (i << 2), columnsC + (j << 2), 1, min(<usize>4, left), <i32>!accumulate);
     }
   }
 }

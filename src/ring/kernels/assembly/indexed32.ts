@@ -60,13 +60,14 @@ function packA(a: usize, rows: usize, columns: usize, m: usize, k: usize): void 
   }
 }
 
-/** Adds the part of a tile that lies inside C. */
-function addTile(c: usize, rows: usize, columns: usize, m: usize, n: usize): void {
+/** Adds (or, the first time, copies) the part of a tile that lies inside C. */
+function putTile(c: usize, rows: usize, columns: usize, m: usize, n: usize, first: i32): void {
   for (let i: usize = 0; i < m; i++) {
     const row = c + entry(rows, i);
     for (let j: usize = 0; j < n; j++) {
       const to = row + entry(columns, j);
-      store<u32>(to, load<u32>(to) + load<u32>(tile + (i << 6) + (j << 2)));
+      const value = load<u32>(tile + (i << 6) + (j << 2));
+      store<u32>(to, first ? value : load<u32>(to) + value);
     }
   }
 }
@@ -75,16 +76,17 @@ export function matmulIndexed32(
   c: usize, rowsC: usize, columnsC: usize,
   a: usize, rowsA: usize, columnsA: usize,
   b: usize, rowsB: usize, columnsB: usize,
-  m: usize, k: usize, n: usize,
+  m: usize, k: usize, n: usize, accumulate: i32,
 ): void {
   if (m < FEW_ROWS || k < FEW_STEPS) {
-    direct(c, rowsC, columnsC, a, rowsA, columnsA, b, rowsB, columnsB, m, k, n);
+    direct(c, rowsC, columnsC, a, rowsA, columnsA, b, rowsB, columnsB, m, k, n, accumulate);
     return;
   }
   for (let jc: usize = 0; jc < n; jc += COLUMNS) {
     const nc = min(COLUMNS, n - jc);
     for (let p: usize = 0; p < k; p += STEPS) {
       const kc = min(STEPS, k - p);
+      const first = <i32>(p == 0 && !accumulate);
       packB(b, rowsB + (p << 2), columnsB + (jc << 2), kc, nc);
       for (let ic: usize = 0; ic < m; ic += ROWS) {
         const mc = min(ROWS, m - ic);
@@ -100,10 +102,10 @@ export function matmulIndexed32(
             const next = i + 1 == mc ? ai : ai + (kc << 2);
             if (whole && i + 1 < mc) {
               const ci = c + entry(columns, 0);
-              microTile(ci + entry(rows, 0), ci + entry(rows, 1), ai, next, panel, 64, kc, 0);
+              microTile(ci + entry(rows, 0), ci + entry(rows, 1), ai, next, panel, 64, kc, first);
             } else {
               microTile(tile, tile + 64, ai, next, panel, 64, kc, 1);
-              addTile(c, rows, columns, min(<usize>2, mc - i), min(<usize>16, nc - j));
+              putTile(c, rows, columns, min(<usize>2, mc - i), min(<usize>16, nc - j), first);
             }
           }
         }
@@ -117,7 +119,7 @@ function direct(
   c: usize, rowsC: usize, columnsC: usize,
   a: usize, rowsA: usize, columnsA: usize,
   b: usize, rowsB: usize, columnsB: usize,
-  m: usize, k: usize, n: usize,
+  m: usize, k: usize, n: usize, accumulate: i32,
 ): void {
   for (let j: usize = 0; j < n; j += 4) {
     const left = n - j;
@@ -143,7 +145,7 @@ function direct(
         sum = times(sum, x, y);
       }
       v128.store(tile, sum);
-      addTile(c, rowsC + (i << 2), columnsC + (j << 2), 1, min(<usize>4, left));
+      putTile(c, rowsC + (i << 2), columnsC + (j << 2), 1, min(<usize>4, left), <i32>!accumulate);
     }
   }
 }

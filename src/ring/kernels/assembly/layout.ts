@@ -103,5 +103,19 @@ export function sumAxis(dst: usize, src: usize, outer: usize, axis: usize, inner
   }
 }
 
+export function prefixSums(dst: usize, src: usize, outer: usize, axis: usize, inner: usize, reverse: i32): void {
+  const row = inner << 3;
+  for (let o: usize = 0; o < outer; o++) {
+    const start = o * axis * row;
+    for (let x: usize = 0; x < axis; x++) {
+      const at = start + (reverse ? axis - 1 - x : x) * row;
+      const before = reverse ? at + row : at - row;
+      if (x == 0) memory.copy(dst + at, src + at, row);
+      else if (inner == 1) store<u64>(dst + at, load<u64>(dst + before) + load<u64>(src + at));
+      else add(dst + at, dst + before, src + at, inner);
+    }
+  }
+}
+
 /** For words of this size there is nothing to reduce. */
 export function reduce(dst: usize, src: usize, n: usize): void { memory.copy(dst, src, n << 3); }

@@ -111,6 +111,20 @@ export function sumAxis32(dst: usize, src: usize, outer: usize, axis: usize, inn
   }
 }
 
+export function prefixSums32(dst: usize, src: usize, outer: usize, axis: usize, inner: usize, reverse: i32): void {
+  const row = inner << 2;
+  for (let o: usize = 0; o < outer; o++) {
+    const start = o * axis * row;
+    for (let x: usize = 0; x < axis; x++) {
+      const at = start + (reverse ? axis - 1 - x : x) * row;
+      const before = reverse ? at + row : at - row;
+      if (x == 0) memory.copy(dst + at, src + at, row);
+      else if (inner == 1) store<u32>(dst + at, load<u32>(dst + before) + load<u32>(src + at));
+      else add32(dst + at, dst + before, src + at, inner);
+    }
+  }
+}
+
 /** dst = the lower halves of n words of 64 bits, which lie at src: Z_2^64 to Z_2^32. dst may be src. */
 export function reduce32(dst: usize, src: usize, n: usize): void {
   for (let i = n >> 3; i > 0; i--) {

@@ -13,10 +13,10 @@ const LONG: i32 = 8;
 // Per axis: its length, its steps on the strided and on the contiguous side (in words), and where the walk is.
 // @ts-ignore: decorator
 @inline
-function lengthAt(axis: i32): usize { return odometer + (<usize>axis << 4); }
+export function lengthAt(axis: i32): usize { return odometer + (<usize>axis << 4); }
 // @ts-ignore: decorator
 @inline
-function stepAt(axis: i32): usize { return lengthAt(axis) + 4; }
+export function stepAt(axis: i32): usize { return lengthAt(axis) + 4; }
 // @ts-ignore: decorator
 @inline
 function packedStepAt(axis: i32): usize { return lengthAt(axis) + 8; }
@@ -28,7 +28,7 @@ function counterAt(axis: i32): usize { return lengthAt(axis) + 12; }
  * Sets the odometer, without axes of length 1 and with every pair of axes merged that can be walked as one. Returns
  * the number of axes left, or -1 where there is no element at all.
  */
-function simplify(rank: i32, dims: usize, strides: usize): i32 {
+export function simplify(rank: i32, dims: usize, strides: usize): i32 {
   let left = 0;
   for (let axis = 0; axis < rank; axis++) {
     const length = load<i32>(dims + (<usize>axis << 2));
@@ -70,7 +70,7 @@ let packedMove: usize = 0;
 /** Moves to the next index of the first `axes` axes and returns by how many words the strided side moves. */
 // @ts-ignore: decorator
 @inline
-function advance(axes: i32): usize {
+export function advance(axes: i32): usize {
   let move: i32 = 0;
   let packed: i32 = 0;
   for (let axis = axes - 1; axis >= 0; axis--) {
@@ -95,7 +95,7 @@ function advance(axes: i32): usize {
 /** The number of indices of the first `axes` axes. */
 // @ts-ignore: decorator
 @inline
-function countOf(axes: i32): i32 {
+export function countOf(axes: i32): i32 {
   let count = 1;
   for (let axis = 0; axis < axes; axis++) count *= load<i32>(lengthAt(axis));
   return count;

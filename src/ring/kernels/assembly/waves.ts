@@ -14,12 +14,12 @@ function toDouble(x: v128): v128 {
 /** A double below 2^51 as the nearest integer, ties to even. */
 // @ts-ignore: decorator
 @inline
-function toWord(x: v128): v128 {
+export function toWord(x: v128): v128 {
   return i64x2.sub(f64x2.add(x, f64x2.splat(MAGIC)), i64x2.splat(MAGIC_BITS));
 }
 // @ts-ignore: decorator
 @inline
-function times(x: v128, c: f64): v128 { return f64x2.mul(x, f64x2.splat(c)); }
+export function times(x: v128, c: f64): v128 { return f64x2.mul(x, f64x2.splat(c)); }
 /** x y + c. */
 // @ts-ignore: decorator
 @inline
@@ -27,10 +27,10 @@ function step(x: v128, y: v128, c: f64): v128 { return f64x2.add(f64x2.mul(x, y)
 
 // @ts-ignore: decorator
 @inline
-function load(at: usize, pair: bool): v128 { return pair ? v128.load(at) : v128.load64_zero(at); }
+export function load(at: usize, pair: bool): v128 { return pair ? v128.load(at) : v128.load64_zero(at); }
 // @ts-ignore: decorator
 @inline
-function put(at: usize, x: v128, pair: bool): void {
+export function put(at: usize, x: v128, pair: bool): void {
   if (pair) v128.store(at, x);
   else v128.store64_lane(at, x, 0);
 }
@@ -43,10 +43,10 @@ function wholePower(y: v128): v128 {
   const exponent = i64x2.add(i64x2.shr_u(y, 59), i64x2.splat(1023));
   return toWord(i64x2.shl(exponent, 52));
 }
-/** 2^(fraction), by Taylor's series around 1/2. */
+/** 2^(fraction - 1/2), by Taylor's series. */
 // @ts-ignore: decorator
 @inline
-function fractionPower(y: v128): v128 {
+export function fractionPower(y: v128): v128 {
   const above = v128.or(i64x2.shr_u(i64x2.shl(y, 5), 12), i64x2.splat(0x3ff0000000000000));
   const z = times(f64x2.sub(above, f64x2.splat(1.5)), 0.6931471805599453);
   let p = step(f64x2.splat(2.755731922398589e-7), z, 2.7557319223985893e-6);
@@ -58,8 +58,7 @@ function fractionPower(y: v128): v128 {
   p = step(p, z, 1.6666666666666666e-1);
   p = step(p, z, 0.5);
   p = step(p, z, 1.0);
-  p = step(p, z, 1.0);
-  return toWord(times(p, 1518500249.988025));
+  return step(p, z, 1.0);
 }
 
 // @ts-ignore: decorator
@@ -67,7 +66,7 @@ function fractionPower(y: v128): v128 {
 function octavesAt(dst: usize, x: usize, rows: usize, factor: v128, offset: v128, pair: bool): void {
   const y = i64x2.add(i64x2.mul(load(x, pair), factor), offset);
   put(dst, wholePower(y), pair);
-  put(dst + rows, fractionPower(y), pair);
+  put(dst + rows, toWord(times(fractionPower(y), 1518500249.988025)), pair);
 }
 export function octaves(dst: usize, x: usize, n: i32, factor: i64, offset: i64): void {
   const rows = <usize>n << 3;

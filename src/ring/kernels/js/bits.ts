@@ -1,10 +1,36 @@
 /** Bit planes of the readable twin, one bit or one word at a time. Not the fast kernels. */
 import type { Kernels } from "../kernels.js";
-import { type TwinMemory, u64s, words } from "./views.js";
+import { i32s, type TwinMemory, u64s, words } from "./views.js";
 
-export function bits(memory: TwinMemory): Pick<Kernels, "slice" | "unslice" | "funnel" | "nonNegative" | "addFields"> {
+export function bits(
+  memory: TwinMemory,
+): Pick<Kernels, "slice" | "unslice" | "funnel" | "nonNegative" | "addFields" | "copyBits" | "gatherBits"> {
   const wordBits = 8 * memory.wordBytes;
+  const all = () => u64s(memory, 0, memory.buffer.byteLength / 8);
+  const bitAt = (plane: number, at: number) => (all()[plane / 8 + Math.floor(at / 64)]! >> BigInt(at % 64)) & 1n;
+  const setBit = (plane: number, at: number, bit: bigint) => {
+    const place = BigInt(at % 64);
+    const word = plane / 8 + Math.floor(at / 64);
+    all()[word] = (all()[word]! & ~(1n << place)) | (bit << place);
+  };
   return {
+    copyBits(dst, to, src, from, n) {
+      const bits = Array.from({ length: n }, (_, i) => bitAt(src, from + i));
+      for (const [i, bit] of bits.entries()) setBit(dst, to + i, bit);
+    },
+    gatherBits(dst, src, from, rank, dims, strides) {
+      const [d, s] = [i32s(memory, dims, rank), i32s(memory, strides, rank)];
+      const total = d.reduce((product, dim) => product * dim, 1);
+      all().fill(0n, dst / 8, dst / 8 + Math.ceil(total / 64));
+      for (let i = 0; i < total; i++) {
+        let [rest, at] = [i, from];
+        for (let axis = rank - 1; axis >= 0; axis--) {
+          at += (rest % d[axis]!) * s[axis]!;
+          rest = Math.floor(rest / d[axis]!);
+        }
+        setBit(dst, i, bitAt(src, at));
+      }
+    },
     slice(dst, src, n, width) {
       const perPlane = Math.ceil(n / 64);
       const [planes, values] = [u64s(memory, dst, perPlane * width), words(memory, src, n)];

@@ -4,7 +4,7 @@ import { allWords, i32s, type TwinMemory, u32s, words } from "./views.js";
 
 type Layout = Pick<
   Kernels,
-  "transpose" | "gatherStrided" | "scatterAddStrided" | "gatherRows" | "scatterAddRows" | "sumAxis"
+  "transpose" | "gatherStrided" | "scatterAddStrided" | "gatherRows" | "scatterAddRows" | "sumAxis" | "prefixSums"
 >;
 
 export function layout(memory: TwinMemory): Layout {
@@ -59,6 +59,18 @@ export function layout(memory: TwinMemory): Layout {
           let sum = 0n;
           for (let x = 0; x < axis; x++) sum += s[(o * axis + x) * inner + i]!;
           d[o * inner + i] = sum;
+        }
+    },
+    prefixSums(dst, src, outer, axis, inner, reverse) {
+      const [d, s] = [words(memory, dst, outer * axis * inner), words(memory, src, outer * axis * inner)];
+      for (let o = 0; o < outer; o++)
+        for (let i = 0; i < inner; i++) {
+          let sum = 0n;
+          for (let x = 0; x < axis; x++) {
+            const at = (o * axis + (reverse ? axis - 1 - x : x)) * inner + i;
+            sum += s[at]!;
+            d[at] = sum;
+          }
         }
     },
   };

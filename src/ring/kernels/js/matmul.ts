@@ -15,15 +15,17 @@ export function matmul(memory: TwinMemory): Pick<Kernels, "matmul" | "matmulInde
         }
       }
     },
-    matmulIndexed(c, rowsC, columnsC, a, rowsA, columnsA, b, rowsB, columnsB, m, k, n) {
+    matmulIndexed(c, rowsC, columnsC, a, rowsA, columnsA, b, rowsB, columnsB, m, k, n, accumulate) {
       const all = allWords(memory);
       const at = (address: number, rows: number, columns: number, i: number, j: number) =>
         (address + u32s(memory, rows + 4 * i, 1)[0]! + u32s(memory, columns + 4 * j, 1)[0]!) / memory.wordBytes;
       for (let i = 0; i < m; i++)
-        for (let j = 0; j < n; j++)
+        for (let j = 0; j < n; j++) {
+          const to = at(c, rowsC, columnsC, i, j);
+          if (accumulate === 0) all[to] = 0n;
           for (let p = 0; p < k; p++)
-            all[at(c, rowsC, columnsC, i, j)]! +=
-              all[at(a, rowsA, columnsA, i, p)]! * all[at(b, rowsB, columnsB, p, j)]!;
+            all[to]! += all[at(a, rowsA, columnsA, i, p)]! * all[at(b, rowsB, columnsB, p, j)]!;
+        }
     },
   };
 }

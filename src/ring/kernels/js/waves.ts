@@ -44,15 +44,41 @@ function turn(y: bigint, by: number, count: number, visit: (row: number, c: numb
   }
 }
 
-export function waves(memory: LinearMemory): Pick<KernelSets, "octaves" | "waves" | "wavesAdd"> {
+/** 2^(f - 1/2) for the fraction f of y. */
+function fractionPower(y: bigint): number {
+  const fraction = Number(BigInt.asUintN(59, y) >> 7n) / 2 ** 52;
+  return horner(exponential, (fraction + 1 - 1.5) * Math.LN2);
+}
+/** 2^(y mod 8). */
+const octavePower = (y: bigint): number => fractionPower(y) * Math.SQRT2 * 2 ** Number((y >> 59n) & 7n);
+
+type Waves = Pick<KernelSets, "octaves" | "powers" | "powersAdd" | "waves" | "wavesAdd">;
+
+export function waves(memory: LinearMemory): Waves {
   return {
     octaves(dst, x, n, factor, offset) {
       const [to, from] = [words(memory, dst, 2 * n), words(memory, x, n)];
       for (let i = 0; i < n; i++) {
         const y = BigInt.asUintN(64, from[i]! * factor + offset);
-        const fraction = Number(BigInt.asUintN(59, y) >> 7n) / 2 ** 52;
         to[i] = 1n << (y >> 59n);
-        to[n + i] = nearest(horner(exponential, (fraction + 1 - 1.5) * Math.LN2) * 1518500249.988025);
+        to[n + i] = nearest(fractionPower(y) * 1518500249.988025);
+      }
+    },
+    powers(dst, x, n, factor) {
+      const [to, from] = [words(memory, dst, 4 * n), words(memory, x, n)];
+      for (let i = 0; i < n; i++) {
+        const y = BigInt.asUintN(64, from[i]! * factor);
+        for (let t = 0; t < 4; t++) to[t * n + i] = t === Number(y >> 62n) ? nearest(octavePower(y) * 2 ** 24) : 0n;
+      }
+    },
+    powersAdd(dst, x, g, n, factor, offset) {
+      const [to, from, rows] = [words(memory, dst, n), words(memory, x, n), words(memory, g, 4 * n)];
+      for (let i = 0; i < n; i++) {
+        const y = BigInt.asUintN(64, from[i]! * factor + offset);
+        for (let t = 0; t < 4; t++) {
+          const octaves = 8 * ((t + Number(y >> 62n) + 3) % 4) - 24;
+          to[i]! += rows[t * n + i]! * nearest(octavePower(y) * 2 ** 29 * 2 ** octaves);
+        }
       }
     },
     waves(dst, x, n, factor, by, count, bits) {
