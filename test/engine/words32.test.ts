@@ -37,7 +37,7 @@ function inference(precision: { fraction: number; integerBits?: number }): Recor
     build.linear(b, input, variable(`w${name}`, [to, from]), variable(`b${name}`, [to]));
   const logits = layer(build.relu(b, layer(x, "1", width, hidden)), "2", hidden, classes);
   const share = build.share(b, logits);
-  const argmax = max(b, share, -1).position();
+  const argmax = build.share(b, max(b, share, -1).position());
   const losses = build.sum(b, build.square(b, build.scaleBy(b, share, 0.3)), [1]);
   const show = (label: string, release: string, value: Ref, limit = {}) =>
     b.node("reveal", [value], { label, release, recipients: ["driver"], ...limit });

@@ -1,5 +1,5 @@
 /** Checks of results on bits: comparisons, conversions, gates and select. Part of the conformance suite. */
-import type { Bits, ProtocolDefinition } from "../../src/protocol/index.js";
+import { type Bits, type ProtocolDefinition, planeWords } from "../../src/protocol/index.js";
 import { agrees, revealBits, revealPlane, SIZES } from "./agreement.js";
 import { edgesAndRandom, someWords, times } from "./cases.js";
 import { free, type Lab, reveal, share, wordBitsOf } from "./harness.js";
@@ -101,10 +101,10 @@ export function movedBitsValues(definition: ProtocolDefinition): void {
       const moved = lab.call((end, site) =>
         end.protocol.linearBits(site, [x[end.self]!, y[end.self]!], n, 2, (dst, [p, q]) => {
           const { kernels } = end.ring;
-          const words = Math.ceil(n / 64);
+          const words = planeWords(n, kernels);
           for (let i = 0; i < n; i++) kernels.copyBits(dst.ptr, i, p!.ptr, n - 1 - i, 1);
           kernels.xor(dst.ptr, dst.ptr, q!.ptr, words);
-          kernels.copy(dst.ptr + words * 8, q!.ptr, words);
+          kernels.copy(dst.ptr + words * kernels.wordBytes, q!.ptr, words);
         }),
       ).values;
       const result = revealBits(lab, moved);
