@@ -133,7 +133,8 @@ export class Session implements GraphHost {
   /**
    * As resume(), for a model that was trained with other fraction bits: the parties make copies at this session's, named like the
    * variables with ".q10" behind (for 10 bits), which the model reads from here on. What was trained stays as it is. Copies are made
-   * anew each time, in words of 64 bits: one truncation of the whole model. Throws ShapeError.
+   * anew each time, in words of 64 bits: one truncation of the whole model. Running statistics are copied like parameters: name the
+   * model's buffers, too. Throws ShapeError.
    *
    * @example const session = await connect(file, { fraction: 10, integerBits: 8 }); await session.quantize(model.parameters());
    */

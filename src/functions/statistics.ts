@@ -37,8 +37,8 @@ export interface VarOptions {
 
 /**
  * The variance over axes (default: all): the mean first, then the mean of squared distances from it, so that a large mean costs no
- * precision. Right where the sum of the squares stays below 2^(62 - 2 f), 2^22 at f = 20, and the result below 2^15. Its error is that of
- * one truncation and of a mean that is off by one unit.
+ * precision. Right where the sum of the squares stays below 2^(62 - 2 f), 2^22 at f = 20, in a session for words of 32 bits below
+ * 2^(30 - 2 f), and the result below 2^15. Its error is that of one truncation and of a mean that is off by one unit.
  */
 export function variance(b: Builder, x: Ref, given?: Axes, options: VarOptions = {}): Ref {
   const { correction = 1, keepDims = false } = options;
