@@ -7,13 +7,14 @@ import { SecretgradError } from "../../src/errors.js";
 import * as build from "../../src/ops/build.js";
 import { einsum } from "../../src/ops/contractions.js";
 import { conv2d, convTranspose2d } from "../../src/ops/convolutions.js";
-import { max } from "../../src/ops/extremes.js";
+import { max, min } from "../../src/ops/extremes.js";
 import { encodeIndex } from "../../src/ops/gather.js";
 import type { EvalHost, Ref } from "../../src/ops/index.js";
 import { maxPool2d } from "../../src/ops/max-pooling.js";
 import { avgPool2d } from "../../src/ops/pooling.js";
 import { indexSelect } from "../../src/ops/rearrange.js";
-import { Recorder } from "../../src/plan/index.js";
+import { byRanks, median, sort, topk } from "../../src/ops/sorting.js";
+import { differentiate, Recorder } from "../../src/plan/index.js";
 import { plain, protocols, rep3 } from "../../src/protocol/index.js";
 import { assertNear, byOracle, recorded } from "../ops/algebra.js";
 import { leaf } from "../ops/arbitraries.js";
@@ -137,6 +138,77 @@ for (const definition of protocols)
         stats.map(({ bytes }) => bytes),
         program.cost.bytes,
       );
+    } finally {
+      cluster.close();
+    }
+  });
+
+/** The largest, the smallest, who is it, sorted values by ranks and by a network, running sums, ones, bits of a coin. */
+function comparing(precision: { fraction: number; integerBits?: number }): Recorder {
+  const b = new Recorder(precision);
+  const { fraction, integerBits } = b.env;
+  const input = (slot: string, shape: number[]) =>
+    b.node("input", [], { slot, shape, scale: fraction, bound: fraction + integerBits });
+  const show = (label: string, value: Ref) =>
+    b.node("reveal", [build.share(b, value)], { label, release: "open", recipients: ["driver"] });
+  const few = input("few", [7, 5]);
+  const [largest, smallest] = [max(b, few, 0), min(b, few, 1)];
+  show("largest", largest.value);
+  show("first-largest", largest.position());
+  show("its-place", largest.oneHot());
+  show("smallest", smallest.value);
+  show("first-smallest", smallest.position());
+  show("gradient", differentiate(b, build.sum(b, largest.value), [few])[0]!);
+  const [ranked, descending, middle] = [sort(b, few, 0), topk(b, few, 2, 1), median(b, few, 0)];
+  show("ranked", ranked.values);
+  show("ranks", ranked.indices());
+  show("two-largest", descending.values);
+  show("two-largest-at", descending.indices());
+  show("middle", middle.values);
+  show("running", build.cumsum(b, few, 0));
+  show("one-of-6", build.oneHot(b, largest.position(), 7));
+  const many = sort(b, input("many", [4, widthOfMany]), 0);
+  assert.equal(byRanks(4, widthOfMany, 4), false);
+  show("exchanged", many.values);
+  show("exchanged-from", many.indices());
+  const coin = b.node("bernoulli", [], { shape: [coins], keep: 40_000, index: 0 });
+  show("coin", coin);
+  show("kept", build.mul(b, coin, build.constant(b, 1.5, [coins], 1)));
+  return b;
+}
+const widthOfMany = 2200;
+/** More than are drawn at a time. */
+const coins = 33_000;
+/** Multiples of 1/4, so that many are equal and both precisions have them. */
+const quarters = (count: number, seed: number) =>
+  numbers(count, 10, seed).map((value) => Math.round(value * 4) / 4 + 0);
+
+for (const definition of protocols)
+  test(`comparisons of many kinds over words of 32 bits, ${definition.name}`, async () => {
+    const given: Given = { inputs: { few: quarters(35, 2), many: quarters(4 * widthOfMany, 4) } };
+    const { revealed: expected } = await runOnce(plain, comparing({ fraction: 20 }), given);
+    const program = compile(comparing(narrow).close(), definition);
+    assert.equal(program.plan.env.wordBits, 32);
+    const cluster = new Cluster(definition);
+    try {
+      const { revealed, stats, live } = await cluster.runProgram(program, given);
+      const { coin, kept, ...exact } = revealed;
+      for (const [label, values] of Object.entries(exact)) assert.deepEqual(values, expected[label], label);
+      assert.deepEqual(
+        kept,
+        coin!.map((bit) => 1.5 * bit),
+      );
+      for (const part of [coin!.slice(0, 32_768), coin!.slice(32_768)]) {
+        assert.ok(part.every((bit) => bit === 0 || bit === 1));
+        const ones = part.reduce((sum, bit) => sum + bit, 0) / part.length;
+        assert.ok(Math.abs(ones - 40_000 / 65_536) < 3 / Math.sqrt(part.length), `${ones}`);
+      }
+      for (const { rounds } of stats) assert.equal(rounds, program.cost.rounds);
+      assert.deepEqual(
+        stats.map(({ bytes }) => bytes),
+        program.cost.bytes,
+      );
+      assert.ok(live.every((blocks) => blocks === 0));
     } finally {
       cluster.close();
     }
