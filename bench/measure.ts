@@ -113,7 +113,7 @@ function combined(
   fraction: number,
   wordBytes: WordBytes,
 ): Float64Array {
-  const { buffer } = protocolNamed(protocol).sharing.combine(parts, wordBytes).slice();
+  const { buffer } = new Uint8Array(protocolNamed(protocol).sharing.combine(parts, wordBytes));
   const words = wordBytes === 8 ? new BigInt64Array(buffer) : BigInt64Array.from(new Int32Array(buffer), BigInt);
   return decode(words, fraction);
 }
