@@ -15,7 +15,8 @@ import { Owner, type ShareDatasetOptions } from "./owner.js";
 import { Session } from "./session.js";
 import type { SessionOptions } from "./session-options.js";
 
-export interface LocalOptions extends Pick<SessionOptions, "fraction" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
+export interface LocalOptions
+  extends Pick<SessionOptions, "fraction" | "integerBits" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
   /** Which protocol, and among whom. "rep3" (default): three parties. "plain": one, which computes on the numbers themselves. */
   readonly protocol?: ProtocolChoice;
   /** Needed for protocols with a dealer, which is in this process, too: with any party's share it knows everything. */
