@@ -17,6 +17,11 @@ export class ShapeError extends SecretgradError {}
 export class ScaleError extends SecretgradError {}
 /** A bound (number of bits of a value) that the ring or a primitive cannot hold. */
 export class BoundError extends SecretgradError {}
+/**
+ * A value left the bound that its plan declares, seen by the twin in the clear of a debug run: parties compute on, wrongly and
+ * without noticing. The one message that names a value, to who gave the twin all of them.
+ */
+export class OverflowError extends BoundError {}
 /** A secret was printed as a value, branched on, converted or serialised. */
 export class SecretLeakError extends SecretgradError {}
 /** A handle was used after the plan that produced it had closed. */
