@@ -11,8 +11,8 @@
  *
  * |              | f = 16 | f = 20 |
  * | var          | 1.7e-5 | 4.8e-6 |
- * | std, norm 2  | 3.9e-3 | 9.6e-4 | of roots of a unit or two; 2^-f / (2 std) and the root's own elsewhere
- * | prod         | 6.7e-5 | 4.6e-6 |
+ * | std, norm 2  | 3.9e-3 | 9.7e-4 | of roots of a unit or two; 2^-f / (2 std) and the root's own elsewhere
+ * | prod         | 1.3e-4 | 8e-6   |
  * | norm 1, Infinity | 0  | 0      |
  */
 import { BoundError, ShapeError } from "../errors.js";
