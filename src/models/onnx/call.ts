@@ -119,6 +119,8 @@ export class Call extends Attributes {
 export interface OnnxOperator {
   /** Inputs that are structure and stay public: shapes, axes, bounds, exponents. */
   readonly structure?: readonly number[];
+  /** Its inputs are all structure. */
+  readonly isPublic?: boolean;
   /** Why the node cannot be taken, as far as its attributes tell; undefined if nothing speaks against it. */
   readonly refuses?: (attributes: Attributes) => string | undefined;
   readonly record: (call: Call) => Recorded;

@@ -60,7 +60,8 @@ export function importOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Import
     options.batchNorm ?? "fold",
     opset,
   );
-  const steps = folded.map((node) => stepOf(node, opset, refused));
+  const secret = new Set(graph.inputs.map(({ name }) => name).filter((name) => !constants.has(name)));
+  const steps = folded.map((node) => stepOf(node, opset, secret, refused));
   if (refused.length > 0) throw unsupported(refused);
   return importedModel(sourceOf(graph, steps, constants, opset, options));
 }
@@ -157,7 +158,8 @@ interface Step {
   readonly node: OnnxNode;
   readonly operator: OnnxOperator | undefined;
 }
-function stepOf(node: OnnxNode, opset: number, refused: UnsupportedNode[]): Step {
+/** `secret`: the values that follow from inputs, other than by their shapes. */
+function stepOf(node: OnnxNode, opset: number, secret: Set<string>, refused: UnsupportedNode[]): Step {
   const { type, name, domain } = node;
   const known = ["", "ai.onnx", ownDomain].includes(domain);
   const operator = known && Object.hasOwn(operators, type) ? operators[type] : undefined;
@@ -170,6 +172,12 @@ function stepOf(node: OnnxNode, opset: number, refused: UnsupportedNode[]): Step
       : attempt(node, refused, () => operator.refuses?.(attributes));
     if (reason !== undefined) refused.push({ type, name, reason });
   }
+  const isSecret = node.inputs.map((input) => secret.has(input));
+  if (isSecret.some(Boolean) && !["Shape", "Size"].includes(type))
+    for (const output of node.outputs) secret.add(output);
+  const { structure, isPublic } = operator ?? {};
+  if (isSecret.some((each, i) => each && (isPublic || structure?.includes(i))))
+    refused.push({ type, name, reason: "what has to be public, such as a shape or a bound, follows from an input" });
   return { node, operator };
 }
 function sourceOf(

@@ -1,5 +1,6 @@
 /** Operators of ONNX that work element by element: arithmetic, comparisons, activations. */
 
+import * as nn from "../../../nn/index.js";
 import { broadcastShapes } from "../../../ring/index.js";
 import { type Tensor, where } from "../../../tensor/index.js";
 import { Numbers } from "../../numbers.js";
@@ -107,11 +108,15 @@ export const elementwise: OperatorTable = {
   Cos: unary((x) => x.cos()),
   Erf: unary((x) => x.erf()),
   Identity: unary((x) => x),
-  /** Inference: nothing is dropped. A mask is not given. */
+  /** As a layer: drops after train(), not after eval(). Its mask is nobody's input. */
   Dropout: {
     structure: [1, 2],
-    refuses: (a) => (a.node.outputs[1] ? "its mask is asked for" : undefined),
-    record: (call) => (call.number(2) ? call.refuse("training mode") : call.tensor(0)),
+    layer(a, [, ratio]) {
+      const p = ratio?.only ?? a.float("ratio", 0.5);
+      const part = nn.dropout(p > 0.9 ? a.refuse(`dropping ${p} of the values: at most 0.9`) : p);
+      return { part, record: (call) => part(call.tensor(0)) };
+    },
+    record: (call) => call.tensor(0),
   },
   Cast: { record: cast },
   CastLike: { record: (call) => numeric(call.tensor(0)) },

@@ -11,7 +11,10 @@ import { reductions } from "./reductions.js";
 
 /** What exporters compute shapes with: on public numbers only, see `fold.ts`. */
 const onlyPublic: OperatorTable = Object.fromEntries(
-  Object.keys(folds).map((type) => [type, { record: (call) => call.refuse("its inputs have to be constants") }]),
+  Object.keys(folds).map((type) => [
+    type,
+    { isPublic: true, record: (call) => call.refuse("its inputs have to be public") },
+  ]),
 );
 
 export const operators: OperatorTable = {
