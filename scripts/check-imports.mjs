@@ -17,6 +17,7 @@ const may = {
   tensor: ["errors", "ring", "ops", "functions", "plan"],
   nn: ["errors", "ring", "random", "functions", "tensor"],
   optim: ["errors", "ring", "ops", "functions", "tensor"],
+  models: ["errors", "ring", "tensor", "nn"],
   data: ["errors", "ring", "random", "protocol", "tensor"],
   party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data"],
   client: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "data", "party"],
