@@ -22,7 +22,10 @@
  * await cluster.close();
  * ```
  */
+export type { Overflow } from "./clear/index.js";
 export {
+  type ClearStep,
+  ClearTwin,
   type ConnectModelOptions,
   type ConnectOptions,
   connect,
@@ -30,6 +33,7 @@ export {
   connectOwner,
   type DeployedModel,
   type DeployOptions,
+  type Difference,
   type GrantInfo,
   type GrantLimits,
   type Invitation,
@@ -42,6 +46,7 @@ export {
   type RunReport,
   Session,
   type SessionOptions,
+  type TwinOptions,
   type VariableListing,
 } from "./client/index.js";
 export * as data from "./data/index.js";

@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { InputError, NameError } from "../errors.js";
 import type { Module, Parameter } from "../nn/index.js";
 import { share } from "../ops/build.js";
-import type { Plan } from "../plan/index.js";
+import { type Plan, planReveals, wordBytesOf } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
 import { makePolicy, type PolicyFile, parsePolicyFile } from "../serving/policy.js";
 import { type Closing, Graph, Tensor, Variable } from "../tensor/index.js";
@@ -140,6 +140,12 @@ export async function listModels(all: CallAll): Promise<ModelListing[]> {
   );
 }
 
+interface Output {
+  readonly shape: readonly number[];
+  readonly scale: number;
+  readonly bits: number;
+}
+
 /** The plan for so many rows, reading the copies of the weights. */
 function record(
   session: Session,
@@ -148,7 +154,7 @@ function record(
   parameters: ReadonlyMap<Parameter, string>,
   rows: number,
   { input, policy }: DeployOptions,
-): { plan: Plan; output: { shape: readonly number[]; scale: number } } {
+): { plan: Plan; output: Output } {
   const { env } = session;
   const graph = new Graph({ env, recipient: `clients.${name}`, submit: nowhere });
   const names = [...parameters].map(([parameter]) => [parameter, parameter.name] as const);
@@ -159,7 +165,7 @@ function record(
       slot: "x",
       shape: [rows, ...input],
       scale: env.fraction,
-      bound: env.fraction + 15,
+      bound: env.fraction + env.integerBits,
     });
     const y = model(new Tensor(graph, x));
     const { reveal = "class" } = typeof policy === "string" ? parsePolicyFile(policy) : policy;
@@ -169,8 +175,10 @@ function record(
       );
     const out = share(b, reveal === "class" ? y.argmax(1).ref : y.ref);
     b.node("reveal", [out], { label: "y", release: "open", recipients: [`clients.${name}`] });
-    const { shape, scale } = out.type;
-    return { plan: b.close(), output: { shape: shape.slice(1), scale } };
+    const plan = b.close();
+    // Typed anew, if a value did not fit into a smaller ring.
+    const { shape, scale } = planReveals(plan)[0]!.type;
+    return { plan, output: { shape: shape.slice(1), scale, bits: 8 * wordBytesOf(plan) } };
   } finally {
     for (const [parameter, original] of names) parameter.name = original;
   }

@@ -121,6 +121,6 @@ function sharingOf(protocol: string, parties: number): ClientSharing {
         Buffer.concat([...seeds.byParty[party]!, ...(sharing.keepsCorrection[party] ? [correction] : [])]),
       );
     },
-    combine: (parts) => sharing.combine(parts),
+    combine: (parts, wordBytes) => sharing.combine(parts, wordBytes),
   };
 }

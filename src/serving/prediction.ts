@@ -19,12 +19,16 @@ export interface Prediction {
 /** The answer whose words the parties' parts add up to. */
 export function prediction({ output, classes }: ModelFacts, bytes: Uint8Array): Prediction {
   const count = output.shape.reduce((product, length) => product * length, 1);
-  if (bytes.length !== 8 * count)
+  if (8 * bytes.length !== output.bits * count)
     throw new FrameError(
-      `predict: expected an answer of ${count} numbers, got ${bytes.length / 8}; try the same release`,
+      `predict: expected an answer of ${count} numbers, got ${(8 * bytes.length) / output.bits}; try the same release`,
     );
   // A copy, because its place in the message need not be a multiple of 8.
-  const numbers = decode(new BigInt64Array(bytes.slice().buffer), output.scale);
+  const { buffer } = bytes.slice();
+  const numbers =
+    output.bits === 64
+      ? decode(new BigInt64Array(buffer), output.scale)
+      : Float64Array.from(new Int32Array(buffer), (word) => word * 2 ** -output.scale);
   const at = output.kind === "class" ? numbers[0]! : numbers.indexOf(Math.max(...numbers));
   const label = classes?.[at];
   return {

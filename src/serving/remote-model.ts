@@ -12,7 +12,8 @@ import { encodeQuery, type FromParty, ID_BYTES, type ModelFacts, refusalError } 
 export interface ClientSharing {
   /** A part for each party, as wire.ts describes. */
   split(words: Uint8Array): readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
-  combine(parts: readonly Uint8Array[]): Uint8Array;
+  /** `wordBytes`: 8, or 4 where the parties computed in a smaller ring. */
+  combine(parts: readonly Uint8Array[], wordBytes: 4 | 8): Uint8Array;
 }
 export interface Platform {
   readonly open: Open;
@@ -124,7 +125,7 @@ export class RemoteModel {
     await this.#turn(facts.inFlight);
     try {
       const parts = await sharing.split(new Uint8Array(words.buffer));
-      return prediction(facts, sharing.combine(await this.#send(link, parts)));
+      return prediction(facts, sharing.combine(await this.#send(link, parts), facts.output.bits === 64 ? 8 : 4));
     } finally {
       this.#unanswered--;
       this.#waiting.shift()?.();

@@ -8,7 +8,7 @@
  *   client → party   1 hello     length of the name (1), model name, credential (32)
  *                    2 query     request id (16), this party's part of the input (`partBytes`)
  *   party → client   129 welcome facts of the model, as JSON (`ModelFacts`)
- *                    130 answer  request id (16), this party's part of the answer (8 bytes a number)
+ *                    130 answer  request id (16), this party's part of the answer (`output.bits` a number)
  *                    131 refusal request id (16; zeros: of the connection), reason (1), milliseconds (4), text (UTF-8)
  *
  * 1. The client says hello first, within 5 s. The credential differs by party (`credentialOf`), so that no party can pose as the
@@ -23,7 +23,7 @@
  *    key HKDF-SHA256(ikm = 00 00 00 10 ‖ s, salt = "secretgrad/random/v1", info = "dataset expansion", 16 bytes), read as
  *    64-bit words. Sums and differences are word by word, modulo 2^64.
  * 3. Each party answers the query or refuses it; answers of different queries come in any order. The sum of all parties' parts
- *    is the answer: numbers at `output.scale` fraction bits, two's complement. A refusal by one party is the end of the query at
+ *    is the answer, in words of `output.bits`: numbers at `output.scale` fraction bits, two's complement. A refusal by one party is the end of the query at
  *    all. What is `retryable` may be asked again after the milliseconds given, under a fresh id: one id is taken once.
  *
  * At most `inFlight` queries of a connection may be unanswered. Anything that is not as said here ends the connection.
@@ -93,7 +93,7 @@ export interface ModelFacts {
   readonly parties: readonly string[];
   /** "rep3", "additive-2", …: how the input is split. */
   readonly protocol: string;
-  /** Bits of a word. */
+  /** Bits of a word of the input. */
   readonly ring: 64;
   /** Fraction bits of the input. */
   readonly fraction: number;
@@ -105,6 +105,8 @@ export interface ModelFacts {
     readonly shape: readonly number[];
     /** Fraction bits. */
     readonly scale: number;
+    /** Of a word: parties may compute in a smaller ring. */
+    readonly bits: 32 | 64;
   };
   /** Names of the classes, by position. */
   readonly classes?: readonly string[];
@@ -200,7 +202,7 @@ export function decodeFromParty(bytes: Uint8Array, from: string): FromParty {
     return { type: "welcome", facts: readFacts(body, from) };
   }
   if (kind === Kind.answer) {
-    if (body.length < ID_BYTES || (body.length - ID_BYTES) % 8 !== 0)
+    if (body.length < ID_BYTES || (body.length - ID_BYTES) % 4 !== 0)
       throw malformed(from, "an answer of whole words", `${bytes.length} bytes`);
     return { type: "answer", id: body.slice(0, ID_BYTES), part: body.subarray(ID_BYTES) };
   }
@@ -263,7 +265,8 @@ function factsProblem(facts: unknown): string | undefined {
   if (!isText(protocol) || ring !== 64 || !isNatural(fraction, 24)) return "a protocol, its ring and fraction bits";
   if (!isShape(input)) return "the shape of an input";
   if (!isRecord(output) || (output.kind !== "scores" && output.kind !== "class")) return "the kind of an output";
-  if (!isShape(output.shape) || !isNatural(output.scale, 61)) return "the shape and scale of an output";
+  if (!isShape(output.shape) || !isNatural(output.scale, 61) || (output.bits !== 32 && output.bits !== 64))
+    return "the shape, scale and bits of an output";
   if (classes !== undefined && (!Array.isArray(classes) || classes.length > 100_000 || !classes.every(isText)))
     return "class names";
   if (!isNatural(partBytes, LARGEST_PART) || !isNatural(inFlight, 65_536) || inFlight === 0) return "sizes";

@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { InputError, PlanError, PolicyError } from "../../errors.js";
+import { wordBytesOf } from "../../plan/index.js";
 import type { ProtocolDefinition } from "../../protocol/index.js";
 import { sameShape, size } from "../../ring/index.js";
 import { servingPolicy } from "../../serving/policy.js";
@@ -26,7 +27,12 @@ export const deploymentDescription = v.strictObject({
   fraction: v.pipe(positive, v.maxValue(24)),
   /** Of one input and one output. */
   input: shape,
-  output: v.strictObject({ shape, scale: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(61)) }),
+  output: v.strictObject({
+    shape,
+    scale: v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(61)),
+    /** Of a word of the ring that its plans are evaluated in. */
+    bits: v.picklist([32, 64]),
+  }),
   classes: v.optional(
     v.pipe(v.array(v.pipe(v.string(), v.minLength(1), v.maxLength(100))), v.minLength(1), v.maxLength(2_000)),
   ),
@@ -129,6 +135,8 @@ function checkPlan({ name, fraction, input, output }: DeploymentDescription, row
     throw new PlanError(`${where}: expected to reveal ${OUTPUT_LABEL} to ${recipientOf(name)} and nothing else`);
   if (!sameShape(y!.type.shape, [rows, ...output.shape]) || y!.type.scale !== output.scale)
     throw new PlanError(`${where}: expected an output of shape [${[rows, ...output.shape]}], got [${y!.type.shape}]`);
+  if (8 * wordBytesOf(plan) !== output.bits)
+    throw new PlanError(`${where}: expected words of ${output.bits} bits, got ${8 * wordBytesOf(plan)}`);
   // Rows of one batch belong to several clients.
   if (rows === 1) return;
   for (const { source, axis, rows: apart } of y!.flows)
