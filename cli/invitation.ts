@@ -1,20 +1,12 @@
 /** The file by which a client asks a served model: addresses, keys to expect, its token. Only its owner can read it. */
 import { writeFile } from "node:fs/promises";
 import type { Invitation } from "../src/client/index.js";
-import type { Cluster } from "../src/party/cluster.js";
 import { CommandError } from "./errors.js";
 
-export function invitationOf(cluster: Cluster, model: string, token: string): Invitation {
-  const parties = cluster.parties
-    .filter(({ serve }) => serve !== undefined)
-    .map(({ host, serve, pin }) => ({ url: `https://${host.includes(":") ? `[${host}]` : host}:${serve}`, pin }));
-  return { model, parties, token };
-}
-
 /** Never overwrites a file: a token is written once. */
-export async function writeInvitation(file: string, cluster: Cluster, model: string, token: string): Promise<void> {
+export async function writeInvitation(file: string, invitation: Invitation): Promise<void> {
   try {
-    await writeFile(file, `${JSON.stringify(invitationOf(cluster, model, token), null, 2)}\n`, {
+    await writeFile(file, `${JSON.stringify(invitation, null, 2)}\n`, {
       mode: 0o600,
       flag: "wx",
     });

@@ -4,10 +4,10 @@
  * from the client, the images and the answers from the parties, and all of it from each other.
  */
 import { spawn } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { connect, nn } from "secretgrad";
+import { connect, nn, type PolicyOptions } from "secretgrad";
 import { trainInTheClear } from "./support/clear-training.js";
 import { startCluster } from "./support/cluster.js";
 import { args } from "./support/protocol.js";
@@ -17,32 +17,25 @@ try {
   // The owner of the model, who has it in the clear, and three queries to give away.
   const model = nn.sequential(nn.linear(784, 10)).loadStateDict(await trainInTheClear());
   const session = await connect(cluster.file, { as: "driver", fraction: 16 });
-  const policy = { reveal: "class", queries: 3, clients: [{ name: "reader" }] } as const;
-  const { tokens } = await session.deploy("digits", model, { input: [784], policy });
+  const policy: PolicyOptions = { reveal: "class", queries: 3, clients: [{ name: "reader" }] };
+  const { invitations } = await session.deploy("digits", model, { input: [784], policy });
 
-  // What the client is told: where to ask, which keys to expect there, its token.
-  const { parties } = JSON.parse(await readFile(cluster.file, "utf8"));
-  const serving = parties.filter((party: { serve?: number }) => party.serve !== undefined);
-  const invitation = join(cluster.directory, "reader.json");
-  const places = serving.map(({ host, serve, pin }: Party) => ({ url: `https://${host}:${serve}`, pin }));
-  await writeFile(invitation, JSON.stringify({ model: "digits", parties: places, token: tokens.get("reader") }));
-  console.log(`Serving digits at ${places.map(({ url }: { url: string }) => new URL(url).port).join(", ")}`);
+  // What the client is told: where to ask, which keys to expect there, its own token.
+  const invitation = invitations.get("reader")!;
+  const ports = invitation.parties.map((party) => new URL(typeof party === "string" ? party : party.url).port);
+  console.log(`Serving digits at ${ports.join(", ")}`);
+  const file = join(cluster.directory, "reader.json");
+  await writeFile(file, JSON.stringify(invitation), { mode: 0o600 });
 
-  await client(invitation);
+  await client(file);
 
-  const [{ asked }] = (await session.deployments()) as [{ asked: number }];
-  console.log(`Answered ${asked} queries; the parties count them on their disks.`);
+  const [digits] = await session.deployments();
+  console.log(`Answered ${digits?.asked} queries; the parties count them on their disks.`);
   await session.withdraw("digits");
   console.log("Models served now:", (await session.deployments()).length);
   await session.close();
 } finally {
   await cluster.stop();
-}
-
-interface Party {
-  readonly host: string;
-  readonly serve: number;
-  readonly pin: string;
 }
 
 /** support/ask.ts in another process, which knows nothing but the invitation. */

@@ -77,14 +77,14 @@ export default command({
             `${args.file}: expected the parties to hold all of ${wanted.length} parameters, got ${found}; try nn.named() as when it was trained, or without --trained`,
           );
       }
-      const { version, tokens } = await session.deploy(args.as, model, {
+      const { version, invitations } = await session.deploy(args.as, model, {
         ...{ input, policy, largestBatch: batch },
         ...(args.classes === undefined ? {} : { classes: list(args.classes) }),
       });
       const rows: string[][] = [];
-      for (const [client, token] of tokens) {
+      for (const [client, invitation] of invitations) {
         const file = join(args.out, `${args.as}.${client}.json`);
-        await writeInvitation(file, cluster, args.as, token);
+        await writeInvitation(file, invitation);
         rows.push([client, file]);
       }
       const seconds = (performance.now() - started) / 1000;
