@@ -42,6 +42,9 @@ export interface ServeRow {
   readonly p99: number;
   /** The longest time without any answer, in milliseconds. */
   readonly longestGap: number;
+  /** Processor milliseconds for an answer: of each party, and of the clients' process with its checks. */
+  readonly partyCpu: readonly number[];
+  readonly clientCpu: number;
   /** Mean queries of a batch. */
   readonly batch: number;
   /** Resident MiB of each party, in the first and the last second. */
@@ -95,7 +98,7 @@ export async function serveLoad(options: ServeOptions): Promise<ServeRow> {
     // Plans of all sizes run once before the clock starts.
     await Promise.all(remotes.map((remote, i) => remote.predict(inputs[i % POOL]!)));
     const serving = made.cluster.parties.flatMap(({ serve }) => serve ?? []);
-    const residents = () => Promise.all(serving.map((port) => metric(port, "secretgrad_resident_memory_bytes")));
+    const residents = () => Promise.all(serving.map((port) => metric(port, "process_resident_memory_bytes")));
     const sums = async () =>
       Promise.all(
         ["sum", "count"].map((part) => metric(serving[0]!, `secretgrad_batch_queries_${part}{model="mlp128"}`)),
@@ -104,7 +107,10 @@ export async function serveLoad(options: ServeOptions): Promise<ServeRow> {
     const latencies: number[] = [];
     let [wrong, largestError, retryable, failures, longestGap] = [0, 0, 0, 0, 0];
     let next = 0;
+    const cpus = () => Promise.all(serving.map((port) => metric(port, "process_cpu_seconds_total")));
     const [sum0, count0] = await sums();
+    const cpu0 = await cpus();
+    const own0 = process.cpuUsage();
     const began = performance.now();
     const end = began + 1000 * seconds;
     let lastAnswer = began;
@@ -149,6 +155,8 @@ export async function serveLoad(options: ServeOptions): Promise<ServeRow> {
     await loops;
     const took = (performance.now() - began) / 1000;
     const [sum1, count1] = await sums();
+    const cpu1 = await cpus();
+    const own1 = process.cpuUsage(own0);
     await Promise.all(remotes.map((remote) => remote.close()));
     await session.close();
     latencies.sort((a, b) => a - b);
@@ -165,6 +173,8 @@ export async function serveLoad(options: ServeOptions): Promise<ServeRow> {
         p99: at(0.99),
         longestGap,
       },
+      partyCpu: cpu1.map((seconds, i) => (1000 * (seconds - cpu0[i]!)) / latencies.length),
+      clientCpu: (own1.user + own1.system) / 1000 / latencies.length,
       batch: (sum1! - sum0!) / (count1! - count0!),
       residentBefore: residentBefore.map((bytes) => bytes / 2 ** 20),
       residentAfter: residentAfter.map((bytes) => bytes / 2 ** 20),
@@ -181,6 +191,7 @@ export function serveText(row: ServeRow): string {
   return [
     `${row.case}, ${row.clients} clients for ${row.seconds.toFixed(1)} s: ${row.answers} answers, ${row.perSecond.toFixed(0)} a second, ${row.batch.toFixed(1)} a batch`,
     `  p50 ${ms(row.p50)}, p95 ${ms(row.p95)}, p99 ${ms(row.p99)}; longest time without an answer ${ms(row.longestGap)}`,
+    `  processor for an answer: ${row.partyCpu.map((each) => each.toFixed(2)).join("/")} ms at the parties, ${row.clientCpu.toFixed(2)} ms at the clients`,
     `  ${row.wrong} wrong, largest error ${row.largestError.toExponential(1)}; ${row.retryable} retryable refusals, ${row.failures} other failures`,
     `  resident MiB of the parties ${mib(row.residentBefore)} at first, ${mib(row.residentAfter)} at last`,
   ].join("\n");

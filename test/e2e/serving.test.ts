@@ -131,7 +131,7 @@ test("health, readiness and metrics, as orchestrators ask for them", async () =>
   assert.deepEqual(await page(`${url}/readyz`), { status: 200, body: "ready\n" });
   const { body } = await page(`${url}/metrics`);
   for (const line of body.trim().split("\n"))
-    assert.match(line, /^(# (HELP|TYPE) secretgrad_\w+ .+|secretgrad_\w+(\{.*\})? [\d.e+-]+)$/);
+    assert.match(line, /^(# (HELP|TYPE) (secretgrad|process)_\w+ .+|(secretgrad|process)_\w+(\{.*\})? [\d.e+-]+)$/);
   assert.match(body, /^secretgrad_queries_answered_total\{model="digits"\} \d+$/m);
   assert.match(body, /^secretgrad_queries_denied_total\{model="digits",reason="quota"\} \d+$/m);
   assert.match(body, /^secretgrad_session_up 1$/m);
