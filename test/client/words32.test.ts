@@ -54,3 +54,68 @@ test("numbers beyond what the session declares are refused", async () => {
   assert.equal((await session.secret([1, 255.5]).sum().reveal()).item(), 256.5);
   await session.close();
 });
+
+test("a convolutional network is quantised and tells classes in words of 32 bits", async () => {
+  const session = await quiet({ protocol: "rep3", insecure: true });
+  const images = Array.from({ length: 4 * 36 }, (_, i) => Math.sin(i * i));
+  const layers = () => [nn.conv2d(1, 3, 3), nn.maxPool2d(2), nn.relu(), nn.flatten(), nn.linear(12, 5)];
+  const trained = nn.sequential(...layers());
+  const x = () => session.secret(images, [4, 1, 6, 6]);
+  const sgd = optim.sgd(trained.parameters(), { lr: 0.05 });
+  sgd.minimize(
+    nn.mseLoss(
+      trained(x()),
+      [0, 1, 2, 3].map((i) => [0, 1, 2, 3, 4].map((j) => (i === j ? 2 : -2))),
+    ),
+  );
+  const [logits, classes] = [await trained(x()).reveal(), await trained(x()).argmax(-1).reveal()];
+
+  const later = through(session, (_, __, real) => real(), { ...narrow, name: session.options.name });
+  const model = nn.sequential(...layers());
+  const all = [...model.parameters(), ...model.buffers()];
+  assert.equal(await later.quantize(all), all.length);
+  const again = () => model.eval()(later.secret(images, [4, 1, 6, 6]));
+  const plans = await later.preview(async () => {
+    again().reveal();
+    again().argmax(-1).reveal();
+  });
+  assert.ok(plans.every(({ wordBits }) => wordBits === 32));
+  (await again().reveal()).data.forEach((value, i) => {
+    assert.ok(Math.abs(value - logits.data[i]!) < 0.03, `logit ${i}: ${value} instead of ${logits.data[i]}`);
+  });
+  assert.deepEqual((await again().argmax(-1).reveal()).toArray(), classes.toArray());
+  // Where probabilities are wanted the plan has words of 64 bits.
+  const [described] = await later.preview(() => again().softmax(-1).reveal());
+  assert.equal(described!.wordBits, 64);
+  const total = (await again().softmax(-1).sum([-1]).reveal()).data;
+  assert.ok(total.every((value) => Math.abs(value - 1) < 0.02));
+  await session.close();
+});
+
+test("running statistics are quantised like parameters", async () => {
+  const session = await quiet({ protocol: "plain", insecure: true });
+  const images = Array.from({ length: 2 * 2 * 16 }, (_, i) => Math.cos(i * i));
+  const network = () => nn.sequential(nn.conv2d(2, 3, 3), nn.batchNorm2d(3), nn.flatten(), nn.linear(12, 2)).eval();
+  const served = network().loadStateDict(
+    Object.fromEntries(
+      [...network().named].map(([name, { shape }], k) => {
+        const values = Float64Array.from(
+          { length: shape.reduce((n, d) => n * d, 1) },
+          (_, i) => 1 + Math.sin(i + k) / 2,
+        );
+        return [name, values];
+      }),
+    ),
+  );
+  const expected = await served(session.secret(images, [2, 2, 4, 4])).reveal();
+  const later = through(session, (_, __, real) => real(), { ...narrow, name: session.options.name });
+  const model = network();
+  assert.ok(model.buffers().length >= 2);
+  const all = [...model.parameters(), ...model.buffers()];
+  assert.equal(await later.quantize(all), all.length);
+  const got = await model(later.secret(images, [2, 2, 4, 4])).reveal();
+  got.data.forEach((value, i) => {
+    assert.ok(Math.abs(value - expected.data[i]!) < 0.05, `${value} instead of ${expected.data[i]}`);
+  });
+  await session.close();
+});
