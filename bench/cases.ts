@@ -151,7 +151,12 @@ export const inference = (name: string, widths: readonly number[], batch: number
   expect: (values) => ({ out: reference.forward(values, widths, batch) }),
 });
 /** The same in words of 32 bits: 10 fraction bits, and what results stay below declared. */
-export const narrow = (item: Case): Case => ({ ...item, name: `${item.name} in 32 bits`, fraction: 10, integerBits: 8 });
+export const narrow = (item: Case): Case => ({
+  ...item,
+  name: `${item.name} in 32 bits`,
+  fraction: 10,
+  integerBits: 8,
+});
 /** Forward, sum of squares / batch, backward, SGD step with learning rate 0.02: mission row 24's step. */
 export const training = (name: string, widths: readonly number[], batch: number, repetitions: number): Case => ({
   name: `${name} b${batch} train mse`,
