@@ -2,11 +2,12 @@
 import { type Plan, planInputs, planScalars, wordBytesOf } from "../src/plan/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
 import { decode, encode, size, type WordBytes } from "../src/ring/index.js";
-import { type Case, checkPlan, type Given, restartValues, setUpPlan, timedPlan } from "./cases.js";
+import { type Case, checkPlan, setUpPlan, timedPlan } from "./cases.js";
 import type { BenchCluster } from "./cluster.js";
 import { kernels } from "./kernels.js";
 import type { MemoryReport, RunReport } from "./party.js";
 import { type Speeds, type StepProfile, stepProfile } from "./profile.js";
+import { type Given, restartValues } from "./values.js";
 
 export interface Row {
   readonly case: string;
@@ -61,7 +62,7 @@ export async function measure(
       cpu.push(reports.reduce((sum, report) => sum + report.cpuSeconds, 0) / reports.length);
     }
     // A training step changes its weights: only the first one starts from weights that are known in the clear.
-    if (i > -2 && item.name.includes("train")) continue;
+    if (i > -2 && item.trains) continue;
     for (const [name, wanted] of Object.entries(item.expect({ ...state, ...fresh }))) {
       const revealed = reports[0]!.parts.length > 0;
       const shown = revealed ? plan : checkPlan(item, name, [wanted.length]);

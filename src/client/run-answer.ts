@@ -9,6 +9,9 @@ import { size, type WordBytes } from "../ring/index.js";
 import type { PendingReveal } from "../tensor/index.js";
 import type { CallResult, PartyCaller } from "./caller.js";
 
+/** A value that the parties are to reveal. */
+type Expected = Pick<PendingReveal, "label" | "shape">;
+
 const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const schema = v.object({
   run: natural,
@@ -27,7 +30,7 @@ export interface RunReport {
 }
 export interface RunResult {
   readonly report: RunReport;
-  /** In the order of the pending reveals. */
+  /** In the order of the reveals. */
   readonly words: readonly BigInt64Array[];
 }
 
@@ -35,7 +38,7 @@ export interface RunResult {
 export function readAnswers(
   parties: readonly Pick<PartyCaller, "name">[],
   answers: readonly CallResult[],
-  reveals: readonly PendingReveal[],
+  reveals: readonly Expected[],
   sharing: Pick<Sharing, "combine">,
   wordBytes: WordBytes,
 ): RunResult {
@@ -67,13 +70,7 @@ export function readAnswers(
   return { report, words };
 }
 
-function readOne(
-  party: string,
-  result: unknown,
-  body: Uint8Array,
-  reveals: readonly PendingReveal[],
-  wordBytes: WordBytes,
-) {
+function readOne(party: string, result: unknown, body: Uint8Array, reveals: readonly Expected[], wordBytes: WordBytes) {
   const parsed = v.safeParse(schema, result);
   if (!parsed.success)
     throw new FrameError(

@@ -3,6 +3,7 @@ import type { Plan } from "../plan/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 import type { PartyCaller } from "./caller.js";
 import type { RunReport } from "./run-answer.js";
+import type { ClearTwin } from "./twin.js";
 
 export interface SessionOptions {
   readonly definition: ProtocolDefinition;
@@ -28,4 +29,8 @@ export interface SessionOptions {
   /** Does what a plan needs before it is sent; local() grants here. */
   readonly prepare?: (plan: Plan) => Promise<void>;
   readonly close?: () => Promise<void>;
+  /** Runs every plan in the clear, too, and compares: on data that you have told it. */
+  readonly twin?: ClearTwin;
+  /** Plans reveal what they assign, to compare that, too. Every owner of what trained it must agree to such a plan. */
+  readonly revealsAssigned?: boolean;
 }

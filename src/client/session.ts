@@ -41,6 +41,7 @@ const grantPollMs = 200;
 export class Session implements GraphHost {
   readonly env: PlanEnv;
   readonly recipient: string;
+  readonly revealsAssigned: boolean;
   readonly graph: Graph;
   /** What the newest run cost. */
   lastRun: RunReport | undefined;
@@ -70,6 +71,7 @@ export class Session implements GraphHost {
       );
     this.env = envOf({ fraction, ...(integerBits === undefined ? {} : { integerBits }) });
     this.recipient = options.name;
+    this.revealsAssigned = options.revealsAssigned ?? false;
     this.graph = new Graph(this);
   }
 
@@ -355,19 +357,23 @@ export class Session implements GraphHost {
     }
   }
 
-  async #attempt({ plan, scalars, feeds, reveals }: Closing): Promise<void> {
-    const { definition, parties } = this.options;
+  async #attempt(closing: Closing): Promise<void> {
+    const { plan, scalars, feeds, reveals, watched = [] } = closing;
+    const { definition, parties, twin } = this.options;
     const request = hex(secureRandom(16));
     const bodies = shareInputs(definition, plan, feeds);
     const answers = await this.#all("run", (party) => ({
       params: { request, digest: plan.digest, scalars },
       body: bodies[party]!,
     }));
-    const { report, words } = readAnswers(parties, answers, reveals, definition.sharing, wordBytesOf(plan));
+    const asked = [...reveals, ...watched];
+    const { report, words } = readAnswers(parties, answers, asked, definition.sharing, wordBytesOf(plan));
     // Revealed after a failed run: values that the failure may have made wrong.
     if (this.#error) throw this.#error;
     this.lastRun = report;
     this.options.onRun?.(report);
+    // Runs end in the order in which they were sent.
+    twin?.step(closing, words, report.run);
     reveals.forEach((reveal, i) => {
       reveal.resolve(words[i]!);
     });

@@ -164,6 +164,13 @@ function constantBits(value: number, bits: number): number {
   return Math.ceil(Math.log2(word + 1));
 }
 
+/** [m] x [n] -> [m, n]: a matrix product, so that each vector is sent once. */
+export function outer(b: Builder, x: Ref, y: Ref): Ref {
+  const [p, q] = [x.type.shape, y.type.shape];
+  if (p.length !== 1 || q.length !== 1)
+    throw new ShapeError(`outer: expected two vectors, got ${formatShape(p)} and ${formatShape(q)}; try flatten`);
+  return matmul(b, reshape(b, x, [p[0]!, 1]), reshape(b, y, [1, q[0]!]));
+}
 /** x Wᵀ + bias, x: [..., inputs], weight: [outputs, inputs]. */
 export function linear(b: Builder, x: Ref, weight: Ref, bias?: Ref): Ref {
   const product = timesTransposed(b, x, weight);

@@ -100,7 +100,8 @@ interface Positions {
   readonly index: string;
 }
 
-function positionsOf(given: Positions): Uint32Array<ArrayBuffer> {
+/** The positions of an `index` attribute. */
+export function positionsOf(given: Positions): Uint32Array<ArrayBuffer> {
   let positions = decoded.get(given);
   if (!positions) {
     const bytes = decodeBytes("gather", given.index);

@@ -21,13 +21,20 @@ export interface Closing {
   readonly scalars: Readonly<Record<string, number>>;
   readonly feeds: readonly Feed[];
   readonly reveals: readonly PendingReveal[];
+  readonly watched?: readonly Watched[];
   /** Of first values: to be called if the run failed or never was, so that they are given again. */
   undo?(): void;
 }
-export interface PendingReveal {
+interface Revealed {
   readonly label: string;
   readonly shape: Shape;
   readonly scale: number;
+}
+/** What a variable becomes, revealed for a twin: nobody waits for it. */
+export interface Watched extends Revealed {
+  readonly name: string;
+}
+export interface PendingReveal extends Revealed {
   resolve(words: BigInt64Array): void;
   reject(error: unknown): void;
 }
@@ -36,6 +43,8 @@ export interface GraphHost {
   readonly env: Precision;
   /** The name under which reveals come back to this user. */
   readonly recipient: string;
+  /** For sessions without secrecy: plans reveal what they assign, for a twin. */
+  readonly revealsAssigned?: boolean;
   /** Runs plans in the order given. Settles the pending reveals itself. */
   submit(closing: Closing): Promise<void>;
 }
@@ -45,6 +54,7 @@ export class Graph {
   #feeds: Feed[] = [];
   #scalars: Record<string, number> = {};
   #reveals: PendingReveal[] = [];
+  #watched: Watched[] = [];
   #coins = 0;
   #current = new Map<string, Ref>();
   #assigned = new Set<string>();
@@ -199,16 +209,37 @@ export class Graph {
   #finish(): Closing[] {
     try {
       for (const name of this.#assigned) this.#recorder.node("assign", [this.#current.get(name)!], { name });
+      if (this.host.revealsAssigned) this.#revealAssigned();
       const closings: Closing[] = [];
       const { hasEffects } = this.#recorder;
       const plan = this.#recorder.close();
       // Only now: a run that was to store one may have failed since it was read.
       const unstored = [...this.#read].filter(({ stored }) => !stored);
       if (unstored.length > 0) closings.push(initialPlan(this.host.env, unstored));
-      if (hasEffects) closings.push({ plan, scalars: this.#scalars, feeds: this.#feeds, reveals: this.#reveals });
+      if (hasEffects)
+        closings.push({
+          plan,
+          scalars: this.#scalars,
+          feeds: this.#feeds,
+          reveals: this.#reveals,
+          watched: this.#watched,
+        });
       return closings;
     } finally {
       this.#reset();
+    }
+  }
+
+  #revealAssigned(): void {
+    for (const name of this.#assigned) {
+      const label = `assigned:${name}`;
+      const recipients = [this.host.recipient];
+      const { type } = this.#recorder.node("reveal", [this.#current.get(name)!], {
+        label,
+        release: "open",
+        recipients,
+      });
+      this.#watched.push({ name, label, shape: type.shape, scale: type.scale });
     }
   }
 
@@ -217,6 +248,7 @@ export class Graph {
     this.#feeds = [];
     this.#scalars = {};
     this.#reveals = [];
+    this.#watched = [];
     this.#coins = 0;
     this.#current = new Map();
     this.#assigned = new Set();

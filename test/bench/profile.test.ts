@@ -1,12 +1,13 @@
 /** The benches' profile: products as they are carried out, parts that add up, the same operands in every run. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { cases, inference, narrow, restartValues, timedPlan, training } from "../../bench/cases.js";
+import { cases, inference, narrow, timedPlan, training } from "../../bench/cases.js";
 import { memoryCluster } from "../../bench/cluster.js";
 import { measure } from "../../bench/measure.js";
+import { restartValues } from "../../bench/values.js";
 
 const [inputs, outputs, batch] = [12, 5, 8];
-const tiny = training("tiny", [inputs, outputs], batch, 3);
+const tiny = training("tiny", [inputs, outputs], batch, "mse", 3);
 
 for (const [protocol, products] of [
   ["plain", 1],

@@ -120,8 +120,8 @@ export function everything(): Recorder {
   const low = b.node("reshare", [b.node("lowBits", [build.share(b, sorted.indices())], { count: 3 })]);
   b.node("reveal", [low], { label: "low", release: "open", recipients });
   b.node("reveal", [softmax(b, mine, 1)], { label: "softmax", release: "open", recipients });
-  const narrow = b.node("narrow", [build.neg(b, most)], { bound: 20 });
-  const high = { width: 20, signed: true, rows: 1, low: [1, 2, 3, 4, 5, 6, 7], high: [0, 8, 16] };
+  const narrow = b.node("narrow", [build.neg(b, most)], { bound: 22 });
+  const high = { width: 22, signed: true, rows: 1, low: [1, 2, 3, 4, 5, 6, 7], high: [0, 8, 16] };
   // Of two rows of `octaves` only the product has a meaning.
   const octaves = b.node("octaves", [most], { factor: 2 ** 40, top: 4 });
   const sides = b.node("truncate", [octaves], { shift: 32, bound: 33 });
