@@ -1,7 +1,7 @@
 /** Sessions that declare little enough for words of 32 bits: inference with a model that was trained with 20 fraction bits. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ScaleError } from "../../src/errors.js";
+import { OverflowError, ScaleError } from "../../src/errors.js";
 import { nn, optim } from "../../src/index.js";
 import { quiet, through } from "./helpers.js";
 
@@ -118,4 +118,18 @@ test("running statistics are quantised like parameters", async () => {
     assert.ok(Math.abs(value - expected.data[i]!) < 0.05, `${value} instead of ${expected.data[i]}`);
   });
   await session.close();
+});
+
+test("a session beside its twin in the clear: a product that words of 32 bits do not hold is named", async () => {
+  const session = await quiet({ protocol: "rep3", ...narrow, debug: true });
+  const square = (value: number) => {
+    const x = session.secret([[value, -value, 1, 0.5]]);
+    return x.matmul(x.transpose()).mul(0.125).reveal();
+  };
+  const [described] = await session.preview(() => square(9));
+  assert.equal(described!.wordBits, 32);
+  assert.ok(Math.abs((await square(9)).item() - (2 * 81 + 1.25) / 8) < 0.01);
+  // 1,059 needs 31 bits at 20 fraction bits.
+  await assert.rejects(square(23), OverflowError);
+  await session.close().catch(() => {});
 });
