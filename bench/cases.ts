@@ -4,7 +4,7 @@
  */
 import { crossEntropy, softmax } from "../src/functions/index.js";
 import * as build from "../src/ops/build.js";
-import type { Ref } from "../src/ops/index.js";
+import type { Precision, Ref } from "../src/ops/index.js";
 import { maxPool2d } from "../src/ops/max-pooling.js";
 import { type Plan, Recorder } from "../src/plan/index.js";
 import { type Shape, size } from "../src/ring/index.js";
@@ -16,6 +16,8 @@ export interface Case {
   readonly name: string;
   readonly group: "ops" | "nets";
   readonly fraction: number;
+  /** Default 15. With few enough, plans are evaluated in words of 32 bits. */
+  readonly integerBits?: number;
   readonly repetitions: number;
   /** Shared once, kept as variables. */
   readonly state: () => Record<string, Given>;
@@ -29,37 +31,32 @@ export interface Case {
   readonly expect: (values: Record<string, Given>) => Record<string, Float64Array>;
 }
 
-const names = (fraction: number, shape: Shape, slot: string) => ({
-  slot,
-  shape,
-  scale: fraction,
-  bound: fraction + 15,
-});
+/** Of what goes in at the precision of a case. */
+const form = ({ env: { fraction, integerBits } }: Recorder) => ({ scale: fraction, bound: fraction + integerBits });
 
 /** A plan that shares values and stores them as variables. */
-export function setUpPlan(fraction: number, state: Record<string, Given>): Plan {
-  const b = new Recorder({ fraction });
+export function setUpPlan(precision: Precision, state: Record<string, Given>): Plan {
+  const b = new Recorder(precision);
   for (const [name, { shape }] of Object.entries(state))
-    b.node("assign", [b.node("input", [], names(fraction, shape, name))], { name });
+    b.node("assign", [b.node("input", [], { slot: name, shape, ...form(b) })], { name });
   return b.close();
 }
 export function timedPlan(item: Case, state: Record<string, Given>, fresh: Record<string, Given>): Plan {
-  const { fraction } = item;
-  const b = new Recorder({ fraction });
+  const b = new Recorder(item);
   const values: Record<string, Ref> = {};
   for (const [name, { shape }] of Object.entries(state))
-    values[name] = b.node("variable", [], { name, shape, scale: fraction, bound: fraction + 15 });
+    values[name] = b.node("variable", [], { name, shape, ...form(b) });
   for (const [name, { shape }] of Object.entries(fresh))
-    values[name] = b.node("input", [], names(fraction, shape, name));
+    values[name] = b.node("input", [], { slot: name, shape, ...form(b) });
   const { assign = {}, reveal } = item.record(b, values);
   for (const [name, ref] of Object.entries(assign)) b.node("assign", [build.share(b, ref)], { name });
   if (reveal) b.node("reveal", [build.share(b, reveal)], { label: "out", release: "open", recipients: ["bench"] });
   return b.close();
 }
 /** A plan that reveals a variable, to check it after the clock has stopped. */
-export function checkPlan(fraction: number, name: string, shape: Shape): Plan {
-  const b = new Recorder({ fraction });
-  const value = b.node("variable", [], { name, shape, scale: fraction, bound: fraction + 15 });
+export function checkPlan(precision: Precision, name: string, shape: Shape): Plan {
+  const b = new Recorder(precision);
+  const value = b.node("variable", [], { name, shape, ...form(b) });
   b.node("reveal", [value], { label: "out", release: "open", recipients: ["bench"] });
   return b.close();
 }
@@ -123,7 +120,7 @@ function forward(b: Recorder, x: Ref, values: Record<string, Ref>, layers: numbe
   }
   return value;
 }
-const inference = (name: string, widths: readonly number[], batch: number, repetitions: number): Case => ({
+export const inference = (name: string, widths: readonly number[], batch: number, repetitions: number): Case => ({
   name: `${name} b${batch} infer`,
   group: "nets",
   fraction: 16,
@@ -132,6 +129,13 @@ const inference = (name: string, widths: readonly number[], batch: number, repet
   fresh: () => ({ x: anew([batch, widths[0]!], 1) }),
   record: (b, values) => ({ reveal: forward(b, values.x!, values, widths.length - 1) }),
   expect: (values) => ({ out: reference.forward(values, widths, batch) }),
+});
+/** The same in words of 32 bits: 10 fraction bits, and what results stay below declared. */
+export const narrow = (item: Case): Case => ({
+  ...item,
+  name: `${item.name} in 32 bits`,
+  fraction: 10,
+  integerBits: 8,
 });
 export type LossName = "mse" | "ce";
 /** Of a batch: the sum of squares, or the cross-entropy of one-hot rows, divided by the number of rows. */
@@ -271,11 +275,16 @@ export const cases: readonly Case[] = [
   training("mlp128", mlp128, 128, "ce", 40),
   inference("mlp64", mlp64, 1, 100),
   inference("mlp128", mlp128, 128, 75),
+  narrow(inference("mlp128", mlp128, 128, 75)),
   inference("mlp128", mlp128, 1, 100),
+  narrow(inference("mlp128", mlp128, 1, 100)),
   convTraining("lenet", convnets.lenet, 128, "mse", 7),
   convTraining("lenet", convnets.lenet, 128, "ce", 7),
   convInference("lenet", convnets.lenet, 1, 50),
+  narrow(convInference("lenet", convnets.lenet, 1, 50)),
   convInference("convnet", convnets.convnet, 1, 100),
+  narrow(convInference("convnet", convnets.convnet, 1, 100)),
   convInference("convnet", convnets.convnet, 64, 20),
+  narrow(convInference("convnet", convnets.convnet, 64, 20)),
   regression(784, 10, 100, 10, 5),
 ];

@@ -10,7 +10,7 @@ import { compareRows } from "./compare.js";
 import { functionHeader, functionLine, functionRows } from "./functions.js";
 import { kernels } from "./kernels.js";
 import { type LinkRow, links, linkTables } from "./links.js";
-import { type Calibration, calibrate, measure, memoryAfter, type Row } from "./measure.js";
+import { bestSpeeds, type Calibration, calibrate, measure, memoryAfter, type Row } from "./measure.js";
 import { profileText } from "./profile.js";
 import { recording } from "./record.js";
 
@@ -79,7 +79,7 @@ async function measureCases(group: "ops" | "nets"): Promise<void> {
         cluster,
         protocol,
         item,
-        flags.profile ? { profileAt: speed.kernelGmacsBest } : {},
+        flags.profile ? { profileAt: bestSpeeds(speed) } : {},
       );
       print(row, rowText(row));
       if (profile) print({ case: item.name, profile }, profileText(profile).join("\n"));
@@ -135,10 +135,11 @@ function fail(): never {
 function calibrationText({
   kernelGmacs,
   kernelGmacsBest,
+  kernelGmacs32Best,
   roundMicroseconds,
   mebibyteRingMilliseconds,
 }: Calibration): string {
-  return `calibration: ${kernelGmacs.toFixed(2)} G multiply-adds/s (at best ${kernelGmacsBest.toFixed(2)}), ${roundMicroseconds.toFixed(0)} µs a round, ${mebibyteRingMilliseconds.toFixed(2)} ms for 1 MiB to the next party`;
+  return `calibration: ${kernelGmacs.toFixed(2)} G multiply-adds/s (at best ${kernelGmacsBest.toFixed(2)}, of 32 bits ${kernelGmacs32Best.toFixed(2)}), ${roundMicroseconds.toFixed(0)} µs a round, ${mebibyteRingMilliseconds.toFixed(2)} ms for 1 MiB to the next party`;
 }
 function rowText(row: Row): string {
   return `${row.case.padEnd(24)} ${ms(row.seconds)} (min ${ms(row.min)})  ${row.rounds} rounds  ${(row.bytesPerParty / 1e6).toFixed(3)} MB a party  ${ms(row.cpuSeconds).trim()} of processor a party  largest error ${row.maxError.toExponential(1)}`;

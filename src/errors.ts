@@ -17,6 +17,11 @@ export class ShapeError extends SecretgradError {}
 export class ScaleError extends SecretgradError {}
 /** A bound (number of bits of a value) that the ring or a primitive cannot hold. */
 export class BoundError extends SecretgradError {}
+/**
+ * A value left the bound that its plan declares, seen by the twin in the clear of a debug run: parties compute on, wrongly and
+ * without noticing. The one message that names a value, to who gave the twin all of them.
+ */
+export class OverflowError extends BoundError {}
 /** A secret was printed as a value, branched on, converted or serialised. */
 export class SecretLeakError extends SecretgradError {}
 /** A handle was used after the plan that produced it had closed. */
@@ -47,6 +52,23 @@ export class SessionEndedError extends SecretgradError {}
 export class MemoryError extends SecretgradError {}
 /** A file or argument of the user is wrong: unknown format, bad CSV cell, missing key. */
 export class InputError extends SecretgradError {}
+/** A model file is malformed, truncated, larger than is read, or holds numbers that cannot be shared. */
+export class ModelFileError extends InputError {}
+/** A model file is sound but asks for what secretgrad does not have; `nodes` lists all of it. */
+export class UnsupportedModelError extends ModelFileError {
+  constructor(
+    message: string,
+    readonly nodes: readonly UnsupportedNode[],
+  ) {
+    super(message);
+  }
+}
+/** One layer or operator that could not be taken over, and why. */
+export interface UnsupportedNode {
+  readonly type: string;
+  readonly name: string;
+  readonly reason: string;
+}
 /** A dataset, variable, plan or grant of this name does not exist, or exists already. */
 export class NameError extends SecretgradError {}
 /** Stored data cannot be opened: wrong key, tampered, truncated or of another version. */

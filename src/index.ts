@@ -22,10 +22,14 @@
  * await cluster.close();
  * ```
  */
+export type { Overflow } from "./clear/index.js";
 export {
+  type ClearStep,
+  ClearTwin,
   type ConnectOptions,
   connect,
   connectOwner,
+  type Difference,
   type GrantInfo,
   type GrantLimits,
   type LocalOptions,
@@ -36,6 +40,7 @@ export {
   type RunReport,
   Session,
   type SessionOptions,
+  type TwinOptions,
   type VariableListing,
 } from "./client/index.js";
 export * as data from "./data/index.js";

@@ -26,7 +26,10 @@ export interface IdentityOptions {
 }
 export interface ConnectOptions
   extends IdentityOptions,
-    Pick<SessionOptions, "fraction" | "waitForGrantsMs" | "onWaiting" | "onRun" | "timeoutMs"> {}
+    Pick<
+      SessionOptions,
+      "fraction" | "integerBits" | "waitForGrantsMs" | "onWaiting" | "onRun" | "timeoutMs" | "twin"
+    > {}
 
 /** A driver's session with the parties of a cluster. */
 export async function connect(clusterFile: string, options: ConnectOptions = {}): Promise<Session> {

@@ -10,3 +10,4 @@ export { Owner, type ShareDatasetOptions, type WatchOptions } from "./owner.js";
 export type { RunReport } from "./run-answer.js";
 export { Session } from "./session.js";
 export type { SessionOptions } from "./session-options.js";
+export { type ClearStep, ClearTwin, type Difference, type TwinOptions } from "./twin.js";

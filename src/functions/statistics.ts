@@ -38,8 +38,8 @@ export interface VarOptions {
 
 /**
  * The variance over axes (default: all): the mean first, then the mean of squared distances from it, so that a large mean costs no
- * precision. Right where the sum of the squares stays below 2^(62 - 2 f), 2^22 at f = 20, and the result below 2^15. Its error is that of
- * one truncation and of a mean that is off by one unit.
+ * precision. Right where the sum of the squares stays below 2^(62 - 2 f), 2^22 at f = 20, in a session for words of 32 bits below
+ * 2^(30 - 2 f), and the result below 2^15. Its error is that of one truncation and of a mean that is off by one unit.
  */
 export function variance(b: Builder, x: Ref, given?: Axes, options: VarOptions = {}): Ref {
   const { correction = 1, keepDims = false } = options;
@@ -50,7 +50,7 @@ export function variance(b: Builder, x: Ref, given?: Axes, options: VarOptions =
       `var: expected more than ${correction} elements, got ${divisor + correction}; try correction: 0, or another axis`,
     );
   const input = share(b, x);
-  const most = 62 - 2 * b.env.fraction;
+  const most = maxBound(b.env) - 2 * b.env.fraction;
   b.assume(input, `var: the sum of squared distances from the mean < 2^${most}`);
   const distances = sub(b, input, share(b, mean(b, input, axes, true)));
   const output = share(b, divPublic(b, shortened(b, sum(b, square(b, distances), axes, keepDims), divisor), divisor));
@@ -69,7 +69,7 @@ function shortened(b: Builder, total: Ref, divisor: number): Ref {
   const { fraction } = b.env;
   if (Number.isInteger(Math.log2(divisor)) || total.type.scale <= fraction) return total;
   const shift = total.type.scale - fraction;
-  return b.node("truncate", [total], { shift, bound: maxBound - shift });
+  return b.node("truncate", [total], { shift, bound: maxBound(b.env) - shift });
 }
 
 /** The square root of the variance; of equal values 0, with a gradient of 0. */

@@ -17,6 +17,7 @@ export type {
   NodeTypes,
   Operator,
   PlanEnv,
+  Precision,
   Ref,
   RowRequest,
   StoredRows,
@@ -25,5 +26,5 @@ export type {
 } from "./op.js";
 export { mostLoss, type Release, releases } from "./sink.js";
 export { type OpName, operator, operators, sinks } from "./table.js";
-export { comparisonWidth, declaredIntegerBits, maxBound } from "./type.js";
+export { comparisonWidth, declaredIntegerBits, maxBound, widestBound } from "./type.js";
 export { octaveBits } from "./waves.js";

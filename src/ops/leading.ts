@@ -41,6 +41,8 @@ const rowsOf = ({ rows, signed }: Attrs) => rows + (signed ? 1 : 0);
 export const leading: Operator<Attrs> = {
   attrs: leadingAttrs,
   arity: 1,
+  // Weights have up to 53 bits, and what is normalised becomes an angle of `waves`.
+  wide: true,
   infer([a], attrs) {
     expectKind("leading", a!, "share");
     const { rows, low, high, width } = attrs;

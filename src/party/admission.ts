@@ -4,6 +4,7 @@
  */
 import { InputError, MemoryError, PolicyError } from "../errors.js";
 import type { Flow } from "../ops/index.js";
+import { wordBytesOf } from "../plan/index.js";
 import { size } from "../ring/index.js";
 import type { Core } from "./core.js";
 import type { Segment } from "./dealt/files.js";
@@ -134,7 +135,7 @@ export class Admission {
       for (const recipient of recipients) {
         const sum = needed.get(recipient) ?? { entries: 0, bytes: 0 };
         sum.entries++;
-        sum.bytes += 8 * size(type.shape);
+        sum.bytes += wordBytesOf(plan!.plan) * size(type.shape);
         if (recipient !== caller) needed.set(recipient, sum);
       }
     for (const [recipient, { entries, bytes }] of needed) this.#core.inbox.checkSpace(recipient, entries, bytes);

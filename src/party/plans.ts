@@ -19,6 +19,7 @@ import {
   planReveals,
   planScalars,
   planVariables,
+  wordBytesOf,
 } from "../plan/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 import { Budget } from "./budget.js";
@@ -108,7 +109,7 @@ export class Plans {
       read,
       assigned,
       dealt: live?.dealer !== undefined && cost.bytes[live.dealer]! > 0,
-      runBytes: bytesOfRun(cost),
+      runBytes: bytesOfRun(cost, wordBytesOf(plan)),
       weight,
     };
     this.#bytes += fresh.weight;

@@ -4,7 +4,7 @@
  */
 import { FrameError, PeerLostError, SessionEndedError } from "../errors.js";
 import type { Mesh } from "../net/index.js";
-import type { Protocol } from "../protocol/index.js";
+import { createEnds, type Ends } from "../protocol/index.js";
 import { decodeMessages, encodeMessages, type Message, type MessageOf, mostMessages } from "./control.js";
 import type { Core } from "./core.js";
 import { perform } from "./execution.js";
@@ -31,7 +31,7 @@ export class Session {
   /** By peer, for the tags of inputs: this party and the peer have it, nobody else. */
   readonly inputKeys: readonly Uint8Array[];
   readonly #core: Core;
-  readonly #protocol: Protocol;
+  readonly #ends: Ends;
   readonly #syncs = new Map<number, MessageOf<"sync">>();
   readonly #agrees = new Map<number, MessageOf<"agree">>();
   readonly #held: { peer: number; message: Message }[] = [];
@@ -53,7 +53,7 @@ export class Session {
     this.#outbox = core.names.map(() => []);
     const { ring, self, definition, names } = core;
     this.inputKeys = names.map((_, peer) => (peer === self ? new Uint8Array() : mesh.pairKey(peer, "inputs", 32)));
-    this.#protocol = definition.create({ ring, self, pairKey: (peer, label) => mesh.pairKey(peer, label) });
+    this.#ends = createEnds(definition, { ring, self, pairKey: (peer, label) => mesh.pairKey(peer, label) });
     const { dealer } = definition;
     this.#pace = new Pace(names);
     this.#taking = new Taking((taken) => dealer !== undefined && this.#send(dealer, { type: "took", ...taken }));
@@ -141,7 +141,7 @@ export class Session {
       this.#start = conclude(
         this.#core,
         this.mesh,
-        this.#protocol,
+        this.#ends(8),
         names.map((_, party) => this.#syncs.get(party)!),
       );
       const { base, nextRun, state } = this.#start;
@@ -153,7 +153,7 @@ export class Session {
     const { order, commonCheckpoint, base } = this.#start;
     const { mesh } = this;
     const context = {
-      ...{ core: this.#core, mesh, protocol: this.#protocol, order },
+      ...{ core: this.#core, mesh, ends: this.#ends, order },
       ...{ pace: this.#pace, taking: this.#taking },
     };
     this.#runs = new Runs({

@@ -11,8 +11,33 @@ import { add, constant, mul, share, sum } from "../../src/ops/build.js";
 import type { Ref } from "../../src/ops/index.js";
 import { differentiate, planReveals, Recorder } from "../../src/plan/index.js";
 import { plain, protocolNamed } from "../../src/protocol/index.js";
+import { inTheClear } from "../clear/run.js";
 import { Cluster, runOnce } from "../engine/run.js";
 import { argumentsOf, rowsOf, worst, worstRow } from "./sweep.js";
+
+test("in the clear every function has its error without rounding, and none of its steps leaves its bound", () => {
+  for (const entry of functions)
+    for (const [i, fraction] of [16, 20].entries()) {
+      const lists = argumentsOf(entry, fraction, 2000);
+      const b = new Recorder({ fraction });
+      const refs = lists.map(({ length }, at) =>
+        b.node("input", [], { slot: `x${at}`, shape: [length], scale: fraction, bound: fraction + 15 }),
+      );
+      b.node("reveal", [share(b, entry.record(b, ...refs))], { label: "y", release: "open", recipients: ["d"] });
+      const step = 2 ** fraction;
+      const given = lists.map((list) => Array.from(list, (value) => Math.round(value * step) / step));
+      const inputs = Object.fromEntries(given.map((list, at) => [`x${at}`, list]));
+      const { revealed, overflows } = inTheClear(b.close(), { inputs });
+      // The domain's ends, rounded to the grid, reach the bound itself.
+      const beyond = overflows.filter(({ largest, limit }) => largest > limit * 1.004);
+      assert.deepEqual(beyond, [], entry.name);
+      revealed.get("y")!.forEach((got, at) => {
+        const wanted = entry.reference(...given.map((list) => list[at]!));
+        const off = Math.abs(got - wanted) / Math.max(1, Math.abs(wanted));
+        assert.ok(off <= entry.error[i]!, `${entry.name} of ${given.map((list) => list[at])}: ${wanted}, got ${got}`);
+      });
+    }
+});
 
 const points = Number(process.env.SWEEP ?? 20_000);
 
