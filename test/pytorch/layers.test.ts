@@ -14,8 +14,12 @@ after(async () => {
 });
 
 type Layer = nn.Module<readonly never[], unknown>;
-const make = ({ layer, options }: LayerCase) =>
-  (nn[layer as "linear"] as unknown as (...args: readonly unknown[]) => Layer)(...options.args);
+function make({ layer, options }: LayerCase): Layer {
+  const made = (name: string) =>
+    (nn[name as "linear"] as unknown as (...args: readonly unknown[]) => Layer)(...options.args);
+  if (layer !== "transformerEncoder") return made(layer);
+  return nn.transformerEncoder(() => made("transformerEncoderLayer") as never, options.count as number) as never;
+}
 
 /** How a recorded case is called: [h, c] is one argument here, and all results are a list. */
 function call(layer: Layer, { layer: name, options }: LayerCase, inputs: readonly Tensor[]): Tensor[] {
