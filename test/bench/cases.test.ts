@@ -14,8 +14,8 @@ const tiny: readonly Case[] = [
   convTraining("conv", [["conv", 2, 5], ["max"], ["relu"], ["dense", 10]], 3, "ce", 1),
 ];
 /**
- * For each step. The learning rate has 10 bits in a plan, the reference has all of it: that alone is 3e-6 a step of the regression here
- * (with the plan's rate ten steps are off by 4e-6 in all), and 1.5e-5 of the network with squared error.
+ * For each step. The learning rate has 10 bits in a plan, the reference has all of it: with it ten steps of the regression are off by
+ * 3e-5, with the plan's rate by 4e-6. One step of the network with squared error, which moves most, is off by 1.5e-5.
  */
 const limit = 3e-5;
 const stepsOf = ({ name }: Case) => Number(/(\d+) epochs/.exec(name)?.[1] ?? 1);
