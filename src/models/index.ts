@@ -1,6 +1,7 @@
 /** Models of other frameworks as modules: ONNX, Keras, PyTorch, TensorFlow.js. Files are hostile until they are read. */
 
 export type { ImportedModel, LayerSummary, ModelSummary, Port } from "./imported.js";
+export { importKeras, type KerasOptions } from "./keras/import.js";
 export type { FileLimits } from "./limits.js";
 export { Numbers } from "./numbers.js";
 export { importOnnx, type OnnxOptions } from "./onnx/import.js";

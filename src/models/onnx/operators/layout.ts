@@ -2,9 +2,9 @@
 import { broadcastShapes, normalizeAxis, size } from "../../../ring/index.js";
 import { concat, type Tensor } from "../../../tensor/index.js";
 import { Numbers } from "../../numbers.js";
+import { torchPads } from "../../windows.js";
 import type { Call, OperatorTable } from "../call.js";
 import { reshapeTo, sliceRange, slices, unsqueezed } from "../fold.js";
-import { torchPads } from "../spatial.js";
 
 function split(call: Call): Tensor[] {
   const x = call.tensor(0);
