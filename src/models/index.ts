@@ -5,3 +5,6 @@ export { importKeras, type KerasOptions } from "./keras/import.js";
 export type { FileLimits } from "./limits.js";
 export { Numbers } from "./numbers.js";
 export { importOnnx, type OnnxOptions } from "./onnx/import.js";
+export { readSafetensors, type StateDict, writeSafetensors } from "./safetensors.js";
+export { importTfjs } from "./tfjs.js";
+export { readStateDict, type StateDictOptions } from "./torch/checkpoint.js";
