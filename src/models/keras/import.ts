@@ -5,7 +5,7 @@
 import { ModelFileError, SecretgradError, UnsupportedModelError, type UnsupportedNode } from "../../errors.js";
 import type * as nn from "../../nn/index.js";
 import type { Tensor } from "../../tensor/index.js";
-import { type ImportedModel, importedModel, type Port, type Watch } from "../imported.js";
+import { checkLayer, type ImportedModel, importedModel, type Port, type Watch } from "../imported.js";
 import { checkFileSize, defaultMaxBytes, type FileLimits, partyName } from "../limits.js";
 import type { Numbers } from "../numbers.js";
 import { isZip, unzip } from "../zip.js";
@@ -117,6 +117,7 @@ export function kerasModule(
       const taken = layer.calls[call]!.map((result) => values.get(keyOf(result))!);
       const value = attempted(layer, () => made.get(layer.name)!.record(...taken));
       values.set(keyOf({ layer: layer.name, call }), value);
+      checkLayer(`importKeras: ${layer.type} ${layer.name}`, value.stored.shape);
       watch?.(layer, value.keras);
     }
     return folded.model.outputs.map((result) => values.get(keyOf(result))!.keras);

@@ -9,7 +9,7 @@ import { checkWeights } from "../limits.js";
 import type { Numbers } from "../numbers.js";
 import { activationNamed } from "./activations.js";
 import type { Config } from "./config.js";
-import type { LayerTable, Made, Making } from "./making.js";
+import { type LayerTable, type Made, type Making, mostPerAxis } from "./making.js";
 import { recurrentLayers } from "./recurrent.js";
 import { turned } from "./turn.js";
 import { Value } from "./value.js";
@@ -132,7 +132,8 @@ function sides(m: Making, key: string, rank: number): number[][] {
   if (typeof value === "number") return new Array<number[]>(rank).fill([value, value]);
   const list = Array.isArray(value) ? (rank === 1 && value.length === 2 ? [value] : value) : [];
   const pairs = list.map((each) => (Array.isArray(each) ? (each as number[]) : [each as number, each as number]));
-  if (pairs.length !== rank || pairs.flat().some((n) => !Number.isInteger(n))) m.refuse(`${key} is ${String(value)}`);
+  if (pairs.length !== rank || pairs.flat().some((n) => !Number.isInteger(n) || n < 0 || n > mostPerAxis))
+    m.refuse(`${key} is ${String(value)}`);
   return pairs;
 }
 const padded =

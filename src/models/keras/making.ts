@@ -9,6 +9,9 @@ import type { Value } from "./value.js";
 /** Why a layer cannot be taken over. */
 export class Refusal extends Error {}
 
+/** Lengths of windows and strides: larger ones are nobody's, and would be counted out one by one. */
+export const mostPerAxis = 4096;
+
 /** What is known of a layer when it is made. */
 export class Making {
   #next = 0;
@@ -43,7 +46,8 @@ export class Making {
   ints(key: string, rank: number, otherwise?: number): number[] {
     const value = this.config[key] ?? otherwise;
     const list = Array.isArray(value) ? value : new Array<unknown>(rank).fill(value);
-    if (list.length !== rank || !list.every((each) => Number.isInteger(each))) this.refuse(`${key} is ${list}`);
+    if (list.length !== rank || !list.every((each) => Number.isInteger(each) && each > 0 && each <= mostPerAxis))
+      this.refuse(`${key} is ${list}`);
     return list as number[];
   }
   get activation(): (x: Value) => Value {

@@ -30,7 +30,11 @@ class Tuple {
 class StorageRef {
   constructor(readonly storage: Storage) {}
 }
-const mark: unique symbol = Symbol("mark");
+/** Where a list on the stack begins. */
+class Mark {
+  readonly isMark = true;
+}
+const mark = new Mark();
 type Item =
   | null
   | boolean
@@ -44,7 +48,7 @@ type Item =
   | Global
   | StorageRef
   | TensorView
-  | typeof mark;
+  | Mark;
 export type Unpickled = Item;
 
 const storages =
