@@ -2,9 +2,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { ValueType } from "../../src/ops/index.js";
+import { envOf } from "../../src/plan/index.js";
 import { inferNode } from "../../src/plan/infer.js";
 
-const env = { fraction: 16 };
+const env = envOf({ fraction: 16 });
 const share = (shape: readonly number[], bound: number): ValueType => ({
   ...{ kind: "share", shape, scale: 0, bound, proved: true, flows: [] },
   alike: shape.map(() => true),

@@ -8,7 +8,7 @@
 import { ModelFileError, SecretgradError, UnsupportedModelError, type UnsupportedNode } from "../../errors.js";
 import type * as nn from "../../nn/index.js";
 import { Tensor } from "../../tensor/index.js";
-import { type ImportedModel, importedModel, type Port, type Source, type Watch } from "../imported.js";
+import { checkLayer, type ImportedModel, importedModel, type Port, type Source, type Watch } from "../imported.js";
 import { checkFileSize, type FileLimits, partyName, weight } from "../limits.js";
 import { Numbers } from "../numbers.js";
 import { foldBatchNorms, ownDomain } from "./batch-norm.js";
@@ -229,7 +229,9 @@ function sourceOf(
         if (node.outputs[i]) values.set(node.outputs[i], value);
       });
       const [first] = [made].flat();
-      if (first instanceof Tensor) watch?.(node, first);
+      if (!(first instanceof Tensor)) continue;
+      checkLayer(`importOnnx: ${node.type} ${node.name}`, first.shape);
+      watch?.(node, first);
     }
     if (refused.length > 0) throw unsupported(refused);
     return outputs.map((name) => {
