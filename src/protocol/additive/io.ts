@@ -1,12 +1,12 @@
 /** In and out: inputs of parties and outsiders, reveals, storage. The dealer takes part with nothing, and learns nothing. */
 import { BoundError, StorageError } from "../../errors.js";
-import { expander, type Stream, secureRandom } from "../../random/index.js";
+import { type Stream, secureRandom } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
 import { checkInput } from "../checks.js";
 import { CHUNK } from "../planes.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds, Transfer } from "../rounds.js";
-import { loadWords, readRows, reduced } from "../stored.js";
+import { loadWords, reader, readRows, reduced } from "../stored.js";
 import { addWords, correctionOf } from "../words.js";
 import { Additive, asShare, openShare, type Party } from "./share.js";
 
@@ -94,7 +94,7 @@ export function incoming(party: Party, site: Site, stored: StoredShare, rowWords
       `incoming: expected ${seeded ? "one seed" : party.deals ? "nothing" : "the correction"}, got ${seeds.length} seeds; try sharing it again`,
     );
   if (party.deals) return asShare(new Additive(n, undefined, site.scope));
-  const read = seeded ? expander(seeds[0]!) : correction!;
+  const read = seeded ? reader(seeds[0]!) : correction!;
   return asShare(new Additive(n, readRows(party.ring, site.scope, rows, rowWords, read), site.scope));
 }
 

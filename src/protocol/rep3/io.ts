@@ -3,12 +3,12 @@
  * whether something may leave (that is the plan's reveal).
  */
 import { StorageError } from "../../errors.js";
-import { expander, secureRandom } from "../../random/index.js";
+import { secureRandom } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
 import { checkInput } from "../checks.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { loadWords, readRows, reduced } from "../stored.js";
+import { loadWords, reader, readRows, reduced } from "../stored.js";
 import { addWords, correctionOf } from "../words.js";
 import { asShare, draw, openShare, openStreams, type Party, Replicated } from "./share.js";
 
@@ -99,7 +99,7 @@ export function incoming(party: Party, site: Site, stored: StoredShare, rowWords
   const kept = self === 0 ? undefined : correction;
   if (seeds.length !== (self === 0 ? 2 : 1) || (self !== 0 && kept === undefined))
     throw new StorageError(`incoming: expected ${seedsText(self)}, got ${seeds.length} seeds; try sharing it again`);
-  const [first, second] = seeds.map((seed) => expander(seed));
+  const [first, second] = seeds.map(reader);
   const sources = self === 0 ? [first!, second!] : self === 1 ? [first!, kept!] : [kept!, first!];
   const [a, b] = sources.map((read) => readRows(ring, site.scope, rows, rowWords, read));
   return asShare(new Replicated(rows.length * rowWords, a!, b!));
