@@ -9,8 +9,9 @@ import { maxPool2d } from "../src/ops/max-pooling.js";
 import { avgPool2d } from "../src/ops/pooling.js";
 import type { Recorder } from "../src/plan/index.js";
 import { size } from "../src/ring/index.js";
-import type { Given } from "./cases.js";
-import { matmul, transpose } from "./reference.js";
+
+import { matmul, type Slope, transpose } from "./reference.js";
+import type { Given } from "./values.js";
 
 /** `conv`: filters and the size of their square windows; `dense`: outputs; pools have windows of 2 x 2. */
 export type Layer = readonly ["conv", number, number] | readonly ["dense", number] | readonly ["max" | "avg" | "relu"];
@@ -195,16 +196,17 @@ export function run(layers: readonly Layer[], image: Image, batch: number, value
 export const forward = (layers: readonly Layer[], image: Image, batch: number, values: Record<string, Given>) =>
   run(layers, image, batch, values).at(-1)!.output;
 
-/** Weights and biases after a step of SGD on the sum of squares / batch. */
+/** Weights and biases after a step of SGD. */
 export function trainStep(
   layers: readonly Layer[],
   image: Image,
   batch: number,
   values: Record<string, Given>,
   lr: number,
+  slope: Slope,
 ): Record<string, Float64Array> {
   const list = run(layers, image, batch, values);
-  let gradient = list.at(-1)!.output.map((value, i) => (2 * (value - values.t!.data[i]!)) / batch);
+  let gradient = slope(list.at(-1)!.output, values.t!.data, batch);
   const updated: Record<string, Float64Array> = {};
   let next = weightShapes(layers, image).length;
   for (const done of list.reverse()) {

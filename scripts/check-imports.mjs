@@ -17,9 +17,14 @@ const may = {
   tensor: ["errors", "ring", "ops", "functions", "plan"],
   nn: ["errors", "ring", "random", "functions", "tensor"],
   optim: ["errors", "ring", "ops", "functions", "tensor"],
+  models: ["errors", "ring", "tensor", "nn"],
   data: ["errors", "ring", "random", "protocol", "tensor"],
-  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data"],
-  client: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "data", "party"],
+  serving: ["errors", "ring"],
+  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data", "serving"],
+  client: [
+    ...["errors", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "nn", "data"],
+    ...["party", "serving"],
+  ],
 };
 
 const files = [];

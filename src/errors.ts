@@ -46,12 +46,42 @@ export class PeerLostError extends SecretgradError {
 }
 /** Handshake failed: wrong certificate, index, version, kernel hash or party list. */
 export class HandshakeError extends SecretgradError {}
+/**
+ * A served model cannot answer now: too many queries wait, a party is missing or shuts down, or its owner limits how often you
+ * may ask. Asking again after `retryAfterMs` can help.
+ */
+export class UnavailableError extends SecretgradError {
+  constructor(
+    message: string,
+    readonly retryAfterMs = 1000,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
 /** The session has ended; nothing can be run in it any more. */
 export class SessionEndedError extends SecretgradError {}
 /** Memory of the ring was used after it was freed, freed twice, or exhausted. */
 export class MemoryError extends SecretgradError {}
 /** A file or argument of the user is wrong: unknown format, bad CSV cell, missing key. */
 export class InputError extends SecretgradError {}
+/** A model file is malformed, truncated, larger than is read, or holds numbers that cannot be shared. */
+export class ModelFileError extends InputError {}
+/** A model file is sound but asks for what secretgrad does not have; `nodes` lists all of it. */
+export class UnsupportedModelError extends ModelFileError {
+  constructor(
+    message: string,
+    readonly nodes: readonly UnsupportedNode[],
+  ) {
+    super(message);
+  }
+}
+/** One layer or operator that could not be taken over, and why. */
+export interface UnsupportedNode {
+  readonly type: string;
+  readonly name: string;
+  readonly reason: string;
+}
 /** A dataset, variable, plan or grant of this name does not exist, or exists already. */
 export class NameError extends SecretgradError {}
 /** Stored data cannot be opened: wrong key, tampered, truncated or of another version. */

@@ -17,7 +17,8 @@ import { Session } from "./session.js";
 import type { SessionOptions } from "./session-options.js";
 import { ClearTwin, type TwinOptions } from "./twin.js";
 
-export interface LocalOptions extends Pick<SessionOptions, "fraction" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
+export interface LocalOptions
+  extends Pick<SessionOptions, "fraction" | "integerBits" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
   /** Which protocol, and among whom. "rep3" (default): three parties. "plain": one, which computes on the numbers themselves. */
   readonly protocol?: ProtocolChoice;
   /** Needed for protocols with a dealer, which is in this process, too: with any party's share it knows everything. */
@@ -130,7 +131,7 @@ export async function local(options: LocalOptions = {}): Promise<LocalSession> {
           reveal: "*",
           release,
           minRows: 0,
-          recipients: [driver.name],
+          recipients: [...new Set([driver.name, ...planReveals(plan).flatMap(({ recipients }) => recipients)])],
           times: 2 ** 31,
           expires: new Date(Date.now() + years).toISOString(),
         })),

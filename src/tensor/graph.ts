@@ -4,7 +4,7 @@
  */
 import { NameError, ScaleError } from "../errors.js";
 import { share } from "../ops/build.js";
-import { mantissaBits, type PlanEnv, type Ref } from "../ops/index.js";
+import { mantissaBits, type Precision, type Ref } from "../ops/index.js";
 import { differentiate, type Plan, Recorder } from "../plan/index.js";
 import { encode, type Shape, size } from "../ring/index.js";
 import type { Variable } from "./variable.js";
@@ -40,7 +40,7 @@ export interface PendingReveal extends Revealed {
 }
 /** What a graph needs from its session. */
 export interface GraphHost {
-  readonly env: PlanEnv;
+  readonly env: Precision;
   /** The name under which reveals come back to this user. */
   readonly recipient: string;
   /** For sessions without secrecy: plans reveal what they assign, for a twin. */
@@ -73,12 +73,18 @@ export class Graph {
 
   /** A value of the driver's own, shared when the plan runs. */
   feed(data: Float64Array, shape: Shape): Ref {
-    const { fraction } = this.host.env;
+    const { fraction, integerBits } = this.#recorder.env;
     const slot = `x${this.#feeds.length}`;
     const words = new BigInt64Array(data.length);
+    const limit = 2 ** integerBits;
+    const outside = data.findIndex((value) => !(Math.abs(value) < limit));
+    if (outside >= 0)
+      throw new ScaleError(
+        `input: expected numbers of magnitude below 2^${integerBits}, which the session declares, got another at index ${outside}; try scaling them or more integerBits`,
+      );
     encode(data, fraction, words);
     this.#feeds.push({ slot, words });
-    return this.#recorder.node("input", [], { slot, shape, scale: fraction, bound: fraction + 15 });
+    return this.#recorder.node("input", [], { slot, shape, scale: fraction, bound: fraction + integerBits });
   }
 
   /**
@@ -123,9 +129,9 @@ export class Graph {
     this.#read.add(variable);
     const current = this.#current.get(variable.name);
     if (current) return current;
-    const { fraction } = this.host.env;
+    const { fraction, integerBits } = this.#recorder.env;
     const { name, shape } = variable;
-    const bound = fraction + variable.integerBits;
+    const bound = fraction + Math.min(variable.integerBits, integerBits);
     const ref = this.#recorder.node("variable", [], { name, shape, scale: fraction, bound });
     this.#current.set(name, ref);
     return ref;
@@ -251,8 +257,9 @@ export class Graph {
 }
 
 /** A plan of its own that stores initial values, so that the first training step is the same plan as all others. */
-function initialPlan(env: PlanEnv, variables: readonly Variable[]): Closing {
-  const recorder = new Recorder(env);
+function initialPlan(precision: Precision, variables: readonly Variable[]): Closing {
+  const recorder = new Recorder(precision);
+  const { env } = recorder;
   const feeds: Feed[] = [];
   for (const variable of variables) {
     const { name, shape } = variable;
@@ -266,7 +273,7 @@ function initialPlan(env: PlanEnv, variables: readonly Variable[]): Closing {
       const words = new BigInt64Array(size(shape));
       encode(values, env.fraction, words);
       feeds.push({ slot, words });
-      ref = recorder.node("input", [], { slot, shape, scale: env.fraction, bound: env.fraction + 15 });
+      ref = recorder.node("input", [], { slot, shape, scale: env.fraction, bound: env.fraction + env.integerBits });
     }
     recorder.node("assign", [ref], { name });
     variable.stored = true;

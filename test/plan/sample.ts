@@ -16,18 +16,20 @@ export interface StepOptions {
   readonly batch?: number;
   readonly rows?: number;
   readonly fraction?: number;
+  readonly integerBits?: number;
 }
 export const mnist: StepOptions = { widths: [784, 128, 64, 10], batch: 128, rows: 60_000 };
 export const small: StepOptions = { widths: [5, 7, 3], batch: 4, rows: 12 };
 
 /** Forward, mean squared error, backward, SGD, and the loss released: what one step of training records. */
-export function trainStep({ widths = [5, 7, 3], batch = 4, rows = 12, fraction = 20 }: StepOptions = {}): Recorder {
-  const b = new Recorder({ fraction });
+export function trainStep(options: StepOptions = {}): Recorder {
+  const { widths = [5, 7, 3], batch = 4, rows = 12, fraction = 20, integerBits = 15 } = options;
+  const b = new Recorder({ fraction, integerBits });
   const at = { batch, stride: batch, shuffle: true, epoch: "epoch", position: "position" };
   const dataset = (name: string, width: number) =>
     b.node("dataset", [], { name, rows, rowShape: [width], scale: fraction, bound: fraction + 1, ...at });
   const variable = (name: string, shape: number[]) =>
-    b.node("variable", [], { name, shape, scale: fraction, bound: fraction + 15 });
+    b.node("variable", [], { name, shape, scale: fraction, bound: fraction + integerBits });
   let x = dataset("alice/images", widths[0]!);
   const target = dataset("bob/labels", widths.at(-1)!);
   const parameters: [string, Ref][] = [];
