@@ -5,6 +5,7 @@ export type { ImportedModel, LayerSummary, ModelSummary, Port } from "./imported
 export { importKeras, type KerasOptions } from "./keras/import.js";
 export type { FileLimits } from "./limits.js";
 export { Numbers } from "./numbers.js";
+export { exportOnnx, type OnnxExport } from "./onnx/export.js";
 export { importOnnx, type OnnxOptions } from "./onnx/import.js";
 export { importModel, type ModelFormat, modelFormat } from "./open.js";
 export { readSafetensors, type StateDict, writeSafetensors } from "./safetensors.js";

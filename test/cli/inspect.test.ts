@@ -29,9 +29,11 @@ test("layers, parameters and costs of a file, for people and for programs", asyn
     "--rows",
     "4",
   ]);
-  const [{ costs, layers, parameters }] = objects as [Record<string, never>];
+  const [{ costs, layers, parameters }] = objects as unknown as [
+    { costs: unknown; layers: { shape: number[] }[]; parameters: number },
+  ];
   assert.equal(parameters, 23_946);
-  assert.deepEqual((layers as { shape: number[] }[])[0]!.shape, [4, 26, 26, 16]);
+  assert.deepEqual(layers[0]!.shape, [4, 26, 26, 16]);
   const [{ protocol, rounds, bytesPerParty }] = costs as [
     { protocol: string; rounds: number; bytesPerParty: number[] },
   ];
