@@ -47,6 +47,12 @@ const matmul = (m: number, k: number, n: number, repetitions: number): Case => (
     return () => ring.kernels.matmul(c!, a!, b!, m, k, n, 0);
   },
 });
+/** The same case over words of 32 bits. */
+const narrow = (item: Case): Case => ({
+  ...item,
+  name: item.name.replace("matmul", "matmul32"),
+  prepare: ({ narrow: ring }) => item.prepare(ring, ring.scope()),
+});
 
 /** Of `batch` square images with square filters, stride 1, no padding. */
 const convolution = (batch: number, channels: number, size: number, filters: number, kernel: number): Case => {
@@ -120,7 +126,9 @@ const cases: readonly Case[] = [
   matmul(256, 256, 256, 200),
   naive("i,j,k", innerProducts),
   naive("i,k,j", rowUpdates),
+  narrow(matmul(256, 256, 256, 200)),
   matmul(64, 784, 128, 300),
+  narrow(matmul(64, 784, 128, 300)),
   matmul(512, 512, 512, 25),
   matmul(1, 784, 128, 2000),
   matmul(128, 128, 10, 1000),

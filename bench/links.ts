@@ -4,7 +4,7 @@
  */
 import { cases } from "./cases.js";
 import { tlsCluster } from "./cluster.js";
-import { type Calibration, calibrate, measure } from "./measure.js";
+import { bestSpeeds, type Calibration, calibrate, measure } from "./measure.js";
 import type { StepProfile } from "./profile.js";
 
 /** Round trip in ms and Mbit/s in each direction of each link: one machine room, one country, two continents. */
@@ -35,9 +35,9 @@ export async function* links(protocol: string, only: string): AsyncIterable<Link
   const local = new Map<string, { min: number; profile: StepProfile }>();
   const loopback = await tlsCluster(protocol, { profiled: true });
   try {
-    const { kernelGmacsBest } = await calibrate(loopback);
+    const speeds = bestSpeeds(await calibrate(loopback));
     for (const item of nets) {
-      const options = { repetitions: Math.min(15, item.repetitions), profileAt: kernelGmacsBest };
+      const options = { repetitions: Math.min(15, item.repetitions), profileAt: speeds };
       const { min, profile } = await measure(loopback, protocol, item, options);
       local.set(item.name, { min, profile: profile! });
     }

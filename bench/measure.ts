@@ -1,12 +1,13 @@
 /** Measures cases on a cluster: repeated runs with fresh masks and inputs, errors against float64, a calibration row. */
-import { type Plan, planInputs, planScalars } from "../src/plan/index.js";
+import { type Plan, planInputs, planScalars, wordBytesOf } from "../src/plan/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
-import { decode, encode, size } from "../src/ring/index.js";
-import { type Case, checkPlan, type Given, restartValues, setUpPlan, timedPlan } from "./cases.js";
+import { decode, encode, size, type WordBytes } from "../src/ring/index.js";
+import { type Case, checkPlan, setUpPlan, timedPlan } from "./cases.js";
 import type { BenchCluster } from "./cluster.js";
 import { kernels } from "./kernels.js";
 import type { MemoryReport, RunReport } from "./party.js";
-import { type StepProfile, stepProfile } from "./profile.js";
+import { type Speeds, type StepProfile, stepProfile } from "./profile.js";
+import { type Given, restartValues } from "./values.js";
 
 export interface Row {
   readonly case: string;
@@ -22,8 +23,8 @@ export interface Row {
   readonly profile?: StepProfile;
 }
 export interface MeasureOptions {
-  /** 10^9 multiply-adds a second of one core: some runs more are profiled, and compared with that. The cluster must be a profiled one. */
-  readonly profileAt?: number;
+  /** The kernels' speed: some runs more are profiled, and compared with that. The cluster must be a profiled one. */
+  readonly profileAt?: Speeds;
   /** Default: the case's. */
   readonly repetitions?: number;
   readonly warmUpMs?: number;
@@ -45,7 +46,7 @@ export async function measure(
 ): Promise<Row> {
   restartValues();
   const state = item.state();
-  await run(cluster, protocol, setUpPlan(item.fraction, state), item.fraction, state);
+  await run(cluster, protocol, setUpPlan(item, state), item.fraction, state);
   const plan = timedPlan(item, state, item.fresh());
   const seconds: number[] = [];
   const cpu: number[] = [];
@@ -61,13 +62,13 @@ export async function measure(
       cpu.push(reports.reduce((sum, report) => sum + report.cpuSeconds, 0) / reports.length);
     }
     // A training step changes its weights: only the first one starts from weights that are known in the clear.
-    if (i > -2 && item.name.includes("train")) continue;
+    if (i > -2 && item.trains) continue;
     for (const [name, wanted] of Object.entries(item.expect({ ...state, ...fresh }))) {
-      const got =
-        reports[0]!.parts.length > 0
-          ? reports
-          : await run(cluster, protocol, checkPlan(item.fraction, name, [wanted.length]), item.fraction, {});
-      maxError = Math.max(maxError, largestDifference(wanted, combined(protocol, got[0]!.parts, item.fraction)));
+      const revealed = reports[0]!.parts.length > 0;
+      const shown = revealed ? plan : checkPlan(item, name, [wanted.length]);
+      const [{ parts }] = (revealed ? reports : await run(cluster, protocol, shown, item.fraction, {})) as [RunReport];
+      const got = combined(protocol, parts, item.fraction, wordBytesOf(shown));
+      maxError = Math.max(maxError, largestDifference(wanted, got));
     }
   }
   const { dealer } = protocolNamed(protocol);
@@ -98,7 +99,7 @@ export async function* memoryAfter(
   counts: readonly number[],
 ): AsyncIterable<{ steps: number; parties: MemoryReport[] }> {
   const state = item.state();
-  await run(cluster, protocol, setUpPlan(item.fraction, state), item.fraction, state);
+  await run(cluster, protocol, setUpPlan(item, state), item.fraction, state);
   const plan = timedPlan(item, state, item.fresh());
   let steps = 0;
   for (const count of counts) {
@@ -107,9 +108,15 @@ export async function* memoryAfter(
   }
 }
 
-function combined(protocol: string, parts: readonly Uint8Array[], fraction: number): Float64Array {
-  const words = new Uint8Array(protocolNamed(protocol).sharing.combine(parts));
-  return decode(new BigInt64Array(words.buffer), fraction);
+function combined(
+  protocol: string,
+  parts: readonly Uint8Array[],
+  fraction: number,
+  wordBytes: WordBytes,
+): Float64Array {
+  const { buffer } = new Uint8Array(protocolNamed(protocol).sharing.combine(parts, wordBytes));
+  const words = wordBytes === 8 ? new BigInt64Array(buffer) : BigInt64Array.from(new Int32Array(buffer), BigInt);
+  return decode(words, fraction);
 }
 function largestDifference(wanted: Float64Array, got: Float64Array): number {
   if (got.length !== wanted.length) throw new Error(`bench: expected ${wanted.length} values, got ${got.length}`);
@@ -153,25 +160,38 @@ export interface Calibration {
   readonly kernelGmacs: number;
   /** The same of the fastest call, which nobody disturbed. */
   readonly kernelGmacsBest: number;
+  /** The same for words of 32 bits. */
+  readonly kernelGmacs32Best: number;
   /** In which every party sends 64 bytes to the next. */
   readonly roundMicroseconds: number;
   /** In which every party sends 1 MiB to the next. */
   readonly mebibyteRingMilliseconds: number;
 }
 
+/** Of the fastest calls, by the bytes of a word. */
+export const bestSpeeds = ({ kernelGmacsBest, kernelGmacs32Best }: Calibration): Speeds => ({
+  8: kernelGmacsBest,
+  4: kernelGmacs32Best,
+});
+
 /** `latencyMs`: of the link model, if there is one. */
 export async function calibrate(cluster: BenchCluster, latencyMs = 0): Promise<Calibration> {
   const slow = latencyMs > 1;
-  let [gmacs, best] = [0, 0];
-  for await (const { gmacs: found = 0, seconds, min } of kernels({ only: "matmul 256x256x256" }))
-    [gmacs, best] = [found, (found * seconds) / min];
+  const speed = async (only: string) => {
+    let [gmacs, best] = [0, 0];
+    for await (const { gmacs: found = 0, seconds, min } of kernels({ only }))
+      [gmacs, best] = [found, (found * seconds) / min];
+    return { gmacs, best };
+  };
+  const [wide, narrow] = [await speed("matmul 256x256x256"), await speed("matmul32 256x256x256")];
   if (!slow) await cluster.ring(64, warmUpRounds);
   const small = await cluster.ring(64, slow ? 20 : 500);
   const large = await cluster.ring(2 ** 20, slow ? 3 : 30);
   return {
     case: "calibration",
-    kernelGmacs: gmacs,
-    kernelGmacsBest: best,
+    kernelGmacs: wide.gmacs,
+    kernelGmacsBest: wide.best,
+    kernelGmacs32Best: narrow.best,
     roundMicroseconds: small * 1e6,
     mebibyteRingMilliseconds: large * 1e3,
   };

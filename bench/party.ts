@@ -7,8 +7,8 @@ import { runInNewContext } from "node:vm";
 import { compile, execute, Profile, type Program } from "../src/engine/index.js";
 import type { Mesh } from "../src/net/index.js";
 import type { EvalHost } from "../src/ops/index.js";
-import { decodePlan } from "../src/plan/index.js";
-import { type Protocol, protocolNamed, type Share } from "../src/protocol/index.js";
+import { decodePlan, wordBytesOf } from "../src/plan/index.js";
+import { createEnds, type Ends, protocolNamed, type Share } from "../src/protocol/index.js";
 import { Prg } from "../src/random/index.js";
 import { Ring, type Scope } from "../src/ring/index.js";
 import { Counter, type NodeReport } from "./profile.js";
@@ -56,9 +56,12 @@ export class BenchParty {
   readonly #counter: Counter | undefined;
   readonly #ring: Ring;
   readonly #store: Scope;
-  readonly #protocol: Protocol;
+  readonly #narrowStore: Scope;
+  readonly #ends: Ends;
   readonly #programs = new Map<string, Program>();
   readonly #variables = new Map<string, Share>();
+  /** The same modulo 2^32, since they were first asked for. */
+  readonly #reduced = new Map<string, Share>();
   readonly #coins: Prg;
 
   constructor(
@@ -70,8 +73,9 @@ export class BenchParty {
     this.#counter = profiled ? new Counter() : undefined;
     this.#ring = new Ring(this.#counter ? { kernels: this.#counter.kernels } : {});
     this.#store = this.#ring.scope();
+    this.#narrowStore = this.#ring.narrow.scope();
     this.#coins = new Prg(mesh.coinKey("masks"));
-    this.#protocol = protocolNamed(protocol).create({
+    this.#ends = createEnds(protocolNamed(protocol), {
       ring: this.#ring,
       self: mesh.self,
       pairKey: (peer, label) => mesh.pairKey(peer, label),
@@ -80,7 +84,10 @@ export class BenchParty {
 
   async run(order: RunOrder): Promise<RunReport> {
     const program = this.#program(order.plan);
-    const scope = this.#ring.scope();
+    const wordBytes = wordBytesOf(program.plan);
+    const ring = wordBytes === 8 ? this.#ring : this.#ring.narrow;
+    const protocol = this.#ends(wordBytes);
+    const scope = ring.scope();
     const parts: Uint8Array[] = [];
     const written = new Map<string, Share>();
     const host: EvalHost = {
@@ -97,9 +104,15 @@ export class BenchParty {
       },
       dataset: () => fail("dataset"),
       rows: () => fail("rows"),
-      variable: (name) => this.#variables.get(name) ?? fail(name),
+      variable: (name) => {
+        const share = this.#variables.get(name) ?? fail(name);
+        if (wordBytes === 8) return share;
+        const reduced = this.#reduced.get(name) ?? protocol.reduced(this.#narrowStore, share);
+        this.#reduced.set(name, reduced);
+        return reduced;
+      },
       assign: (name, share) => void written.set(name, share),
-      reveal: (_label, _recipient, part) => void parts.push(this.#ring.bytes(part).slice()),
+      reveal: (_label, _recipient, part) => void parts.push(ring.bytes(part).slice()),
     };
     await this.#barrier(order.run);
     this.mesh.openRun(order.run + 1, 2 ** 40);
@@ -107,7 +120,7 @@ export class BenchParty {
     if (profile) this.#counter!.start(profile);
     const busiest: number[] = [];
     const mesh = profile ? watched(this.mesh, busiest) : this.mesh;
-    const options = { ring: this.#ring, protocol: this.#protocol, mesh, run: order.run + 1, host, scope };
+    const options = { ring, protocol, mesh, run: order.run + 1, host, scope };
     const [before, cpuBefore] = [performance.now(), process.cpuUsage()];
     const stats = await execute(program, profile ? { ...options, profile } : options);
     const collected = parts.length > 0 ? await this.#deliver(order.run + 1, parts) : [];
@@ -117,8 +130,11 @@ export class BenchParty {
     this.mesh.closeRun(order.run + 1);
     for (const [name, share] of written) {
       const old = this.#variables.get(name);
-      if (old) this.#protocol.free(this.#store, old);
-      this.#variables.set(name, this.#protocol.move(share, scope, this.#store));
+      if (old) this.#ends(8).free(this.#store, old);
+      this.#variables.set(name, this.#ends(8).move(share, scope, this.#store));
+      const reduced = this.#reduced.get(name);
+      if (reduced) this.#ends(4).free(this.#narrowStore, reduced);
+      this.#reduced.delete(name);
     }
     scope.close();
     return {
@@ -137,7 +153,7 @@ export class BenchParty {
     if (known) return known;
     const program = compile(
       decodePlan(bytes, { maxBytes: 2 ** 26, maxNodes: 20_000, maxElements: 2 ** 30 }),
-      this.#protocol.definition,
+      this.#ends(8).definition,
     );
     this.#programs.set(key, program);
     return program;

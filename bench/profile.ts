@@ -4,8 +4,8 @@
  */
 import { availableParallelism } from "node:os";
 import type { Profile, ProfileRow } from "../src/engine/index.js";
-import type { Plan } from "../src/plan/index.js";
-import { createKernels, type Kernels } from "../src/ring/index.js";
+import { type Plan, wordBytesOf } from "../src/plan/index.js";
+import { createKernels, type KernelSets, type Kernels, type WordBytes } from "../src/ring/index.js";
 import type { RunReport } from "./party.js";
 
 /** A node's figures at one party in one run. */
@@ -23,11 +23,16 @@ const products: Readonly<Record<string, (args: readonly number[]) => number>> = 
 
 /** One party's: the engine's profile, and products counted where they are carried out, whatever protocol asks for them. */
 export class Counter {
-  readonly kernels: Kernels;
+  readonly kernels: KernelSets;
   #counting: { profile: Profile; multiplyAdds: number[] } | undefined;
 
   constructor() {
     const kernels = createKernels();
+    this.kernels = { ...this.#counted(kernels), narrow: this.#counted(kernels.narrow) };
+  }
+
+  /** The same kernels, of which those that multiply words count. */
+  #counted<K extends Kernels>(kernels: K): K {
     const counted = Object.entries(kernels).map(([name, kernel]) => {
       const multiplyAdds = products[name];
       if (!multiplyAdds && name.startsWith("matmul")) throw new Error(`bench: expected ${name} among the products`);
@@ -38,7 +43,7 @@ export class Counter {
       };
       return [name, counting];
     });
-    this.kernels = Object.fromEntries(counted);
+    return Object.fromEntries(counted);
   }
 
   #count(multiplyAdds: number): void {
@@ -93,14 +98,17 @@ export interface StepProfile {
   readonly bytesDealt: number;
 }
 
+/** 10^9 multiply-adds a second of one core, by the bytes of a word. */
+export type Speeds = Readonly<Record<WordBytes, number>>;
+
 /**
- * Of several profiled runs, the faster half on average. `gmacs`: 10^9 multiply-adds a second of one core, as calibrated;
+ * Of several profiled runs, the faster half on average. `speeds`: as calibrated;
  * `processes`: how many the parties have; `dealer`: the index of one that waits for nobody.
  */
 export function stepProfile(
   plan: Plan,
   runs: readonly (readonly RunReport[])[],
-  gmacs: number,
+  speeds: Speeds,
   processes: number,
   dealer: number | undefined,
 ): StepProfile {
@@ -111,6 +119,7 @@ export function stepProfile(
   const all = (node: number, of: (row: NodeReport) => number) =>
     mean((reports) => sum(reports.map(({ profile }) => (profile?.[node] ? of(profile[node]) : 0))));
   const parties = kept[0]!.length;
+  const perSecond = speeds[wordBytesOf(plan)] * 1e9 * cores;
   const rows = new Map<string, OperatorRow>();
   plan.nodes.forEach(({ op, inputs }, node) => {
     const shapes = inputs.map((input) => plan.nodes[input]!.type.shape.join("x") || "1");
@@ -121,7 +130,7 @@ export function stepProfile(
       operator,
       nodes: (known?.nodes ?? 0) + 1,
       multiplyAdds: (known?.multiplyAdds ?? 0) + multiplyAdds,
-      floor: (known?.floor ?? 0) + multiplyAdds / (gmacs * 1e9 * cores),
+      floor: (known?.floor ?? 0) + multiplyAdds / perSecond,
       local: (known?.local ?? 0) + all(node, (row) => row.seconds) / cores,
       waiting: (known?.waiting ?? 0) + all(node, (row) => row.waiting) / parties,
       bytes: (known?.bytes ?? 0) + all(node, (row) => row.bytes),

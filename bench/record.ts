@@ -24,7 +24,7 @@ export async function* recording(only: string): AsyncIterable<RecordRow> {
   const steps: Record<string, () => () => Plan | Promise<Plan>> = {
     "mlp128 b128 train mse, tensors, momentum": withTensors,
   };
-  for (const item of cases.filter(({ name }) => name.includes("train")))
+  for (const item of cases.filter(({ trains }) => trains))
     steps[item.name] = () => {
       const [state, fresh] = [item.state(), item.fresh()];
       return () => timedPlan(item, state, fresh);

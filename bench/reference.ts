@@ -2,15 +2,18 @@
 import * as build from "../src/ops/build.js";
 import type { Ref } from "../src/ops/index.js";
 import { differentiate, type Recorder } from "../src/plan/index.js";
-import type { Given } from "./cases.js";
+import type { Given } from "./values.js";
 
 export function matmul(a: Float64Array, b: Float64Array, m: number, k: number, n: number): Float64Array {
   const c = new Float64Array(m * n);
-  for (let i = 0; i < m; i++)
-    for (let p = 0; p < k; p++) {
-      const value = a[i * k + p]!;
-      for (let j = 0; j < n; j++) c[i * n + j]! += value * b[p * n + j]!;
+  for (let i = 0; i < m; i++) {
+    let p = 0;
+    for (; p + 1 < k; p += 2) {
+      const [x, y] = [a[i * k + p]!, a[i * k + p + 1]!];
+      for (let j = 0; j < n; j++) c[i * n + j]! += x * b[p * n + j]! + y * b[p * n + n + j]!;
     }
+    if (p < k) for (let j = 0; j < n; j++) c[i * n + j]! += a[i * k + p]! * b[p * n + j]!;
+  }
   return c;
 }
 export function transpose(a: Float64Array, rows: number, cols: number): Float64Array {
@@ -36,14 +39,23 @@ function activations(values: Record<string, Given>, widths: readonly number[], b
 export function forward(values: Record<string, Given>, widths: readonly number[], batch: number): Float64Array {
   return activations(values, widths, batch).at(-1)!;
 }
+/** Of a loss's mean over rows the derivative by the outputs, [batch, columns]. */
+export type Slope = (outputs: Float64Array, target: Float64Array, batch: number) => Float64Array;
+export const slopes = {
+  mse: (outputs, target, batch) => outputs.map((value, i) => (2 * (value - target[i]!)) / batch),
+  ce: (outputs, target, batch) =>
+    softmax(outputs, outputs.length / batch).map((value, i) => (value - target[i]!) / batch),
+} satisfies Record<string, Slope>;
+
 export function trainStep(
   values: Record<string, Given>,
   widths: readonly number[],
   batch: number,
   lr: number,
+  slope: Slope,
 ): Record<string, Float64Array> {
   const list = activations(values, widths, batch);
-  let delta = list.at(-1)!.map((value, i) => (2 * (value - values.t!.data[i]!)) / batch);
+  let delta = slope(list.at(-1)!, values.t!.data, batch);
   const updated: Record<string, Float64Array> = {};
   for (let i = widths.length - 2; i >= 0; i--) {
     const [inputs, outputs] = [widths[i]!, widths[i + 1]!];

@@ -16,11 +16,19 @@ export interface Miss {
   readonly got: number;
   readonly wanted: number;
 }
+export const nothing: Miss = { error: -1, absolute: 0, relative: 0, at: [], got: 0, wanted: 0 };
+/** Of the worst miss so far and another result the worse one. */
+export function worse(found: Miss, at: readonly number[], got: number, wanted: number): Miss {
+  const absolute = Math.abs(got - wanted);
+  const relative = absolute === 0 ? 0 : absolute / Math.abs(wanted);
+  const error = Math.min(absolute, relative);
+  return error <= found.error ? found : { error, absolute, relative, at, got, wanted };
+}
 /** Runs a plan that reveals one value, whose inputs are x0, x1, … */
 export type RunPlan = (recorded: Recorder, inputs: Record<string, Float64Array>) => Promise<Float64Array>;
 
 /** Points of one run. */
-const BATCH = 2 ** 17;
+export const BATCH = 2 ** 17;
 
 /** The worst point of f(x), or f(x, y) for two lists of equal length. */
 export async function worst(
@@ -31,7 +39,7 @@ export async function worst(
   run: RunPlan,
 ): Promise<Miss> {
   const count = inputs[0]!.length;
-  let found: Miss = { error: -1, absolute: 0, relative: 0, at: [], got: 0, wanted: 0 };
+  let found = nothing;
   for (let from = 0; from < count; from += BATCH) {
     const n = Math.min(BATCH, count - from);
     const rounded = inputs.map((list) => Float64Array.from({ length: n }, (_, i) => onGrid(list[from + i]!, fraction)));
@@ -43,17 +51,12 @@ export async function worst(
     const values = await run(b, Object.fromEntries(rounded.map((list, i) => [`x${i}`, list])));
     for (let i = 0; i < n; i++) {
       const at = rounded.map((list) => list[i]!);
-      const wanted = reference(...at);
-      const got = values[i]!;
-      const absolute = Math.abs(got - wanted);
-      const relative = absolute === 0 ? 0 : absolute / Math.abs(wanted);
-      const error = Math.min(absolute, relative);
-      if (!(error <= found.error)) found = { error, absolute, relative, at, got, wanted };
+      found = worse(found, at, values[i]!, reference(...at));
     }
   }
   return found;
 }
-const onGrid = (value: number, fraction: number) => Math.round(value * 2 ** fraction) / 2 ** fraction;
+export const onGrid = (value: number, fraction: number) => Math.round(value * 2 ** fraction) / 2 ** fraction;
 
 /** `count` points from `from` to `to`, both included, evenly spaced. */
 export const evenly = (from: number, to: number, count: number): Float64Array =>

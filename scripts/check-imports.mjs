@@ -12,14 +12,19 @@ const may = {
   ops: ["errors", "ring", "protocol"],
   plan: ["errors", "ring", "protocol", "ops"],
   functions: ["errors", "ring", "ops"],
+  clear: ["errors", "ring", "ops", "plan"],
   engine: ["errors", "ring", "random", "net", "protocol", "ops", "plan"],
   tensor: ["errors", "ring", "ops", "functions", "plan"],
   nn: ["errors", "ring", "random", "functions", "tensor"],
   optim: ["errors", "ring", "ops", "functions", "tensor"],
   models: ["errors", "ring", "plan", "tensor", "nn"],
   data: ["errors", "ring", "random", "protocol", "tensor"],
-  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data"],
-  client: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "tensor", "data", "party"],
+  serving: ["errors", "ring"],
+  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data", "serving"],
+  client: [
+    ...["errors", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "nn", "data"],
+    ...["party", "serving"],
+  ],
 };
 
 const files = [];

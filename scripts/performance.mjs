@@ -1,7 +1,7 @@
-// Runs the benches and rewrites the tables of docs/performance.md, each between its two markers, with the command that made it
-// and what the machine was like in that run. `node scripts/performance.mjs [PART ...]`; needs `npm run build`. On a quiet machine.
+// Runs the benches and rewrites the tables of docs/performance.md and README.md, each between its two markers, with the command that
+// made it and what the machine was like in that run. `node scripts/performance.mjs [PART ...]`; needs `npm run build`. On a quiet machine.
 //
-// Parts: nets, additive, ops, links, record, memory, and peers, which takes files of --json rows, ours first:
+// Parts: readme, nets, additive, ops, links, record, memory, and peers, which takes files of --json rows, ours first:
 // `node scripts/performance.mjs peers OURS THEIRS ...` (bench/peers/README.md).
 import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -10,8 +10,10 @@ import { fileURLToPath } from "node:url";
 import { compareRows } from "../dist/bench/compare.js";
 import { linkTables } from "../dist/bench/links.js";
 
-const page = fileURLToPath(new URL("../docs/performance.md", import.meta.url));
-const bench = fileURLToPath(new URL("../dist/bench/main.js", import.meta.url));
+const root = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+/** Figures of others, for the README. */
+const others = JSON.parse(readFileSync(root("bench/peers/measured.json"), "utf8"));
+const bench = root("dist/bench/main.js");
 /** The step that the page takes apart. */
 const taken = "mlp128 b128 train mse";
 
@@ -65,6 +67,44 @@ function measured({ command, rows }, sent) {
   return `${table(heads, lines)}\n\n${source(command, calibrationOf(rows))}`;
 }
 
+/** What the cases of the README are; those that are not here are left out. */
+const called = {
+  "mlp64 b64 train mse": "784-128-64-10, batch 64, training step",
+  "mlp128 b128 train ce": "784-128-128-10, batch 128, training step, cross-entropy",
+  "mlp128 b128 infer": "784-128-128-10, batch 128, inference",
+  "mlp128 b1 infer": "784-128-128-10, one image",
+  "lenet b128 train ce": "LeNet, batch 128, training step, cross-entropy",
+  "lenet b1 infer": "LeNet, one image",
+  "convnet b64 infer": "three convolutions, batch 64, inference",
+  "convnet b1 infer": "three convolutions, one image",
+  "logreg b100 10 epochs ce": "logistic regression, 100 images, 10 epochs",
+  "mul 1000000": "1,000,000 products",
+  "matmul 512x512x512": "512×512 · 512×512",
+  "relu 100000": "100,000 ReLU",
+  "relu 1000000": "1,000,000 ReLU",
+  "softmax 128x128": "softmax of 128×128",
+  "maxpool2 32x20x24x24": "pooling by maximum of 32×20×24×24",
+};
+function beside(found, protocol, columns) {
+  const lines = found
+    .flatMap(({ rows }) => rows)
+    .filter((row) => row.seconds !== undefined && called[row.case])
+    .map((row) => {
+      const own = [
+        `**${ms(row.seconds)}**`,
+        ms(row.min),
+        row.rounds,
+        mb(row.bytesPerParty),
+        row.maxError.toExponential(1),
+      ];
+      const theirs = Object.keys(columns).map((column) => others[row.case]?.[column] ?? "");
+      return [called[row.case], ...own, ...theirs];
+    });
+  const heads = ["", `\`${protocol}\`, ms`, "fastest run", "rounds", "MB sent per party", "largest error"];
+  const sources = found.map(({ command, rows }) => source(command, calibrationOf(rows)));
+  return `${table([...heads, ...Object.values(columns)], lines)}\n\n${sources.join("\n")}`;
+}
+
 /** Where the time of each case goes. */
 function shares({ command, rows }) {
   const lines = rows
@@ -100,6 +140,18 @@ function step({ command, rows }) {
 }
 
 const parts = {
+  async readme() {
+    const rep3 = [await rowsOf("nets"), await rowsOf("ops")];
+    const dealer = ["--protocol", "additive"];
+    const additive = [
+      await rowsOf("nets", ...dealer, "--only", "mlp"),
+      await rowsOf("ops", ...dealer, "--only", "relu"),
+    ];
+    return {
+      "README.md speed": beside(rep3, "rep3", { mpspdz: "MP-SPDZ, ms", crypten: "CrypTen, ms" }),
+      "README.md additive": beside(additive, "additive-2", { mpspdzDealer: "MP-SPDZ, ms", crypten3: "CrypTen, ms" }),
+    };
+  },
   async nets() {
     const found = await rowsOf("nets", "--profile");
     return { nets: measured(found, "MB sent by the busiest party"), shares: shares(found), step: step(found) };
@@ -150,11 +202,14 @@ const parts = {
   },
 };
 
-function write(name, text) {
+/** `name` is a table of docs/performance.md, or a page and a table. */
+function write(where, text) {
+  const [path, name] = where.includes(" ") ? where.split(" ") : ["docs/performance.md", where];
+  const page = root(path);
   const whole = readFileSync(page, "utf8");
   const [begin, end] = [`<!-- begin ${name} -->`, `<!-- end ${name} -->`];
   const [from, to] = [whole.indexOf(begin), whole.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`docs/performance.md: expected ${begin} and ${end}, got neither`);
+  if (from < 0 || to < from) throw new Error(`${path}: expected ${begin} and ${end}, got neither`);
   writeFileSync(page, `${whole.slice(0, from + begin.length)}\n${text}\n${whole.slice(to)}`);
 }
 

@@ -17,6 +17,11 @@ export class ShapeError extends SecretgradError {}
 export class ScaleError extends SecretgradError {}
 /** A bound (number of bits of a value) that the ring or a primitive cannot hold. */
 export class BoundError extends SecretgradError {}
+/**
+ * A value left the bound that its plan declares, seen by the twin in the clear of a debug run: parties compute on, wrongly and
+ * without noticing. The one message that names a value, to who gave the twin all of them.
+ */
+export class OverflowError extends BoundError {}
 /** A secret was printed as a value, branched on, converted or serialised. */
 export class SecretLeakError extends SecretgradError {}
 /** A handle was used after the plan that produced it had closed. */
@@ -41,6 +46,19 @@ export class PeerLostError extends SecretgradError {
 }
 /** Handshake failed: wrong certificate, index, version, kernel hash or party list. */
 export class HandshakeError extends SecretgradError {}
+/**
+ * A served model cannot answer now: too many queries wait, a party is missing or shuts down, or its owner limits how often you
+ * may ask. Asking again after `retryAfterMs` can help.
+ */
+export class UnavailableError extends SecretgradError {
+  constructor(
+    message: string,
+    readonly retryAfterMs = 1000,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
 /** The session has ended; nothing can be run in it any more. */
 export class SessionEndedError extends SecretgradError {}
 /** Memory of the ring was used after it was freed, freed twice, or exhausted. */

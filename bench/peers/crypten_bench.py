@@ -29,7 +29,7 @@ seed = 0
 
 
 def values(shape, limit):
-    """The numbers that bench/cases.ts makes, in the same order: xorshift, in [-limit, limit)."""
+    """The numbers that bench/values.ts makes, in the same order: xorshift, in [-limit, limit)."""
     import torch
 
     global seed

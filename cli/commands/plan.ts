@@ -146,11 +146,14 @@ export function describe(plan: PlanDescription): string[] {
       `    compared by ${comparison === "fss" ? "keys (fss)" : "adders     "}   ${rounds} rounds, at most ${bytesText(Math.max(...bytesPerParty))} sent, ${secondsText(secondsOnLink)}`,
     );
   lines.push(
-    `Is ${plan.nodes} operators at ${plan.fraction} fraction bits: ${Object.entries(operators)
+    `Is ${plan.nodes} operators at ${plan.fraction} fraction bits, in words of ${plan.wordBits} bits: ${Object.entries(
+      operators,
+    )
       .map(([op, n]) => `${op} ${n}`)
       .join(", ")}`,
   );
-  if (plan.unproved > 0) lines.push(`Relies on ${plan.unproved} values staying below the declared 2^15`);
+  if (plan.unproved > 0)
+    lines.push(`Relies on ${plan.unproved} values staying below the declared 2^${plan.integerBits}`);
   if (reveals.length > 0) {
     const releases = [...new Set(reveals.map(({ release }) => release))];
     const open = releases.includes("open") ? ` --release ${releases.join(",")}` : "";

@@ -38,6 +38,10 @@ export interface ComparisonCost {
 export interface PlanDescription {
   readonly digest: string;
   readonly fraction: number;
+  /** Results are declared to stay below 2^integerBits. */
+  readonly integerBits: number;
+  /** Of the ring: 32 where all numbers fit, else 64. */
+  readonly wordBits: 64 | 32;
   readonly reveals: readonly RevealDescription[];
   readonly datasets: readonly {
     readonly name: string;
@@ -93,7 +97,7 @@ export function describePlan(
   });
   return {
     digest: plan.digest,
-    fraction: plan.env.fraction,
+    ...plan.env,
     reveals,
     datasets: planDatasets(plan).map(({ name, batch, rows, shuffle }) => ({
       name,

@@ -32,16 +32,26 @@ export function commonDatasets(parties: readonly Named[], answers: readonly Call
 export interface VariableListing {
   readonly name: string;
   readonly shape: readonly number[];
+  /** Fraction bits. */
+  readonly scale: number;
+  /** |word| < 2^bound, as was declared or proved when it was assigned. */
+  readonly bound: number;
   /** Everything that any party says went into it. */
   readonly sources: readonly string[];
 }
 const variables = v.object({
   variables: v.array(
-    v.object({ name: v.string(), shape: v.array(v.number()), sources: v.optional(v.array(v.string()), []) }),
+    v.object({
+      name: v.string(),
+      shape: v.array(v.number()),
+      scale: v.number(),
+      bound: v.number(),
+      sources: v.optional(v.array(v.string()), []),
+    }),
   ),
 });
 
-/** Variables that every party lists with one shape, by name, with the union of the sources that they report. */
+/** Variables that every party lists with one shape, scale and bound, by name, with the union of the sources that they report. */
 export function commonVariables(
   parties: readonly Named[],
   answers: readonly CallResult[],
@@ -53,11 +63,14 @@ export function commonVariables(
       ),
   );
   const common = new Map<string, VariableListing>();
-  for (const [name, { shape }] of lists[0]!) {
+  for (const [name, first] of lists[0]!) {
+    const { shape, scale, bound } = first;
     const all = lists.map((list) => list.get(name));
-    if (all.some((each) => each?.shape.join() !== shape.join())) continue;
+    const alike = (each: typeof first | undefined) =>
+      each?.shape.join() === shape.join() && each.scale === scale && each.bound === bound;
+    if (!all.every(alike)) continue;
     const sources = [...new Set(all.flatMap((each) => each!.sources))].sort();
-    common.set(name, { name, shape, sources });
+    common.set(name, { name, shape, scale, bound, sources });
   }
   return common;
 }

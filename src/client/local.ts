@@ -8,20 +8,28 @@ import { createMemoryMeshes } from "../net/index.js";
 import type { Caller } from "../party/cluster.js";
 import { type Plan, planReveals } from "../plan/index.js";
 import { chooseProtocol, type ProtocolChoice } from "../protocol/index.js";
+import { Prg } from "../random/index.js";
 import { readValues, type Values } from "../tensor/index.js";
 import type { CallResult, PartyCaller } from "./caller.js";
 import type { GrantInfo, GrantLimits } from "./granting.js";
 import { Owner, type ShareDatasetOptions } from "./owner.js";
 import { Session } from "./session.js";
 import type { SessionOptions } from "./session-options.js";
+import { ClearTwin, type TwinOptions } from "./twin.js";
 
-export interface LocalOptions extends Pick<SessionOptions, "fraction" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
+export interface LocalOptions
+  extends Pick<SessionOptions, "fraction" | "integerBits" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
   /** Which protocol, and among whom. "rep3" (default): three parties. "plain": one, which computes on the numbers themselves. */
   readonly protocol?: ProtocolChoice;
   /** Needed for protocols with a dealer, which is in this process, too: with any party's share it knows everything. */
   readonly insecure?: boolean;
   /** "auto" (default): owners agree to everything. "explicit": call grant() for them. */
   readonly grants?: "auto" | "explicit";
+  /**
+   * Runs everything in the clear, too, and compares after each run: a value that leaves its bound rejects what is revealed with an
+   * OverflowError that names it. Plans also reveal what they assign, so that variables are compared. Or the options of the twin.
+   */
+  readonly debug?: boolean | TwinOptions;
   /** For tests, which would print it again and again. */
   readonly quiet?: boolean;
 }
@@ -46,7 +54,9 @@ export class LocalSession extends Session {
     options: ShareDatasetOptions & { shape?: readonly number[] } = {},
   ): Promise<void> {
     const { shape, ...rest } = options;
-    await this.owner(name.split("/")[0]!).share(name, isRows(values) ? values : rowSource(values, shape), {
+    const source = isRows(values) ? values : rowSource(values, shape);
+    await this.options.twin?.know(name, source);
+    await this.owner(name.split("/")[0]!).share(name, source, {
       ...(rest.format === "integer" ? {} : { scale: this.env.fraction }),
       ...rest,
     });
@@ -77,15 +87,16 @@ export async function local(options: LocalOptions = {}): Promise<LocalSession> {
       `local: expected insecure: true for ${definition.name}, whose dealer would share this process with the parties and could undo every share, got none; try adding it to try things out, or a cluster with a dealer of its own (secretgrad init --protocol ${definition.name})`,
     );
   // Loaded when needed: a driver of real parties does without them.
-  const { Party, memoryStores } = await import("../party/index.js");
+  const { coinKey, memoryStores, Party, storedOrder } = await import("../party/index.js");
   if (!told && !options.quiet) {
     console.error(
       "secretgrad: local() runs all parties in this process, so nothing is secret from whoever runs it; connect() does it in earnest",
     );
     told = true;
   }
+  const stores = names.map(() => memoryStores());
   const parties = names.map(
-    (_, self) => new Party({ names, self, definition, stores: memoryStores(), version: "local" }),
+    (_, self) => new Party({ names, self, definition, stores: stores[self]!, version: "local" }),
   );
   const meshes = createMemoryMeshes(names);
   await Promise.all(parties.map((party, i) => party.attach(meshes[i]!)));
@@ -120,19 +131,29 @@ export async function local(options: LocalOptions = {}): Promise<LocalSession> {
           reveal: "*",
           release,
           minRows: 0,
-          recipients: [driver.name],
+          recipients: [...new Set([driver.name, ...planReveals(plan).flatMap(({ recipients }) => recipients)])],
           times: 2 ** 31,
           expires: new Date(Date.now() + years).toISOString(),
         })),
       );
     }
   };
-  const { protocol: _, insecure: __, grants = "auto", quiet: ___, ...rest } = options;
+  const { protocol: _, insecure: __, grants = "auto", quiet: ___, debug = false, ...rest } = options;
+  const twin = debug === false ? undefined : new ClearTwin(debug === true ? {} : debug);
+  const [order, coins] = [storedOrder(stores[0]!), new Prg(coinKey(meshes[0]!, undefined))];
+  twin?.share({
+    rows: (request, rows) => order!.rows(request, rows),
+    coin: (run, node) => {
+      const stream = coins.stream({ run, node, chunk: 0 });
+      return (target) => stream.fill(target);
+    },
+  });
   const session: SessionOptions = {
     ...rest,
     definition,
     parties: callersOf(driver),
     name: driver.name,
+    ...(twin ? { twin, revealsAssigned: true } : {}),
     ...(grants === "auto" ? { prepare: agree } : {}),
     close: async () => {
       await Promise.all(parties.map((party) => party.close()));

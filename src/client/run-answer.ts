@@ -5,9 +5,12 @@
 import * as v from "valibot";
 import { FrameError } from "../errors.js";
 import type { Sharing } from "../protocol/index.js";
-import { size } from "../ring/index.js";
+import { size, type WordBytes } from "../ring/index.js";
 import type { PendingReveal } from "../tensor/index.js";
 import type { CallResult, PartyCaller } from "./caller.js";
+
+/** A value that the parties are to reveal. */
+type Expected = Pick<PendingReveal, "label" | "shape">;
 
 const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const schema = v.object({
@@ -27,7 +30,7 @@ export interface RunReport {
 }
 export interface RunResult {
   readonly report: RunReport;
-  /** In the order of the pending reveals. */
+  /** In the order of the reveals. */
   readonly words: readonly BigInt64Array[];
 }
 
@@ -35,10 +38,11 @@ export interface RunResult {
 export function readAnswers(
   parties: readonly Pick<PartyCaller, "name">[],
   answers: readonly CallResult[],
-  reveals: readonly PendingReveal[],
+  reveals: readonly Expected[],
   sharing: Pick<Sharing, "combine">,
+  wordBytes: WordBytes,
 ): RunResult {
-  const read = answers.map(({ result, body }, i) => readOne(parties[i]!.name, result, body, reveals));
+  const read = answers.map(({ result, body }, i) => readOne(parties[i]!.name, result, body, reveals, wordBytes));
   const first = read[0]!;
   read.forEach(({ run }, i) => {
     if (run !== first.run)
@@ -49,12 +53,13 @@ export function readAnswers(
   const words = reveals.map((reveal) => {
     const parts = read.map(({ parts }) => parts.get(reveal.label)!);
     // A copy at an aligned offset; slice() of a Buffer would not be one.
-    const combined = new Uint8Array(sharing.combine(parts));
-    if (combined.length !== 8 * size(reveal.shape))
+    const combined = new Uint8Array(sharing.combine(parts, wordBytes));
+    if (combined.length !== wordBytes * size(reveal.shape))
       throw new FrameError(
-        `run: expected ${size(reveal.shape)} words for reveal ${reveal.label}, got ${combined.length / 8}`,
+        `run: expected ${size(reveal.shape)} words for reveal ${reveal.label}, got ${combined.length / wordBytes}`,
       );
-    return new BigInt64Array(combined.buffer);
+    const { buffer } = combined;
+    return wordBytes === 8 ? new BigInt64Array(buffer) : BigInt64Array.from(new Int32Array(buffer), BigInt);
   });
   const report = {
     run: first.run,
@@ -65,7 +70,7 @@ export function readAnswers(
   return { report, words };
 }
 
-function readOne(party: string, result: unknown, body: Uint8Array, reveals: readonly PendingReveal[]) {
+function readOne(party: string, result: unknown, body: Uint8Array, reveals: readonly Expected[], wordBytes: WordBytes) {
   const parsed = v.safeParse(schema, result);
   if (!parsed.success)
     throw new FrameError(
@@ -79,7 +84,7 @@ function readOne(party: string, result: unknown, body: Uint8Array, reveals: read
     parts.set(label, body.subarray(at, at + bytes));
     at += bytes;
   }
-  const fits = reveals.every(({ label, shape }) => parts.get(label)?.length === 8 * size(shape));
+  const fits = reveals.every(({ label, shape }) => parts.get(label)?.length === wordBytes * size(shape));
   if (!fits || parts.size !== reveals.length || given.length !== reveals.length || at !== body.length)
     throw new FrameError(
       `run: expected ${party}'s parts of reveals [${reveals.map((reveal) => reveal.label)}] and nothing else, got other parts or lengths`,

@@ -3,9 +3,18 @@
  * Holds no share of anybody else's data, and computes nothing on secrets.
  */
 import { Dataset, type DatasetMeta } from "../data/index.js";
-import { FrameError, GrantMissingError, InputError, NameError, SessionEndedError, ShapeError } from "../errors.js";
+import {
+  FrameError,
+  GrantMissingError,
+  InputError,
+  NameError,
+  ScaleError,
+  SessionEndedError,
+  ShapeError,
+} from "../errors.js";
+import type { Module } from "../nn/index.js";
 import type { PlanEnv } from "../ops/index.js";
-import { type Link, type Plan, type PlanCost, planCost, secondsOnLink } from "../plan/index.js";
+import { envOf, type Link, type Plan, type PlanCost, planCost, secondsOnLink, wordBytesOf } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
 import { decode, size } from "../ring/index.js";
 import {
@@ -19,8 +28,18 @@ import {
   type Variable,
 } from "../tensor/index.js";
 import { type CallResult, callAll } from "./caller.js";
+import {
+  type DeployedModel,
+  type Deployer,
+  type DeployOptions,
+  deployModel,
+  listModels,
+  type ModelListing,
+  withdrawModel,
+} from "./deploy.js";
 import { type ComparisonCost, compareCosts, describePlan, type PlanDescription, standardLink } from "./describe.js";
 import { commonDatasets, commonVariables, type VariableListing } from "./listings.js";
+import { quantizedName, quantizePlan } from "./quantize.js";
 import { type RunReport, readAnswers } from "./run-answer.js";
 import type { SessionOptions } from "./session-options.js";
 import { shareInputs } from "./share-inputs.js";
@@ -32,6 +51,7 @@ const grantPollMs = 200;
 export class Session implements GraphHost {
   readonly env: PlanEnv;
   readonly recipient: string;
+  readonly revealsAssigned: boolean;
   readonly graph: Graph;
   /** What the newest run cost. */
   lastRun: RunReport | undefined;
@@ -54,13 +74,14 @@ export class Session implements GraphHost {
   readonly #unsent: Closing[] = [];
 
   constructor(readonly options: SessionOptions) {
-    const { fraction = 20 } = options;
+    const { fraction = 20, integerBits } = options;
     if (!Number.isInteger(fraction) || fraction < 1 || fraction > 24)
       throw new InputError(
         `session: expected 1 to 24 fraction bits, got ${fraction}; try 20 for training or 16 for inference`,
       );
-    this.env = { fraction };
+    this.env = envOf({ fraction, ...(integerBits === undefined ? {} : { integerBits }) });
     this.recipient = options.name;
+    this.revealsAssigned = options.revealsAssigned ?? false;
     this.graph = new Graph(this);
   }
 
@@ -99,7 +120,8 @@ export class Session implements GraphHost {
 
   /**
    * Goes on with a model that the parties hold from an earlier session instead of initialising it again; to go on with its
-   * training, name the optimizer's state, too. Returns how many of the variables they hold; the others start afresh.
+   * training, name the optimizer's state, too. Returns how many of the variables they hold; the others start afresh. Throws
+   * ScaleError for a model of a session with other fraction bits: see quantize().
    *
    * @example await session.resume([...model.parameters(), ...sgd.state()])
    */
@@ -109,14 +131,46 @@ export class Session implements GraphHost {
     for (const variable of variables) {
       const known = held.get(variable.name);
       if (!known) continue;
-      if (known.shape.join() !== variable.shape.join())
-        throw new ShapeError(
-          `resume: expected ${variable.name} of shape [${variable.shape}], got [${known.shape}] at the parties; try nn.named()`,
+      checkShape("resume", variable, known);
+      if (known.scale !== this.env.fraction)
+        throw new ScaleError(
+          `resume: expected ${variable.name} at ${this.env.fraction} fraction bits, got ${known.scale} at the parties; try session.quantize()`,
         );
       variable.stored = true;
       found++;
     }
     return found;
+  }
+
+  /**
+   * As resume(), for a model that was trained with other fraction bits: the parties make copies at this session's, named like the
+   * variables with ".q10" behind (for 10 bits), which the model reads from here on. What was trained stays as it is. Copies are made
+   * anew each time, in words of 64 bits: one truncation of the whole model. Running statistics are copied like parameters: name the
+   * model's buffers, too. Throws ShapeError.
+   *
+   * @example const session = await connect(file, { fraction: 10, integerBits: 8 }); await session.quantize(model.parameters());
+   */
+  async quantize(variables: readonly Variable[]): Promise<number> {
+    await this.flush();
+    const held = await this.#stored();
+    const found = variables.flatMap((variable) => {
+      const known = held.get(variable.name);
+      return known ? [{ variable, known }] : [];
+    });
+    for (const { variable, known } of found) checkShape("quantize", variable, known);
+    const { fraction } = this.env;
+    const others = found.filter(({ known }) => known.scale !== fraction);
+    if (others.length > 0) {
+      const plan = quantizePlan(
+        this.env,
+        others.map(({ known }) => known),
+      );
+      await this.submit({ plan, scalars: {}, feeds: [], reveals: [] });
+      await this.flush();
+      for (const { variable } of others) variable.name = quantizedName(variable.name, fraction);
+    }
+    for (const { variable } of found) variable.stored = true;
+    return found.length;
   }
 
   /** What all parties store, of every driver: models, optimizers' states. */
@@ -173,6 +227,29 @@ export class Session implements GraphHost {
   async reveal(variables: readonly Variable[]): Promise<Plaintext[]> {
     const pending = variables.map((variable) => this.graph.reveal(this.graph.read(variable), { release: "open" }));
     return (await Promise.all(pending)).map(({ words, shape, scale }) => new Plaintext(shape, decode(words, scale)));
+  }
+
+  /**
+   * Has the parties serve a model to clients who hold no key of the cluster, under a policy: its present weights are copied,
+   * shared, so that training on changes nothing. Answers go to the client who asked; nobody else sees input, weights or
+   * answer. Durable when it resolves. Where data of others trained the model, their grants for its plans are needed, and
+   * one is spent for each batch.
+   *
+   * Throws NameError if the name is taken, InputError for a policy or a model that cannot be served.
+   */
+  deploy(name: string, model: Module, options: DeployOptions): Promise<DeployedModel> {
+    return deployModel(this.#deployer, name, model, options);
+  }
+  /** Ends the serving of a model of yours. Its weights are removed. */
+  withdraw(name: string): Promise<void> {
+    return withdrawModel(this.#deployer, name);
+  }
+  /** The models that the parties serve, of every driver. */
+  deployments(): Promise<ModelListing[]> {
+    return listModels(this.#deployer.all);
+  }
+  get #deployer(): Deployer {
+    return { session: this, all: (method, make) => this.#all(method, make), put: (plan) => this.#put(plan) };
   }
 
   /** Closes the plan being recorded and waits until everything sent has run. */
@@ -313,19 +390,23 @@ export class Session implements GraphHost {
     }
   }
 
-  async #attempt({ plan, scalars, feeds, reveals }: Closing): Promise<void> {
-    const { definition, parties } = this.options;
+  async #attempt(closing: Closing): Promise<void> {
+    const { plan, scalars, feeds, reveals, watched = [] } = closing;
+    const { definition, parties, twin } = this.options;
     const request = hex(secureRandom(16));
     const bodies = shareInputs(definition, plan, feeds);
     const answers = await this.#all("run", (party) => ({
       params: { request, digest: plan.digest, scalars },
       body: bodies[party]!,
     }));
-    const { report, words } = readAnswers(parties, answers, reveals, definition.sharing);
+    const asked = [...reveals, ...watched];
+    const { report, words } = readAnswers(parties, answers, asked, definition.sharing, wordBytesOf(plan));
     // Revealed after a failed run: values that the failure may have made wrong.
     if (this.#error) throw this.#error;
     this.lastRun = report;
     this.options.onRun?.(report);
+    // Runs end in the order in which they were sent.
+    twin?.step(closing, words, report.run);
     reveals.forEach((reveal, i) => {
       reveal.resolve(words[i]!);
     });
@@ -338,6 +419,13 @@ export class Session implements GraphHost {
   #all(method: string, make: (party: number) => { params: unknown; body?: Uint8Array }): Promise<CallResult[]> {
     return callAll(this.options.parties, method, make, { timeoutMs: this.options.timeoutMs ?? defaultTimeoutMs });
   }
+}
+
+function checkShape(where: string, { name, shape }: Variable, known: VariableListing): void {
+  if (known.shape.join() !== shape.join())
+    throw new ShapeError(
+      `${where}: expected ${name} of shape [${shape}], got [${known.shape}] at the parties; try nn.named()`,
+    );
 }
 
 /** The parties keep a limited number of plans, and none over a restart. Whichever noticed it, the message says so. */

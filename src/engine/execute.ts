@@ -6,6 +6,7 @@
 import { SecretgradError } from "../errors.js";
 import type { Incoming, Mesh, Outgoing } from "../net/index.js";
 import type { EvalContext, EvalHost, Value } from "../ops/index.js";
+import { wordBytesOf } from "../plan/index.js";
 import { type Exchange, inTurn, type Protocol, type Rounds, type Transfer } from "../protocol/index.js";
 import type { Ring, Scope } from "../ring/index.js";
 import type { Program } from "./compile.js";
@@ -14,6 +15,7 @@ import type { Profile } from "./profile.js";
 import { NodeSite } from "./site.js";
 
 export interface RunOptions {
+  /** Of the plan's word size, as the protocol's end and the scope are. */
   readonly ring: Ring;
   readonly protocol: Protocol;
   /** The run must be open there. */
@@ -122,6 +124,9 @@ class Execution {
     private readonly reject: (error: unknown) => void,
   ) {
     const { ring, mesh, protocol, scope } = options;
+    const wordBytes = wordBytesOf(program.plan);
+    if (ring.wordBytes !== wordBytes)
+      throw new SecretgradError(`engine: expected a ring of ${wordBytes}-byte words, got ${ring.wordBytes}-byte words`);
     for (let peer = 0; peer < mesh.parties; peer++) this.#inflows.push(new Inflow(peer, ring));
     this.#lifetimes = new Lifetimes(program, protocol, scope);
     this.#waits = [...program.waits];

@@ -4,7 +4,7 @@
  */
 import { ScaleError } from "../errors.js";
 import { add, broadcastTo, constant, mul, neg, share } from "../ops/build.js";
-import { type Builder, declaredIntegerBits, maxBound, type Ref, significantBits } from "../ops/index.js";
+import { type Builder, declaredIntegerBits, type Ref, significantBits, widestBound } from "../ops/index.js";
 import { broadcastShapes } from "../ring/index.js";
 import { lowered, times, truncated } from "./fixed.js";
 import { type Normal, normalisePositive, normaliseSigned, type PositiveNormal, product, rootBits } from "./normal.js";
@@ -17,7 +17,7 @@ function inverse(b: Builder, { c }: Normal, most: number): Ref {
 }
 
 /** Fraction bits of what is multiplied by `power` last, so that a result below 2^15 fits. */
-const lastBits = ({ exponent }: Normal) => maxBound - declaredIntegerBits - exponent;
+const lastBits = ({ exponent }: Normal) => widestBound - declaredIntegerBits - exponent;
 
 function reciprocalOf(b: Builder, normal: Normal): Ref {
   const whole = b.node("mul", [inverse(b, normal, lastBits(normal)), normal.power]);
@@ -59,7 +59,7 @@ export function divide(b: Builder, x: Ref, y: Ref, known: Known = {}): Ref {
   const [dividend, divisor] = [share(b, x), share(b, y)];
   const normal = normalise(b, divisor, "div", known);
   const [over, under] = [broadcastTo(b, dividend, shape), broadcastTo(b, divisor, shape)];
-  const widest = maxBound - 1 - declaredIntegerBits - dividend.type.scale;
+  const widest = widestBound - 1 - declaredIntegerBits - dividend.type.scale;
   const factor = broadcastTo(b, inverse(b, normal, Math.min(widest, lastBits(normal))), shape);
   const last = Math.min(28, lastBits(normal), over.type.scale + factor.type.scale - 1);
   const quotient = times(b, over, factor, last, declaredIntegerBits + 1);

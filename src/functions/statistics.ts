@@ -11,8 +11,8 @@
  *
  * |              | f = 16 | f = 20 |
  * | var          | 1.7e-5 | 4.8e-6 |
- * | std, norm 2  | 3.9e-3 | 9.6e-4 | of roots of a unit or two; 2^-f / (2 std) and the root's own elsewhere
- * | prod         | 6.7e-5 | 4.6e-6 |
+ * | std, norm 2  | 3.9e-3 | 9.7e-4 | of roots of a unit or two; 2^-f / (2 std) and the root's own elsewhere
+ * | prod         | 1.3e-4 | 8e-6   |
  * | norm 1, Infinity | 0  | 0      |
  */
 import { BoundError, ShapeError } from "../errors.js";
@@ -20,6 +20,7 @@ import { concat, divPublic, mean, mul, reshape, scaleBy, share, slice, square, s
 import { max } from "../ops/extremes.js";
 import { type Builder, maxBound, type Ref } from "../ops/index.js";
 import { normalizeAxis, size } from "../ring/index.js";
+import { limitOf, resultBits } from "./fixed.js";
 import { abs } from "./piecewise.js";
 import { sqrt } from "./powers.js";
 
@@ -37,8 +38,8 @@ export interface VarOptions {
 
 /**
  * The variance over axes (default: all): the mean first, then the mean of squared distances from it, so that a large mean costs no
- * precision. Right where the sum of the squares stays below 2^(62 - 2 f), 2^22 at f = 20, and the result below 2^15. Its error is that of
- * one truncation and of a mean that is off by one unit.
+ * precision. Right where the sum of the squares stays below 2^(62 - 2 f), 2^22 at f = 20, in a session for words of 32 bits below
+ * 2^(30 - 2 f), and the result below 2^15. Its error is that of one truncation and of a mean that is off by one unit.
  */
 export function variance(b: Builder, x: Ref, given?: Axes, options: VarOptions = {}): Ref {
   const { correction = 1, keepDims = false } = options;
@@ -49,7 +50,7 @@ export function variance(b: Builder, x: Ref, given?: Axes, options: VarOptions =
       `var: expected more than ${correction} elements, got ${divisor + correction}; try correction: 0, or another axis`,
     );
   const input = share(b, x);
-  const most = 62 - 2 * b.env.fraction;
+  const most = maxBound(b.env) - 2 * b.env.fraction;
   b.assume(input, `var: the sum of squared distances from the mean < 2^${most}`);
   const distances = sub(b, input, share(b, mean(b, input, axes, true)));
   const output = share(b, divPublic(b, shortened(b, sum(b, square(b, distances), axes, keepDims), divisor), divisor));
@@ -68,12 +69,12 @@ function shortened(b: Builder, total: Ref, divisor: number): Ref {
   const { fraction } = b.env;
   if (Number.isInteger(Math.log2(divisor)) || total.type.scale <= fraction) return total;
   const shift = total.type.scale - fraction;
-  return b.node("truncate", [total], { shift, bound: maxBound - shift });
+  return b.node("truncate", [total], { shift, bound: maxBound(b.env) - shift });
 }
 
 /** The square root of the variance; of equal values 0, with a gradient of 0. */
 export function std(b: Builder, x: Ref, axes?: Axes, options: VarOptions = {}): Ref {
-  return sqrt(b, variance(b, x, axes, options));
+  return sqrt(b, variance(b, x, axes, options), { positive: true });
 }
 
 /**
@@ -83,7 +84,13 @@ export function std(b: Builder, x: Ref, axes?: Axes, options: VarOptions = {}): 
 export function norm(b: Builder, x: Ref, p = 2, given?: Axes, keepDims = false): Ref {
   const axes = axesOf(x, given, "norm");
   if (p === 1) return sum(b, abs(b, x), axes, keepDims);
-  if (p === 2) return sqrt(b, share(b, sum(b, square(b, share(b, x)), axes, keepDims)));
+  if (p === 2) {
+    const input = share(b, x);
+    const count = size(axes.map((axis) => x.type.shape[axis]!));
+    const bits = resultBits(b);
+    if (limitOf(input) ** 2 * count > 2 ** bits) b.assume(input, `norm: the sum of squares < 2^${bits}`);
+    return sqrt(b, share(b, sum(b, square(b, input), axes, keepDims)), { positive: true });
+  }
   if (p !== Number.POSITIVE_INFINITY) throw new BoundError(`norm: expected 1, 2 or Infinity, got ${p}; try 2`);
   const { shape } = x.type;
   const kept = shape.map((length, axis) => (axes.includes(axis) ? 1 : length));
@@ -104,6 +111,9 @@ export function prod(b: Builder, x: Ref, given?: number, keepDims = false): Ref 
   const count = axis === undefined ? size(shape) : shape[axis]!;
   if (count === 0) throw new ShapeError("prod: expected at least one element, got an empty axis; try a longer one");
   const at = axis ?? 0;
+  const bits = resultBits(b);
+  if (limitOf(share(b, x)) ** count > 2 ** bits)
+    b.assume(share(b, x), `prod: products of all and of halves < 2^${bits}`);
   let left = axis === undefined ? reshape(b, share(b, x), [count]) : share(b, x);
   for (let length = count; length > 1; length = Math.ceil(length / 2)) {
     const half = length >> 1;

@@ -8,6 +8,7 @@ export {
   conv2d,
   convTranspose1d,
   convTranspose2d,
+  cosineSimilarity,
   dropout,
   linear,
   maxPool1d,

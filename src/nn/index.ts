@@ -58,3 +58,4 @@ export {
   rnnCell,
 } from "./recurrent.js";
 export { flatten, unflatten, zeroPad2d } from "./shape.js";
+export { cosineSimilarity } from "./similarity.js";

@@ -5,29 +5,30 @@
 import * as v from "valibot";
 import { PlanError, ScaleError } from "../errors.js";
 import { constant, sum, mul as times, timesGradient } from "./build.js";
+import { type ConstantAttrs, wordsOf } from "./constant.js";
 import { mapLinear, productOf, publicOf } from "./evaluate.js";
 import { together } from "./flow.js";
 import { productCost, productLooks } from "./looks.js";
-import type { EvalContext, NodeTypes, Operator, Ref, Value, ValueType } from "./op.js";
+import type { EvalContext, NodeTypes, Operator, PlanEnv, Ref, Value, ValueType } from "./op.js";
 import { noCost, scaleSchema } from "./source.js";
 import { capBound, elements, expectSameShape, refuseBits } from "./type.js";
 
 const nothing = v.strictObject({});
 
-function inferSum(name: string, [a, b]: readonly ValueType[]): ValueType {
+function inferSum(name: string, [a, b]: readonly ValueType[], env: PlanEnv): ValueType {
   expectSameShape(name, a!, b!);
   if (a!.kind !== b!.kind || a!.kind === "bits")
     throw new PlanError(`${name}: expected two shares, products or public values, got ${a!.kind} and ${b!.kind}`);
   if (a!.scale !== b!.scale)
     throw new ScaleError(`${name}: expected equal scales, got ${a!.scale} and ${b!.scale}; try rescale`);
   const proved = a!.proved && b!.proved;
-  return { ...a!, ...capBound(Math.max(a!.bound, b!.bound) + 1, proved), ...together(a!.shape, a!, b!) };
+  return { ...a!, ...capBound(Math.max(a!.bound, b!.bound) + 1, proved, env), ...together(a!.shape, a!, b!) };
 }
 
 export const add: Operator = {
   attrs: nothing,
   arity: 2,
-  infer: (inputs) => inferSum("add", inputs),
+  infer: (inputs, _, env) => inferSum("add", inputs, env),
   gradient: (_builder, _inputs, _attrs, _output, gradient) => [gradient, gradient],
   cost: noCost,
   evaluate: (context, inputs, _, types) =>
@@ -39,7 +40,7 @@ export const add: Operator = {
 export const sub: Operator = {
   attrs: nothing,
   arity: 2,
-  infer: (inputs) => inferSum("sub", inputs),
+  infer: (inputs, _, env) => inferSum("sub", inputs, env),
   gradient: (builder, _inputs, _attrs, _output, gradient) => [gradient, builder.node("neg", [gradient])],
   cost: noCost,
   evaluate: (context, inputs, _, types) =>
@@ -81,7 +82,7 @@ function bad(name: string, a: ValueType, b: ValueType): never {
 export const mul: Operator = {
   attrs: nothing,
   arity: 2,
-  infer([a, b]) {
+  infer([a, b], _, env) {
     const kind = productKind("mul", a!, b!);
     const scalarLeft = a!.kind === "public" && a!.shape.length === 0;
     const scalarRight = b!.kind === "public" && b!.shape.length === 0;
@@ -91,7 +92,7 @@ export const mul: Operator = {
       kind,
       shape,
       scale: a!.scale + b!.scale,
-      ...capBound(a!.bound + b!.bound, a!.proved && b!.proved),
+      ...capBound(a!.bound + b!.bound, a!.proved && b!.proved, env),
       ...together(shape, a!, b!),
     };
   },
@@ -125,15 +126,23 @@ export const mul: Operator = {
   },
 };
 
+/**
+ * Whether a node is the constant word 1: a multiplication by it, of whatever scale, leaves the words as they are. Numbers that
+ * come with a run are not asked, so that costs do not depend on them.
+ */
+export const isOne = ({ op, attrs, type }: { op: string; attrs: unknown; type: ValueType }): boolean =>
+  op === "constant" && couldBeOne(type) && wordsOf(attrs as ConstantAttrs)[0] === 1n;
+const couldBeOne = ({ shape, bound }: ValueType): boolean => shape.length === 0 && bound === 1;
+
 function timesPublic(context: EvalContext, secretValue: Value, factor: Value, types: NodeTypes, side: number): Value {
   const n = elements(types.output);
   const words = publicOf(factor);
   const { kernels } = context.ring;
   const isScalar = side < 0 || types.inputs[side]!.shape.length === 0;
   if (isScalar && words.words === 1) {
-    const c = context.ring.i64(words)[0]!;
-    // A negative power of two: the same words at another scale.
-    if (c === 1n) return secretValue;
+    const c = context.ring.words(words)[0]!;
+    // A negative power of two: the same words at another scale. Costs know that of constants, see isOne.
+    if (c === 1n && side >= 0 && couldBeOne(types.inputs[side]!)) return secretValue;
     return mapLinear(context, [secretValue], n, (dst, [x]) => kernels.mulScalar(dst.ptr, x!.ptr, c, n));
   }
   return mapLinear(context, [secretValue], n, (dst, [x]) => kernels.mul(dst.ptr, x!.ptr, words.ptr, n));
@@ -144,9 +153,9 @@ const rescaleAttrs = v.strictObject({ bits: scaleSchema });
 export const rescale: Operator<v.InferOutput<typeof rescaleAttrs>> = {
   attrs: rescaleAttrs,
   arity: 1,
-  infer([a], { bits }) {
+  infer([a], { bits }, env) {
     refuseBits("rescale", a!);
-    return { ...a!, scale: a!.scale + bits, ...capBound(a!.bound + bits, a!.proved) };
+    return { ...a!, scale: a!.scale + bits, ...capBound(a!.bound + bits, a!.proved, env) };
   },
   gradient: (_builder, _inputs, _attrs, _output, gradient) => [gradient],
   cost: noCost,

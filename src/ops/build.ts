@@ -41,9 +41,10 @@ export function numeric(b: Builder, x: Ref): Ref {
 export function align(b: Builder, x: Ref, y: Ref): [Ref, Ref] {
   let pair: [Ref, Ref] = [numeric(b, x), numeric(b, y)];
   const common = () => Math.max(pair[0].type.scale, pair[1].type.scale);
-  const overflows = ({ type }: Ref) => type.scale < common() && declaredBound(type) + common() - type.scale > maxBound;
+  const overflows = ({ type }: Ref) =>
+    type.scale < common() && declaredBound(b, type) + common() - type.scale > maxBound(b.env);
   if (pair.some(overflows))
-    pair = both(pair, (ref) => (ref.type.scale > maxBound - productIntegerBits ? share(b, ref) : ref));
+    pair = both(pair, (ref) => (ref.type.scale > maxBound(b.env) - productIntegerBits(b) ? share(b, ref) : ref));
   const kinds = pair.map((ref) => ref.type.kind);
   const target = kinds.includes("product") ? "product" : kinds.includes("share") ? "share" : "public";
   const scale = common();
@@ -95,27 +96,31 @@ export function timesGradient(b: Builder, gradient: Ref, x: Ref): Ref {
   const { op, inputs } = b.made(x);
   if (!number || op !== "truncate" || x.type.scale + number.type.scale <= b.env.fraction) return mul(b, x, gradient);
   const [product] = inputs as readonly [Ref];
-  return leavesRoom(product, number) ? share(b, mul(b, product, gradient)) : mul(b, x, gradient);
+  return leavesRoom(b, product, number) ? share(b, mul(b, product, gradient)) : mul(b, x, gradient);
 }
 /**
  * A product that meets a public factor before it is truncated is declared below 2^12, so that a run-time scalar of 10 bits
- * finds room at f = 20 (40 + 12 + 10 = 62).
+ * finds room at f = 20 (40 + 12 + 10 = 62); or below 2^integerBits, if that is less.
  */
-const productIntegerBits = 12;
+const productIntegerBits = ({ env }: Builder): number => Math.min(12, env.integerBits);
 
-function declaredBound({ kind, bound, scale }: ValueType): number {
-  return kind === "product" ? Math.min(bound, scale + productIntegerBits) : bound;
+function declaredBound(b: Builder, { kind, bound, scale }: ValueType): number {
+  return kind === "product" ? Math.min(bound, scale + productIntegerBits(b)) : bound;
 }
 /** Bits that a public factor may have before x must be truncated. */
-export function roomFor({ type }: Ref): number {
-  return maxBound - declaredBound(type);
+export function roomFor(b: Builder, { type }: Ref): number {
+  return maxBound(b.env) - declaredBound(b, type);
 }
-function leavesRoom(x: Ref, { type: { scale, bound } }: Ref): boolean {
-  return bound <= roomFor(x) && x.type.scale + scale <= 61;
+function leavesRoom(b: Builder, x: Ref, { type: { scale, bound } }: Ref): boolean {
+  const { env } = b;
+  const product = x.type.scale + scale;
+  // In words of 32 bits what is only declared to fit must do so with all integer bits: plan/word-size.ts.
+  const declared = x.type.bound + bound >= maxBound(env) && env.wordBits === 32;
+  return bound <= roomFor(b, x) && product <= 61 && !(declared && product + env.integerBits > maxBound(env));
 }
 /** Truncates x first where its product with `scalar` would leave no room. */
 function fit(b: Builder, x: Ref, scalar: Ref): Ref {
-  return leavesRoom(x, scalar) || x.type.scale <= b.env.fraction ? x : share(b, x);
+  return leavesRoom(b, x, scalar) || x.type.scale <= b.env.fraction ? x : share(b, x);
 }
 
 /** What was multiplied last by a public number, and that number: a sum and its divisor's reciprocal, for a mean. */
@@ -146,9 +151,11 @@ export function scaleBy(b: Builder, x: Ref, value: number): Ref {
   let factored = numeric(b, x);
   const wanted = (room: number) => Math.min(significantBits, room);
   const exact = constantBits(value, significantBits);
-  if (roomFor(factored) < Math.min(exact, 16) || factored.type.scale + significantScale(value, 16) > 61)
+  if (roomFor(b, factored) < Math.min(exact, 16) || factored.type.scale + significantScale(value, 16) > 61)
     if (factored.type.scale > b.env.fraction) factored = share(b, factored);
-  const scalar = scalarConstant(b, value, Math.max(1, wanted(roomFor(factored))), 61 - factored.type.scale);
+  // One bit less in words of 32 bits: a bound that reaches the limit counts as declared there.
+  const room = roomFor(b, factored) - (b.env.wordBits === 32 ? 1 : 0);
+  const scalar = scalarConstant(b, value, Math.max(1, wanted(room)), 61 - factored.type.scale);
   return mul(b, factored, scalar);
 }
 /** Bits of the word that the number becomes: fewer than `bits` if it is exact with fewer. */
@@ -157,6 +164,13 @@ function constantBits(value: number, bits: number): number {
   return Math.ceil(Math.log2(word + 1));
 }
 
+/** [m] x [n] -> [m, n]: a matrix product, so that each vector is sent once. */
+export function outer(b: Builder, x: Ref, y: Ref): Ref {
+  const [p, q] = [x.type.shape, y.type.shape];
+  if (p.length !== 1 || q.length !== 1)
+    throw new ShapeError(`outer: expected two vectors, got ${formatShape(p)} and ${formatShape(q)}; try flatten`);
+  return matmul(b, reshape(b, x, [p[0]!, 1]), reshape(b, y, [1, q[0]!]));
+}
 /** x Wᵀ + bias, x: [..., inputs], weight: [outputs, inputs]. */
 export function linear(b: Builder, x: Ref, weight: Ref, bias?: Ref): Ref {
   const product = timesTransposed(b, x, weight);

@@ -3,7 +3,8 @@
  * and not the driver's choice: it names a probability and learns no bit.
  *
  * The parties know the bits. Rows that meet them count as treated alike (`flow.ts`), because nobody chose which rows they
- * keep; what a sum is left with is some of the rows, which is why the probability of a 1 is at least 1/10.
+ * keep; what a sum is left with is some of the rows, which is why the probability of a 1 is at least 1/10. Of one mask: nobody counts
+ * how many a plan multiplies (docs/security.md).
  */
 import * as v from "valibot";
 import type { Operator } from "./op.js";
@@ -41,17 +42,19 @@ export const bernoulli: Operator<v.InferOutput<typeof attrs>> = {
   cost: noCost,
   evaluate({ ring, site, host }, _, { keep }, { output }) {
     const n = elements(output);
+    const { kernels, wordBytes } = ring;
     const block = site.scope.alloc(n);
-    ring.kernels.fill(block.ptr, 0n, n);
+    kernels.fill(block.ptr, 0n, n);
     const draw = host.coin(site.nonce());
     const bytes = new Uint8Array(2 * Math.min(n, DRAWS));
     for (let from = 0; from < n; from += DRAWS) {
       const some = Math.min(DRAWS, n - from);
       const drawn = bytes.subarray(0, 2 * some);
       draw(drawn);
-      // Low halves of the words.
-      const words = new Int32Array(ring.kernels.memory.buffer, block.ptr + 8 * from, 2 * some);
-      for (let i = 0; i < some; i++) if (drawn[2 * i]! + 256 * drawn[2 * i + 1]! < keep) words[2 * i] = 1;
+      // Words, or their low halves.
+      const step = wordBytes / 4;
+      const words = new Int32Array(kernels.memory.buffer, block.ptr + wordBytes * from, step * some);
+      for (let i = 0; i < some; i++) if (drawn[2 * i]! + 256 * drawn[2 * i + 1]! < keep) words[step * i] = 1;
     }
     return { kind: "public", words: block };
   },

@@ -42,7 +42,7 @@ export const constant: Operator<ConstantAttrs> = {
     const block = site.scope.alloc(size(attrs.shape));
     const values = wordsOf(attrs);
     if (values.length === 1) ring.kernels.fill(block.ptr, values[0]!, block.words);
-    else ring.i64(block).set(values);
+    else ring.setWords(block, values);
     return { kind: "public", words: block };
   },
 };
@@ -102,11 +102,11 @@ const scalarAttrs = v.strictObject({
 export const scalar: Operator<v.InferOutput<typeof scalarAttrs>> = {
   attrs: scalarAttrs,
   arity: 0,
-  infer: (_, { exponent }) => ({
+  infer: (_, { exponent }, env) => ({
     kind: "public",
     shape: [],
     scale: exponent,
-    ...capBound(mantissaBits, true),
+    ...capBound(mantissaBits, true, env),
     flows: [],
     alike: [],
   }),
@@ -117,7 +117,7 @@ export const scalar: Operator<v.InferOutput<typeof scalarAttrs>> = {
     if (value >= limit || value <= -limit)
       throw new PlanError(`scalar ${slot}: expected a mantissa of at most ${mantissaBits} bits, got a larger one`);
     const block = site.scope.alloc(1);
-    ring.i64(block)[0] = value;
+    ring.setWords(block, BigInt64Array.of(value));
     return { kind: "public", words: block };
   },
 };

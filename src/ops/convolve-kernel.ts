@@ -103,7 +103,7 @@ export class Geometry {
 
   /** dst = or += the convolution of x with the filters w. */
   run(context: EvalContext, dst: Block, x: Block, w: Block, accumulate: boolean): void {
-    const { kernels } = context.ring;
+    const { kernels, wordBytes } = context.ring;
     const { scope } = context.site;
     if (!accumulate && (this.#byElement || this.multiplyAdds === 0)) kernels.fill(dst.ptr, 0n, dst.words);
     if (this.multiplyAdds === 0) return;
@@ -113,8 +113,8 @@ export class Geometry {
     indexed.load(context, accumulate || this.#byElement, (multiply) => {
       for (let first = 0; first < images; first += this.#together) {
         const together = Math.min(this.#together, images - first);
-        let from = x.ptr + (first / images) * x.words * 8;
-        const output = dst.ptr + (first / images) * dst.words * 8;
+        let from = x.ptr + (first / images) * x.words * wordBytes;
+        const output = dst.ptr + (first / images) * dst.words * wordBytes;
         const to = canvas && this.#byElement ? canvas.ptr : output;
         if (canvas) kernels.fill(canvas.ptr, 0n, together * this.canvasWords);
         if (canvas && !this.#byElement) {
@@ -122,7 +122,12 @@ export class Geometry {
           from = canvas.ptr;
         }
         for (let i = 0; i < groups; i++)
-          multiply(to + i * step.c * 8, w.ptr + i * step.a * 8, from + i * step.b * 8, together * columns);
+          multiply(
+            to + i * step.c * wordBytes,
+            w.ptr + i * step.a * wordBytes,
+            from + i * step.b * wordBytes,
+            together * columns,
+          );
         if (to !== output) this.#cut(context, to, output, together);
       }
     });
@@ -138,7 +143,7 @@ export class Geometry {
   #copy(context: EvalContext, from: number, canvas: number, images: number): void {
     const [dims, steps, start] = this.#walk(images);
     withInts(context, [dims, steps], ([dimsAt, stepsAt]) =>
-      context.ring.kernels.scatterAddStrided(canvas + start * 8, from, 3, dimsAt!, stepsAt!),
+      context.ring.kernels.scatterAddStrided(canvas + start * context.ring.wordBytes, from, 3, dimsAt!, stepsAt!),
     );
   }
   #cut(context: EvalContext, canvas: number, output: number, images: number): void {
@@ -146,7 +151,7 @@ export class Geometry {
     const [dims, steps, start] = this.#walk(images);
     const part = context.site.scope.alloc(count(dims));
     withInts(context, [dims, steps], ([dimsAt, stepsAt]) =>
-      kernels.gatherStrided(part.ptr, canvas + start * 8, 3, dimsAt!, stepsAt!),
+      kernels.gatherStrided(part.ptr, canvas + start * context.ring.wordBytes, 3, dimsAt!, stepsAt!),
     );
     kernels.add(output, output, part.ptr, part.words);
     context.site.scope.free(part);

@@ -49,7 +49,7 @@ const axes = [0, 1] as const;
 export const convolve: Operator<Attrs> = {
   attrs,
   arity: 2,
-  infer([x, w], given) {
+  infer([x, w], given, env) {
     check(x!, w!, given);
     const [batch, groups, channels] = x!.shape as [number, number, number];
     const [, filters, , ...kernel] = w!.shape as [number, number, number, number, number];
@@ -58,7 +58,7 @@ export const convolve: Operator<Attrs> = {
       kind: productKind("convolve", x!, w!),
       shape,
       scale: x!.scale + w!.scale,
-      ...capBound(x!.bound + w!.bound + sumBits(channels * kernel[0] * kernel[1]), x!.proved && w!.proved),
+      ...capBound(x!.bound + w!.bound + sumBits(channels * kernel[0] * kernel[1]), x!.proved && w!.proved, env),
       ...contracted(
         shape,
         { type: x!, to: [0, 1, -1, undefined, undefined] },

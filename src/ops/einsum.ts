@@ -27,7 +27,7 @@ const write = (a: Letters, b: Letters, out: Letters) => ({ axes: `${a.join("")},
 export const einsum: Operator<Attrs> = {
   attrs,
   arity: 2,
-  infer([a, b], given) {
+  infer([a, b], given, env) {
     const [x, y, out] = partsOf(given);
     const lengths = check(given, a!.shape, b!.shape);
     const shape = out.map((letter) => lengths.get(letter)!);
@@ -38,7 +38,7 @@ export const einsum: Operator<Attrs> = {
       kind: productKind("einsum", a!, b!),
       shape,
       scale: a!.scale + b!.scale,
-      ...capBound(a!.bound + b!.bound + sumBits(terms), a!.proved && b!.proved),
+      ...capBound(a!.bound + b!.bound + sumBits(terms), a!.proved && b!.proved, env),
       ...contracted(shape, { type: a!, to: x.map(placed) }, { type: b!, to: y.map(placed) }),
     };
   },
@@ -149,10 +149,11 @@ function run(context: EvalContext, products: Products, dst: Block, a: Block, b: 
   if (nothing && !accumulate) context.ring.kernels.fill(dst.ptr, 0n, dst.words);
   if (nothing || dst.words === 0) return;
   const [atA, atB, atC] = at;
+  const { wordBytes } = context.ring;
   indexed.load(context, accumulate, (multiply) => {
     for (let i = 0; i < batch; i++) {
-      const [x, y] = [a.ptr + 8 * atA(i), b.ptr + 8 * atB(i)];
-      multiply(dst.ptr + 8 * atC(i), turned ? y : x, turned ? x : y);
+      const [x, y] = [a.ptr + wordBytes * atA(i), b.ptr + wordBytes * atB(i)];
+      multiply(dst.ptr + wordBytes * atC(i), turned ? y : x, turned ? x : y);
     }
   });
 }

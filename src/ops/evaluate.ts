@@ -89,15 +89,16 @@ export function withInts<T>(
   use: (pointers: number[]) => T,
 ): T {
   const { ring, site } = context;
-  const words = lists.reduce((sum, list) => sum + (list.length + 3) / 2, 0);
-  const block = site.scope.alloc(Math.ceil(words) + 2 * lists.length);
-  const view = new Int32Array(ring.kernels.memory.buffer, block.ptr, block.words * 2);
+  const aligned = (list: readonly number[]) => Math.ceil(list.length / 4) * 4;
+  const ints = lists.reduce((sum, list) => sum + aligned(list), 0);
+  const block = site.scope.alloc((ints * 4) / ring.wordBytes);
+  const view = new Int32Array(ring.kernels.memory.buffer, block.ptr, ints);
   const pointers: number[] = [];
   let at = 0;
   for (const list of lists) {
     view.set(list, at);
     pointers.push(block.ptr + at * 4);
-    at += Math.ceil(list.length / 4) * 4;
+    at += aligned(list);
   }
   try {
     return use(pointers);

@@ -3,7 +3,7 @@ import * as v from "valibot";
 import type { Separable } from "../protocol/index.js";
 import { shareOf } from "./evaluate.js";
 import type { Operator } from "./op.js";
-import { elements, expectKind, maxBound } from "./type.js";
+import { elements, expectKind, widestBound } from "./type.js";
 
 const attrs = v.strictObject({
   /** The exponent is word factor / 2^59, modulo 32. */
@@ -23,14 +23,15 @@ const attrs = v.strictObject({
 export const exp2: Operator<v.InferOutput<typeof attrs>> = {
   attrs,
   arity: 1,
+  wide: true,
   infer([a], { top }) {
     expectKind("exp2", a!, "share");
-    return { ...a!, kind: "product", scale: 61 - top, bound: maxBound, proved: true };
+    return { ...a!, kind: "product", scale: 61 - top, bound: widestBound, proved: true };
   },
   looks: () => [{ input: 0, as: "factor" }],
   cost: (costs, [a], _attrs, _output, pivot) => costs.separable(elements(a!), 4, 1, pivot),
   *evaluate({ ring, protocol, site }, [x], { factor, top }) {
-    const { kernels } = ring;
+    const kernels = ring.wide;
     const offset = BigInt.asIntN(64, BigInt(8 - top) << 59n);
     const theorem: Separable = {
       terms: 4,

@@ -34,13 +34,13 @@ export const gather: Operator<GatherAttrs> = {
   evaluate(context, [a], given, { inputs, output }) {
     const [outer, length, inner] = cut(inputs[0]!, given.axis);
     const positions = positionsOf(given);
-    const { kernels } = context.ring;
+    const { kernels, wordBytes } = context.ring;
     const gathered = (dst: Block, [src]: readonly Block[]) =>
       withIndex(context, positions, (at) => {
         for (let i = 0; i < outer; i++)
           kernels.gatherRows(
-            dst.ptr + i * positions.length * inner * 8,
-            src!.ptr + i * length * inner * 8,
+            dst.ptr + i * positions.length * inner * wordBytes,
+            src!.ptr + i * length * inner * wordBytes,
             at,
             positions.length,
             inner,
@@ -55,7 +55,7 @@ const scatterAttrs = v.strictObject({ axis: axisSchema, index: indexSchema, leng
 export const scatterAdd: Operator<v.InferOutput<typeof scatterAttrs>> = {
   attrs: scatterAttrs,
   arity: 1,
-  infer([a], given) {
+  infer([a], given, env) {
     const { axis, length } = given;
     const index = check("scatterAdd", a!, given, length);
     if (index.length !== a!.shape[axis])
@@ -65,7 +65,7 @@ export const scatterAdd: Operator<v.InferOutput<typeof scatterAttrs>> = {
     const terms = new Map<number, number>();
     for (const place of index) terms.set(place, (terms.get(place) ?? 0) + 1);
     const most = [...terms.values()].reduce((more, value) => Math.max(more, value), 1);
-    return { ...laidOut(a!, axis, length), ...capBound(a!.bound + sumBits(most), a!.proved) };
+    return { ...laidOut(a!, axis, length), ...capBound(a!.bound + sumBits(most), a!.proved, env) };
   },
   gradient: (builder, _inputs, { axis, index }, _output, gradient) => [
     builder.node("gather", [gradient], { axis, index }),
@@ -76,14 +76,14 @@ export const scatterAdd: Operator<v.InferOutput<typeof scatterAttrs>> = {
     const { axis, length } = given;
     const [outer, rows, inner] = cut(inputs[0]!, axis);
     const positions = positionsOf(given);
-    const { kernels } = context.ring;
+    const { kernels, wordBytes } = context.ring;
     return mapLinear(context, [a!], size(output.shape), (dst, [src]) =>
       withIndex(context, positions, (at) => {
         kernels.fill(dst.ptr, 0n, dst.words);
         for (let i = 0; i < outer; i++)
           kernels.scatterAddRows(
-            dst.ptr + i * length * inner * 8,
-            src!.ptr + i * rows * inner * 8,
+            dst.ptr + i * length * inner * wordBytes,
+            src!.ptr + i * rows * inner * wordBytes,
             at,
             positions.length,
             inner,
@@ -100,7 +100,8 @@ interface Positions {
   readonly index: string;
 }
 
-function positionsOf(given: Positions): Uint32Array<ArrayBuffer> {
+/** The positions of an `index` attribute. */
+export function positionsOf(given: Positions): Uint32Array<ArrayBuffer> {
   let positions = decoded.get(given);
   if (!positions) {
     const bytes = decodeBytes("gather", given.index);
@@ -143,7 +144,7 @@ const cut = ({ shape }: ValueType, axis: number): readonly [number, number, numb
 ];
 
 function withIndex({ ring, site }: EvalContext, positions: Uint32Array, use: (at: number) => void): void {
-  const block = site.scope.alloc(Math.ceil(positions.length / 2));
+  const block = site.scope.alloc(Math.ceil((positions.length * 4) / ring.wordBytes));
   ring.u32(block).set(positions);
   use(block.ptr);
   site.scope.free(block);

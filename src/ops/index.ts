@@ -1,5 +1,6 @@
 /** The operators of plans. `build.ts` has the composed ones that people call; `table.ts` the vocabulary itself. */
 
+export { isOne } from "./arithmetic.js";
 export { coinSteps, mostDropped } from "./coin.js";
 export { encodeWords, mantissaBits } from "./constant.js";
 export { isDataset } from "./flow.js";
@@ -17,6 +18,7 @@ export type {
   NodeTypes,
   Operator,
   PlanEnv,
+  Precision,
   Ref,
   RowRequest,
   StoredRows,
@@ -25,5 +27,5 @@ export type {
 } from "./op.js";
 export { mostLoss, type Release, releases } from "./sink.js";
 export { type OpName, operator, operators, sinks } from "./table.js";
-export { comparisonWidth, declaredIntegerBits, maxBound } from "./type.js";
+export { comparisonWidth, declaredIntegerBits, maxBound, widestBound } from "./type.js";
 export { octaveBits } from "./waves.js";

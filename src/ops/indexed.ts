@@ -2,7 +2,7 @@
  * Tables for the indexed matrix product: where the rows and columns of three matrices lie in arrays of words. Not the products
  * that use it: convolution and einsum.
  */
-import type { Block } from "../ring/index.js";
+import type { Block, WordBytes } from "../ring/index.js";
 import type { EvalContext } from "./op.js";
 
 /** The words from an array's beginning to a row's, and from there to a column's. */
@@ -15,6 +15,8 @@ export interface Matrix {
 export class Indexed {
   /** Bytes, as u32. Made when they are first needed: a stranger's plan is typed before anybody trusts it. */
   #tables: readonly Uint32Array<ArrayBuffer>[] | undefined;
+  /** Of the words that the tables are for. */
+  #wordBytes: WordBytes | undefined;
 
   constructor(
     readonly rows: number,
@@ -25,7 +27,7 @@ export class Indexed {
     private readonly b: Matrix,
   ) {}
 
-  /** Words of the tables in memory. */
+  /** Words of the tables in memory, where words have 64 bits. */
   get words(): number {
     return this.rows + this.steps + this.columns;
   }
@@ -37,13 +39,17 @@ export class Indexed {
     use: (multiply: (c: number, a: number, b: number, columns?: number) => void) => void,
   ): void {
     const { rows, steps, columns, a, b, c } = this;
-    const bytes = (n: number, at: (i: number) => number) => Uint32Array.from({ length: n }, (_, i) => 8 * at(i));
+    const { wordBytes } = ring;
+    const bytes = (n: number, at: (i: number) => number) =>
+      Uint32Array.from({ length: n }, (_, i) => wordBytes * at(i));
+    if (this.#wordBytes !== wordBytes) this.#tables = undefined;
+    this.#wordBytes = wordBytes;
     this.#tables ??= [
       ...[bytes(rows, c.row), bytes(columns, c.column)],
       ...[bytes(rows, a.row), bytes(steps, a.column)],
       ...[bytes(steps, b.row), bytes(columns, b.column)],
     ];
-    const block: Block = site.scope.alloc(this.words);
+    const block: Block = site.scope.alloc((this.words * 8) / wordBytes);
     const target = ring.u32(block);
     let at = 0;
     const [rowsC, columnsC, rowsA, columnsA, rowsB, columnsB] = this.#tables.map((table) => {

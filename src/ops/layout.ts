@@ -13,12 +13,12 @@ import { elements } from "./type.js";
 
 /** Gathers by strides, starting `offset` words into the source. */
 function gather(context: EvalContext, value: Value, dims: Shape, steps: readonly number[], offset = 0): Value {
-  const { kernels } = context.ring;
+  const { kernels, wordBytes } = context.ring;
   const gathered = (dst: Block, [src]: readonly Block[]) =>
     withInts(context, [dims, steps], ([dimsAt, stepsAt]) => {
       if (dst.words === 0) return;
       if (value.kind === "bits") kernels.gatherBits(dst.ptr, src!.ptr, offset, dims.length, dimsAt!, stepsAt!);
-      else kernels.gatherStrided(dst.ptr, src!.ptr + offset * 8, dims.length, dimsAt!, stepsAt!);
+      else kernels.gatherStrided(dst.ptr, src!.ptr + offset * wordBytes, dims.length, dimsAt!, stepsAt!);
     });
   return value.kind === "bits"
     ? mapBits(context, [value], size(dims), gathered)
@@ -181,12 +181,18 @@ export const pad: Operator<v.InferOutput<typeof padAttrs>> = {
     const steps = strides(output.shape);
     const stepped = steps.map((each, i) => (i === axis ? step * each : each));
     const dims = inputs[0]!.shape;
-    const { kernels } = context.ring;
+    const { kernels, wordBytes } = context.ring;
     return mapLinear(context, [a!], size(output.shape), (dst, [src]) =>
       withInts(context, [dims, stepped], ([dimsAt, stepsAt]) => {
         kernels.fill(dst.ptr, 0n, dst.words);
         if (src!.words > 0)
-          kernels.scatterAddStrided(dst.ptr + before * steps[axis]! * 8, src!.ptr, dims.length, dimsAt!, stepsAt!);
+          kernels.scatterAddStrided(
+            dst.ptr + before * steps[axis]! * wordBytes,
+            src!.ptr,
+            dims.length,
+            dimsAt!,
+            stepsAt!,
+          );
       }),
     );
   },
@@ -240,12 +246,13 @@ export const concat: Operator<v.InferOutput<typeof concatAttrs>> = {
     const inner = size(types.output.shape.slice(axis + 1));
     const outer = size(types.output.shape.slice(0, axis));
     const row = types.output.shape[axis]! * inner;
+    const { kernels, wordBytes } = context.ring;
     return mapLinear(context, inputs, elements(types.output), (dst, sources) => {
       let at = 0;
       sources.forEach((src, i) => {
         const words = types.inputs[i]!.shape[axis]! * inner;
         for (let o = 0; o < outer; o++)
-          context.ring.kernels.copy(dst.ptr + (o * row + at) * 8, src.ptr + o * words * 8, words);
+          kernels.copy(dst.ptr + (o * row + at) * wordBytes, src.ptr + o * words * wordBytes, words);
         at += words;
       });
     });

@@ -15,7 +15,7 @@ import { capBound, sumBits } from "./type.js";
 export const matmul: Operator = {
   attrs: v.strictObject({}),
   arity: 2,
-  infer([a, b]) {
+  infer([a, b], _, env) {
     const [m, k] = a!.shape;
     const [k2, n] = b!.shape;
     if (a!.shape.length !== 2 || b!.shape.length !== 2 || k !== k2)
@@ -26,7 +26,7 @@ export const matmul: Operator = {
       kind: productKind("matmul", a!, b!),
       shape: [m!, n!],
       scale: a!.scale + b!.scale,
-      ...capBound(a!.bound + b!.bound + sumBits(k!), a!.proved && b!.proved),
+      ...capBound(a!.bound + b!.bound + sumBits(k!), a!.proved && b!.proved, env),
       ...contracted([m!, n!], { type: a!, to: [0, -1] }, { type: b!, to: [-1, 1] }),
     };
   },

@@ -39,7 +39,7 @@ export interface ValueType {
   readonly scale: number;
   /** |word| < 2^bound. */
   readonly bound: number;
-  /** False if the bound rests on the declaration that results stay below 2^15. */
+  /** False if the bound rests on the declaration that results stay below 2^integerBits. */
   readonly proved: boolean;
   /** Sorted and distinct, see `flow.ts`. */
   readonly flows: readonly Flow[];
@@ -56,10 +56,17 @@ export interface Ref {
   readonly type: ValueType;
 }
 
-/** Facts about the session that type rules need. */
-export interface PlanEnv {
+/** The numbers of a session, as users give them. */
+export interface Precision {
   /** Fraction bits of a share at rest: 16 for inference, 20 for training. */
   readonly fraction: number;
+  /** Results are declared to stay below 2^integerBits (docs/decisions/0003-bounds.md). Default 15. */
+  readonly integerBits?: number;
+}
+/** Facts about the session that type rules need. */
+export interface PlanEnv extends Required<Precision> {
+  /** Bits of the ring's words; 32 where a plan's numbers fit (docs/decisions/0020-ring32.md). */
+  readonly wordBits: 64 | 32;
 }
 
 /** How a value was recorded. */
@@ -173,6 +180,8 @@ export interface Operator<A = Record<string, never>> {
    * open both at once.
    */
   readonly layout?: true;
+  /** Needs words of 64 bits: plans that have it are evaluated in Z_2^64. */
+  readonly wide?: true;
   /** What it looks at of its inputs, for protocols that open masks. */
   looks?(inputs: readonly ValueType[], attrs: A): readonly Look[];
   /** Words that its evaluation takes at one time, beside values, messages and copies of its inputs. */

@@ -107,8 +107,8 @@ function average(b: Builder, where: string, rank: Rank, x: Ref, given: PerAxis, 
 function divide(b: Builder, sums: Ref, [rows, columns]: readonly number[][]): Ref {
   const divisors = rows!.flatMap((row) => columns!.map((column) => row * column));
   if (divisors.every((divisor) => divisor === divisors[0])) return divPublic(b, sums, divisors[0]!);
-  const value = roomFor(sums) < 16 && sums.type.scale > b.env.fraction ? share(b, sums) : sums;
-  const scale = Math.min(roomFor(value), 24);
+  const value = roomFor(b, sums) < 16 && sums.type.scale > b.env.fraction ? share(b, sums) : sums;
+  const scale = Math.min(roomFor(b, value), 24);
   const shape = [rows!.length, columns!.length];
   const reciprocals = constant(
     b,

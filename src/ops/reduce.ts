@@ -19,7 +19,7 @@ const attrs = v.strictObject({
 export const sum: Operator<v.InferOutput<typeof attrs>> = {
   attrs,
   arity: 1,
-  infer([a], { axes }) {
+  infer([a], { axes }, env) {
     refuseBits("sum", a!);
     if (axes.some((axis, i) => axis >= a!.shape.length || (i > 0 && axis <= axes[i - 1]!)))
       throw new ShapeError(`sum: expected ascending axes of [${a!.shape}], got [${axes}]`);
@@ -29,7 +29,7 @@ export const sum: Operator<v.InferOutput<typeof attrs>> = {
     return {
       ...a!,
       shape,
-      ...capBound(a!.bound + sumBits(terms), a!.proved),
+      ...capBound(a!.bound + sumBits(terms), a!.proved, env),
       ...summed(a!, shape, axes, (axis) => kept.indexOf(axis)),
     };
   },
@@ -77,14 +77,14 @@ const cumsumAttrs = v.strictObject({
 export const cumsum: Operator<v.InferOutput<typeof cumsumAttrs>> = {
   attrs: cumsumAttrs,
   arity: 1,
-  infer([a], { axis }) {
+  infer([a], { axis }, env) {
     refuseBits("cumsum", a!);
     const length = a!.shape[axis];
     if (length === undefined) throw new ShapeError(`cumsum: expected an axis of [${a!.shape}], got ${axis}`);
     const alike = a!.alike.map((value, at) => value && at !== axis);
     return {
       ...a!,
-      ...capBound(a!.bound + sumBits(length), a!.proved),
+      ...capBound(a!.bound + sumBits(length), a!.proved, env),
       ...moved(a!, a!.shape, alike, (at) => (at === axis ? undefined : at)),
     };
   },

@@ -44,22 +44,23 @@ function expectRivals(where: string, { shape }: ValueType): number {
 export const pairDifferences: Operator = {
   attrs: nothing,
   arity: 1,
-  infer([a]) {
+  infer([a], _attrs, env) {
     refuseBits("pairDifferences", a!);
     const count = expectRivals("pairDifferences", a!);
-    return { ...a!, ...along(a!, pairsOf(count)), ...capBound(a!.bound + 1, a!.proved) };
+    return { ...a!, ...along(a!, pairsOf(count)), ...capBound(a!.bound + 1, a!.proved, env) };
   },
   gradient: (builder, _inputs, _attrs, _output, gradient) => [builder.node("pairSums", [gradient])],
   cost: noCost,
   evaluate(context, [a], _attrs, { inputs }) {
-    const { kernels } = context.ring;
+    const { kernels, wordBytes } = context.ring;
     const [count, ...rest] = inputs[0]!.shape as [number, ...number[]];
     const n = size(rest);
+    const bytes = n * wordBytes;
     return mapLinear(context, [a!], pairsOf(count) * n, (dst, [x]) => {
       let at = dst.ptr;
       for (let i = 0; i < count - 1; i++) {
         const rivals = count - 1 - i;
-        const from = x!.ptr + i * n * 8;
+        const from = x!.ptr + i * bytes;
         withInts(
           context,
           [
@@ -70,8 +71,8 @@ export const pairDifferences: Operator = {
             if (n > 0) kernels.gatherStrided(at, from, 2, dims!, steps!);
           },
         );
-        kernels.sub(at, at, from + n * 8, rivals * n);
-        at += rivals * n * 8;
+        kernels.sub(at, at, from + bytes, rivals * n);
+        at += rivals * bytes;
       }
     });
   },
@@ -81,28 +82,29 @@ export const pairDifferences: Operator = {
 export const pairSums: Operator = {
   attrs: nothing,
   arity: 1,
-  infer([a]) {
+  infer([a], _attrs, env) {
     refuseBits("pairSums", a!);
     const count = expectPairs("pairSums", a!);
-    return { ...a!, ...along(a!, count), ...capBound(a!.bound + sumBits(count - 1), a!.proved) };
+    return { ...a!, ...along(a!, count), ...capBound(a!.bound + sumBits(count - 1), a!.proved, env) };
   },
   gradient: (builder, _inputs, _attrs, _output, gradient) => [builder.node("pairDifferences", [gradient])],
   cost: noCost,
   evaluate(context, [a], _attrs, { inputs, output }) {
-    const { kernels } = context.ring;
+    const { kernels, wordBytes } = context.ring;
     const count = output.shape[0]!;
     const n = size(inputs[0]!.shape.slice(1));
+    const bytes = n * wordBytes;
     return mapLinear(context, [a!], count * n, (dst, [pairs]) => {
       kernels.fill(dst.ptr, 0n, dst.words);
       const sums = context.site.scope.alloc(n);
       let from = pairs!.ptr;
       for (let i = 0; i < count - 1; i++) {
         const rivals = count - 1 - i;
-        const at = dst.ptr + i * n * 8;
+        const at = dst.ptr + i * bytes;
         kernels.sumAxis(sums.ptr, from, 1, rivals, n);
         kernels.add(at, at, sums.ptr, n);
-        kernels.sub(at + n * 8, at + n * 8, from, rivals * n);
-        from += rivals * n * 8;
+        kernels.sub(at + bytes, at + bytes, from, rivals * n);
+        from += rivals * bytes;
       }
       context.site.scope.free(sums);
     });
@@ -168,6 +170,7 @@ export const winners: Operator = {
 /** For each value the bits that say that it beats one of its rivals: plane r count + i is the r-th one of value i. */
 function rivalPlanes({ protocol, site, ring }: EvalContext, less: Bits, count: number, n: number): Bits {
   const { kernels } = ring;
+  const planeBytes = planeWords(n, ring) * ring.wordBytes;
   const notLess = protocol.not(site, less);
   const planes = protocol.linearBits(site, [less, notLess], n, (count - 1) * count, (dst, [yes, no]) => {
     kernels.fill(dst.ptr, 0n, dst.words);
@@ -175,7 +178,7 @@ function rivalPlanes({ protocol, site, ring }: EvalContext, less: Bits, count: n
       for (let r = 0; r < count - 1; r++) {
         const j = r < i ? r : r + 1;
         const [source, pair] = j < i ? [yes!, pairAt(count, j, i)] : [no!, pairAt(count, i, j)];
-        kernels.copyBits(dst.ptr + (r * count + i) * planeWords(n) * 8, 0, source.ptr, pair * n, n);
+        kernels.copyBits(dst.ptr + (r * count + i) * planeBytes, 0, source.ptr, pair * n, n);
       }
   });
   protocol.free(site.scope, notLess);
@@ -184,21 +187,23 @@ function rivalPlanes({ protocol, site, ring }: EvalContext, less: Bits, count: n
 
 /** Those of `first`, then the last `count` of `second`. */
 function joinPlanes({ protocol, site, ring }: EvalContext, first: Bits, second: Bits, count: number): Bits {
-  const { kernels } = ring;
+  const { kernels, wordBytes } = ring;
   const { n, width } = first;
-  const words = planeWords(n);
+  const words = planeWords(n, ring);
   return protocol.linearBits(site, [first, second], n, width + count, (dst, [p, q]) => {
     kernels.copy(dst.ptr, p!.ptr, width * words);
-    kernels.copy(dst.ptr + width * words * 8, q!.ptr + (second.width - count) * words * 8, count * words);
+    const from = (second.width - count) * words;
+    kernels.copy(dst.ptr + width * words * wordBytes, q!.ptr + from * wordBytes, count * words);
   });
 }
 
 /** `count` planes of n bits one after the other, without the gaps between planes. */
 function onePlane({ protocol, site, ring }: EvalContext, bits: Bits, count: number, n: number): Bits {
   const { kernels } = ring;
+  const planeBytes = planeWords(n, ring) * ring.wordBytes;
   return protocol.linearBits(site, [bits], count * n, 1, (dst, [planes]) => {
     kernels.fill(dst.ptr, 0n, dst.words);
-    for (let i = 0; i < count; i++) kernels.copyBits(dst.ptr, i * n, planes!.ptr + i * planeWords(n) * 8, 0, n);
+    for (let i = 0; i < count; i++) kernels.copyBits(dst.ptr, i * n, planes!.ptr + i * planeBytes, 0, n);
   });
 }
 
@@ -222,13 +227,14 @@ export const pickOne: Operator = {
     const { kernels } = ring;
     const count = inputs[1]!.shape[0]!;
     const n = elements(output);
+    const bytes = n * ring.wordBytes;
     const others = (count - 1) * n;
     const x = shareOf(value);
     const chosen = protocol.linearBits(site, [bitsOf(bits)], others, 1, (dst, [all]) => {
       kernels.copyBits(dst.ptr, 0, all!.ptr, n, others);
     });
     const differences = protocol.linear(site, [x], others, (dst, [all]) => {
-      for (let i = 0; i < count - 1; i++) kernels.sub(dst.ptr + i * n * 8, all!.ptr + (i + 1) * n * 8, all!.ptr, n);
+      for (let i = 0; i < count - 1; i++) kernels.sub(dst.ptr + i * bytes, all!.ptr + (i + 1) * bytes, all!.ptr, n);
     });
     const selected = yield* protocol.select(site, chosen, differences);
     const share = protocol.linear(site, [selected, x], n, (dst, [parts, all]) => {
@@ -276,14 +282,15 @@ export const position: Operator = {
 
 function positionPlanes({ protocol, site, ring }: EvalContext, bits: Bits, count: number, n: number, width: number) {
   const { kernels } = ring;
-  const words = planeWords(n);
+  const words = planeWords(n, ring);
+  const planeBytes = words * ring.wordBytes;
   return protocol.linearBits(site, [bits], n, width, (dst, [all]) => {
     kernels.fill(dst.ptr, 0n, dst.words);
     const row = site.scope.alloc(words);
     for (let i = 1; i < count; i++) {
       kernels.copyBits(row.ptr, 0, all!.ptr, i * n, n);
       for (let bit = 0; bit < width; bit++)
-        if ((i >> bit) & 1) kernels.xor(dst.ptr + bit * words * 8, dst.ptr + bit * words * 8, row.ptr, words);
+        if ((i >> bit) & 1) kernels.xor(dst.ptr + bit * planeBytes, dst.ptr + bit * planeBytes, row.ptr, words);
     }
     site.scope.free(row);
   });

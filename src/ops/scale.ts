@@ -6,7 +6,7 @@ import { ScaleError } from "../errors.js";
 import { shareOf } from "./evaluate.js";
 import type { Operator } from "./op.js";
 import { boundSchema, noCost } from "./source.js";
-import { declaredIntegerBits, elements, expectKind, maxBound } from "./type.js";
+import { elements, expectKind, maxBound } from "./type.js";
 
 const truncateAttrs = v.strictObject({
   shift: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(61)),
@@ -17,14 +17,14 @@ const truncateAttrs = v.strictObject({
 export const truncate: Operator<v.InferOutput<typeof truncateAttrs>> = {
   attrs: truncateAttrs,
   arity: 1,
-  infer([a], { shift, bound: known }) {
+  infer([a], { shift, bound: known }, env) {
     expectKind("truncate", a!, "product");
     const scale = a!.scale - shift;
     if (scale < 0) throw new ScaleError(`truncate: expected a shift of at most ${a!.scale}, got ${shift}`);
-    const carried = Math.min(a!.bound, maxBound) - shift + 1;
+    const carried = Math.min(a!.bound, maxBound(env)) - shift + 1;
     if (known !== undefined)
       return { ...a!, kind: "share", scale, bound: Math.max(1, Math.min(carried, known)), proved: true };
-    const declared = scale + declaredIntegerBits;
+    const declared = scale + env.integerBits;
     const bound = Math.max(1, Math.min(carried, declared));
     return { ...a!, kind: "share", scale, bound, proved: a!.proved && carried <= declared };
   },

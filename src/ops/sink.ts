@@ -132,10 +132,11 @@ export const reveal: Operator<RevealAttrs> = {
   looks: (_, { release }) => (release === "meanLoss" ? [{ input: 0, as: { width: 64 } }] : []),
   cost(costs, [a], { release }, output, pivot) {
     const n = elements(a!);
+    const width = costs.wordBits;
     if (release === "open") return noCost(costs, [a!], {}, output, pivot);
     if (release === "count") return costs.fromBits(n, pivot);
     return inSequence(
-      sideBySide(costs.msb(n, 64, pivot), withMask(costs, n, costs.msb(n, 64, pivot))),
+      sideBySide(costs.msb(n, width, pivot), withMask(costs, n, costs.msb(n, width, pivot))),
       costs.and(n, 1, pivot),
       sideBySide(costs.select(n, pivot), costs.fromBits(n, pivot)),
     );
@@ -170,7 +171,7 @@ function* countSet(context: EvalContext, value: Value): Rounds<Share> {
 }
 
 /**
- * Sum of clamp(x): x where 0 <= x <= limit, limit where x > limit, 0 or limit where x < 0. For x < limit - 2^63 the
+ * Sum of clamp(x): x where 0 <= x <= limit, limit where x > limit, 0 or limit where x < 0. For x < limit - 2^(wordBits - 1) the
  * difference wraps and x counts as above the limit: within the range all the same, which is what the clamp is for.
  */
 function* sumOfLosses(context: EvalContext, value: Value, limit: number): Rounds<Share> {
@@ -184,7 +185,10 @@ function* sumOfLosses(context: EvalContext, value: Value, limit: number): Rounds
   site.scope.free(words);
   const room = protocol.linear(site, [ceiling, x], n, (dst, [c, y]) => kernels.sub(dst.ptr, c!.ptr, y!.ptr, n));
   protocol.free(site.scope, ceiling);
-  const [below, above] = yield* parallel([protocol.msb(site, x, 64), protocol.msb(site, room, 64)]);
+  const [below, above] = yield* parallel([
+    protocol.msb(site, x, kernels.wordBits),
+    protocol.msb(site, room, kernels.wordBits),
+  ]);
   protocol.free(site.scope, room);
   const [notBelow, notAbove] = [protocol.not(site, below!), protocol.not(site, above!)];
   protocol.free(site.scope, below!);

@@ -4,12 +4,14 @@
  */
 import { BoundError, PlanError, ShapeError } from "../errors.js";
 import { formatShape, sameShape, size } from "../ring/index.js";
-import type { Kind, ValueType } from "./op.js";
+import type { Kind, PlanEnv, ValueType } from "./op.js";
 
-/** A result is declared to stay below 2^15 unless a narrower bound is proved (docs/decisions/0003-bounds.md). */
+/** By default results are declared to stay below 2^15 (docs/decisions/0003-bounds.md). */
 export const declaredIntegerBits = 15;
-/** Above this a word no longer survives truncation, which needs |x| < 2^62. */
-export const maxBound = 62;
+/** maxBound of words of 64 bits, for which functions are made that need them. */
+export const widestBound = 62;
+/** Above this a word no longer survives truncation, which needs |x| < 2^(wordBits - 2). */
+export const maxBound = ({ wordBits }: PlanEnv): number => wordBits - 2;
 
 export function expectKind(where: string, type: ValueType, ...kinds: readonly Kind[]): void {
   if (!kinds.includes(type.kind))
@@ -30,8 +32,9 @@ export function expectSameShape(where: string, a: ValueType, b: ValueType): void
 }
 
 /** Caps a bound that can no longer be proved to the declaration that results are small. */
-export function capBound(bound: number, proved: boolean): Pick<ValueType, "bound" | "proved"> {
-  return bound > maxBound ? { bound: maxBound, proved: false } : { bound, proved };
+export function capBound(bound: number, proved: boolean, env: PlanEnv): Pick<ValueType, "bound" | "proved"> {
+  const most = maxBound(env);
+  return bound > most ? { bound: most, proved: false } : { bound, proved };
 }
 
 /** Bits a comparison needs: |x| < 2^bound is a (bound+1)-bit signed number. */

@@ -8,7 +8,7 @@ import type { Separable } from "../protocol/index.js";
 import { shareOf } from "./evaluate.js";
 import { moved } from "./flow.js";
 import type { EvalContext, Operator, ValueType } from "./op.js";
-import { elements, expectKind, maxBound } from "./type.js";
+import { elements, expectKind, widestBound } from "./type.js";
 
 const wholeSchema = v.pipe(v.number(), v.safeInteger());
 /** What multiplies the words before they are read as parts of a turn, or as powers; modulo 2^64. */
@@ -34,14 +34,15 @@ type WavesAttrs = v.InferOutput<typeof wavesAttrs>;
 export const waves: Operator<WavesAttrs> = {
   attrs: wavesAttrs,
   arity: 1,
+  wide: true,
   infer([a], { bits, cos, sin }) {
     expectKind("waves", a!, "share");
     if (cos.length !== sin.length)
       throw new PlanError(`waves: expected as many sines as cosines, got ${sin.length} and ${cos.length}; try zeros`);
     const largest = [...cos, ...sin].reduce((sum, value) => sum + Math.abs(value) + 1, 0);
     const bound = Math.ceil(Math.log2(largest)) + bits + 1;
-    if (bound > maxBound)
-      throw new PlanError(`waves: expected a sum below 2^${maxBound}, got up to 2^${bound}; try fewer bits`);
+    if (bound > widestBound)
+      throw new PlanError(`waves: expected a sum below 2^${widestBound}, got up to 2^${bound}; try fewer bits`);
     return { ...a!, kind: "product", scale: 2 * bits, bound, proved: true };
   },
   looks: () => [{ input: 0, as: "factor" }],
@@ -62,8 +63,8 @@ function wavesTheorem({ ring, site }: EvalContext, { factor, by, bits, cos, sin 
   const theorem: Separable = {
     terms: 2 * count,
     outputs: 1,
-    left: (dst, s, n) => ring.kernels.waves(dst, s, n, BigInt(factor), by, count, bits),
-    right: (dst, _stride, c, g, n) => ring.kernels.wavesAdd(dst, c, g, n, BigInt(factor), by, count, list.ptr),
+    left: (dst, s, n) => ring.wide.waves(dst, s, n, BigInt(factor), by, count, bits),
+    right: (dst, _stride, c, g, n) => ring.wide.wavesAdd(dst, c, g, n, BigInt(factor), by, count, list.ptr),
   };
   return { theorem, free: () => site.scope.free(list) };
 }
@@ -83,15 +84,16 @@ export const octaveBits = 32;
 export const octaves: Operator<v.InferOutput<typeof octavesAttrs>> = {
   attrs: octavesAttrs,
   arity: 1,
+  wide: true,
   infer([a], { top }) {
     expectKind("octaves", a!, "share");
     if (top % 2 !== 0) throw new PlanError(`octaves: expected an even top, got ${top}; try ${top + 1}`);
-    return { ...stacked(a!, 2), kind: "product", scale: octaveBits + 29 - top / 2, bound: maxBound, proved: true };
+    return { ...stacked(a!, 2), kind: "product", scale: octaveBits + 29 - top / 2, bound: widestBound, proved: true };
   },
   looks: () => [{ input: 0, as: "factor" }],
   cost: (costs, [a], _attrs, _output, pivot) => costs.separable(elements(a!), 2, 2, pivot),
   *evaluate({ ring, protocol, site }, [x], { factor, top }) {
-    const { kernels } = ring;
+    const kernels = ring.wide;
     const offset = BigInt(30 - top) << 59n;
     const theorem: Separable = {
       terms: 2,

@@ -6,6 +6,7 @@ import { PeerLostError } from "../errors.js";
 import type { Incoming, Mesh } from "../net/index.js";
 import type { Protocol } from "../protocol/index.js";
 import { deriveKey } from "../random/index.js";
+import type { Ring } from "../ring/index.js";
 import type { Core } from "./core.js";
 import type { Dealt } from "./dealt/file.js";
 import type { Pace, Taking } from "./pace.js";
@@ -106,7 +107,7 @@ export function coinKey(mesh: Mesh, dealtFile: string | undefined): Uint8Array {
 export const dealtCoinKey = (file: string): Uint8Array => deriveKey([Buffer.from(file)], "dealt masks");
 
 /** This party's end of the protocol for that run: no stream, and no mask, has a name in common with another run's. */
-export function endOf({ definition, ring, self }: Core, mesh: Mesh, dealt: Dealt): Protocol {
+export function endOf({ definition, self }: Core, mesh: Mesh, dealt: Dealt, ring: Ring): Protocol {
   return definition.live!.create({
     ring,
     self,

@@ -2,7 +2,7 @@
 import { rowWords } from "../data/share-meta.js";
 import { NameError } from "../errors.js";
 import type { EvalHost, RowRequest, StoredRows } from "../ops/index.js";
-import type { Share } from "../protocol/index.js";
+import type { Protocol, Share } from "../protocol/index.js";
 import type { Prg, StreamId } from "../random/index.js";
 import type { Block, Ring, Scope } from "../ring/index.js";
 import type { RunInput } from "./inputs.js";
@@ -20,6 +20,8 @@ export interface Part {
 
 export interface RunHostOptions {
   readonly ring: Ring;
+  /** The end that evaluates the run. */
+  readonly protocol: Protocol;
   readonly scope: Scope;
   readonly scalars: ReadonlyMap<string, number>;
   readonly inputs: ReadonlyMap<string, RunInput>;
@@ -66,7 +68,8 @@ export class RunHost implements EvalHost {
   }
 
   variable(name: string): Share {
-    return this.#options.variables.read(name);
+    const { variables, ring, protocol } = this.#options;
+    return ring.wordBytes === 8 ? variables.read(name) : variables.readReduced(name, protocol);
   }
 
   assign(name: string, share: Share): void {

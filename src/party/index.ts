@@ -10,6 +10,7 @@ export {
   type Role,
 } from "./cluster.js";
 export { Daemon, type DaemonOptions } from "./daemon.js";
+export { coinKey } from "./dealing.js";
 export { type DealOptions, type DealtOutput, deal } from "./dealt/deal.js";
 export type { Grant, GrantInfo } from "./grants.js";
 export { type Limits, standardLimits } from "./limits.js";
@@ -18,5 +19,6 @@ export { memoryStores } from "./memory-stores.js";
 export { type Method, methods, type Params } from "./methods.js";
 export { openStores } from "./open-stores.js";
 export { type Answer, Party, type PartyOptions } from "./party.js";
+export { storedOrder } from "./rows.js";
 export type { Stores } from "./stores.js";
 export type { VariableMeta } from "./variable-meta.js";

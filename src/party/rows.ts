@@ -9,6 +9,8 @@
 import { NameError, PolicyError } from "../errors.js";
 import type { RowRequest } from "../ops/op.js";
 import { deriveKey, Prg, type Stream } from "../random/index.js";
+import { Ledger } from "./ledger.js";
+import type { Stores } from "./stores.js";
 
 /** Several datasets of one plan and a neighbouring epoch; 16 MB at a million rows each. */
 const CACHED = 4;
@@ -62,6 +64,12 @@ export class RowOrder {
     const key = deriveKey([this.#coin], `row order ${rows} ${stride}`);
     return permutation(new Prg(key).stream({ run: epoch, node: 0, chunk: 0 }), rows);
   }
+}
+
+/** The row orders of a party in this process, for a twin; undefined before its first session. */
+export function storedOrder({ ledger }: Pick<Stores, "ledger">): RowOrder | undefined {
+  const { coin } = new Ledger(ledger);
+  return coin && new RowOrder(coin);
 }
 
 /** Fisher and Yates' shuffle (Durstenfeld 1964) of 0 … n-1. */

@@ -4,13 +4,14 @@
  */
 import { FrameError, PeerLostError, SessionEndedError } from "../errors.js";
 import type { Mesh } from "../net/index.js";
-import type { Protocol } from "../protocol/index.js";
+import { createEnds, type Ends } from "../protocol/index.js";
 import { decodeMessages, encodeMessages, type Message, type MessageOf, mostMessages } from "./control.js";
 import type { Core } from "./core.js";
 import { perform } from "./execution.js";
 import { Pace, Taking } from "./pace.js";
 import { Pulse } from "./pulse.js";
 import { Runs } from "./runs.js";
+import { Queries } from "./serving/queries.js";
 import type { UploadState } from "./storage/index.js";
 import { checkAgreed, conclude, describe, type Start } from "./sync.js";
 
@@ -31,18 +32,20 @@ export class Session {
   /** By peer, for the tags of inputs: this party and the peer have it, nobody else. */
   readonly inputKeys: readonly Uint8Array[];
   readonly #core: Core;
-  readonly #protocol: Protocol;
+  readonly #ends: Ends;
   readonly #syncs = new Map<number, MessageOf<"sync">>();
   readonly #agrees = new Map<number, MessageOf<"agree">>();
   readonly #held: { peer: number; message: Message }[] = [];
   readonly #asked = new Map<number, Asked>();
   #asks = 0;
   readonly #outbox: Message[][];
+  #flushing = false;
   readonly #pulse: Pulse;
   readonly #pace: Pace;
   readonly #taking: Taking;
   #start: Start | undefined;
   #runs: Runs | undefined;
+  #queries: Queries | undefined;
   #error: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
   #settle!: { resolve(): void; reject(error: Error): void };
@@ -53,7 +56,7 @@ export class Session {
     this.#outbox = core.names.map(() => []);
     const { ring, self, definition, names } = core;
     this.inputKeys = names.map((_, peer) => (peer === self ? new Uint8Array() : mesh.pairKey(peer, "inputs", 32)));
-    this.#protocol = definition.create({ ring, self, pairKey: (peer, label) => mesh.pairKey(peer, label) });
+    this.#ends = createEnds(definition, { ring, self, pairKey: (peer, label) => mesh.pairKey(peer, label) });
     const { dealer } = definition;
     this.#pace = new Pace(names);
     this.#taking = new Taking((taken) => dealer !== undefined && this.#send(dealer, { type: "took", ...taken }));
@@ -94,6 +97,10 @@ export class Session {
         "session: expected all parties to agree on a state, got none yet; try again in a moment",
       );
     return this.#runs;
+  }
+  /** Queries of the clients of served models. Undefined where there can be none (yet). */
+  get queries(): Queries | undefined {
+    return this.#error ? undefined : this.#queries;
   }
   get up(): boolean {
     return this.#runs !== undefined && this.#error === undefined;
@@ -141,7 +148,7 @@ export class Session {
       this.#start = conclude(
         this.#core,
         this.mesh,
-        this.#protocol,
+        this.#ends(8),
         names.map((_, party) => this.#syncs.get(party)!),
       );
       const { base, nextRun, state } = this.#start;
@@ -153,7 +160,7 @@ export class Session {
     const { order, commonCheckpoint, base } = this.#start;
     const { mesh } = this;
     const context = {
-      ...{ core: this.#core, mesh, protocol: this.#protocol, order },
+      ...{ core: this.#core, mesh, ends: this.#ends, order },
       ...{ pace: this.#pace, taking: this.#taking },
     };
     this.#runs = new Runs({
@@ -162,6 +169,12 @@ export class Session {
       commonCheckpoint,
       send: (peer, message) => this.#send(peer, message),
       perform: (entry) => perform(entry, context),
+    });
+    this.#queries = new Queries({
+      core: this.#core,
+      runs: this.#runs,
+      inputKeys: this.inputKeys,
+      send: (peer, message) => this.#send(peer, message),
     });
     this.#core.log.info("session is up", { parties: names.join(","), self: names[self], run: base });
     this.#settle.resolve();
@@ -195,6 +208,15 @@ export class Session {
         break;
       case "want":
         runs.onWant();
+        break;
+      case "query":
+        this.#queries!.onQuery(peer, message);
+        break;
+      case "over":
+        this.#queries!.onOver(peer, message);
+        break;
+      case "batch":
+        this.#queries!.onBatch(peer, message);
         break;
       case "took":
         if (this.#core.self !== this.#core.definition.dealer)
@@ -231,6 +253,7 @@ export class Session {
       reject(error);
     }
     this.#asked.clear();
+    this.#queries?.end(error);
     await this.#runs?.end(error);
     return error;
   }
@@ -238,11 +261,19 @@ export class Session {
   /** Messages of one moment leave together: a write costs more than they do. */
   #send(peer: number, message: Message): void {
     if (this.#error) return;
-    if (this.#outbox.every((waiting) => waiting.length === 0)) queueMicrotask(() => this.#flush());
+    const first = this.#outbox.every((waiting) => waiting.length === 0);
     this.#outbox[peer]!.push(message);
+    if (message.type === "query") {
+      // Queries come from many sockets, one after the other in a turn of the event loop.
+      if (first) setImmediate(() => this.#flush());
+    } else if (!this.#flushing) {
+      this.#flushing = true;
+      queueMicrotask(() => this.#flush());
+    }
   }
 
   #flush(): void {
+    this.#flushing = false;
     for (const [peer, waiting] of this.#outbox.entries())
       while (waiting.length > 0) {
         const bytes = encodeMessages(waiting.splice(0, mostMessages));

@@ -11,6 +11,8 @@ import type { VariableMeta } from "./variable-meta.js";
 /** A share in the store's memory and how many versions (and drafts) refer to it. */
 interface Held {
   readonly share: Share;
+  /** Taken modulo 2^32, since a run first asked for that: its mask is opened once, as the share's own is. */
+  reduced?: Share;
   references: number;
 }
 interface Entry {
@@ -28,6 +30,8 @@ const KEPT = 2;
 
 export class Variables {
   readonly #scope: Scope;
+  /** Of the reduced shares. */
+  readonly #narrowScope: Scope;
   readonly #store: CheckpointStore;
   /** Ascending; the last one is what the next run reads. Never empty: version 0 has no variables. */
   #versions: Version[] = [{ run: 0, entries: new Map() }];
@@ -39,6 +43,7 @@ export class Variables {
 
   constructor(ring: Ring, store: CheckpointStore) {
     this.#scope = ring.scope();
+    this.#narrowScope = ring.narrow.scope();
     this.#store = store;
   }
 
@@ -59,10 +64,21 @@ export class Variables {
 
   /** The current share; the store keeps owning it. */
   read(name: string): Share {
+    return this.#current(name).share;
+  }
+
+  /** The same modulo 2^32, for an end over that ring. */
+  readReduced(name: string, protocol: Protocol): Share {
+    const held = this.#current(name);
+    held.reduced ??= protocol.reduced(this.#narrowScope, held.share);
+    return held.reduced;
+  }
+
+  #current(name: string): Held {
     const entry = this.current.entries.get(name);
     if (!entry)
       throw new NameError(`variable ${name}: expected one that was assigned, got none; try assigning it first`);
-    return entry.held.share;
+    return entry.held;
   }
 
   /** Goes back to the version after `run` and forgets all others, in memory, and newer ones on disk. */
@@ -159,7 +175,9 @@ export class Variables {
   }
 
   #drop(held: Held): void {
-    if (--held.references === 0) this.#protocol!.free(this.#scope, held.share);
+    if (--held.references > 0) return;
+    this.#protocol!.free(this.#scope, held.share);
+    if (held.reduced) this.#protocol!.free(this.#narrowScope, held.reduced);
   }
 }
 

@@ -3,14 +3,15 @@
  * their inputs allow, in the order that is followed here, so the rounds counted here are the rounds that are run.
  */
 import { type Look, operator } from "../ops/index.js";
-import type { Cost, Costs, ProtocolDefinition } from "../protocol/index.js";
+import type { Cost, CostsBySize, ProtocolDefinition } from "../protocol/index.js";
 import { size } from "../ring/index.js";
 import { Masks } from "./masks.js";
-import type { Plan, PlanCost } from "./plan.js";
+import { type Plan, type PlanCost, wordBytesOf } from "./plan.js";
 import { unprovedBounds } from "./unproved.js";
 
 /** With other than the protocol's own costs: as if it compared in another way. */
-export function planCost(plan: Plan, definition: ProtocolDefinition, costs: Costs = definition.costs): PlanCost {
+export function planCost(plan: Plan, definition: ProtocolDefinition, by: CostsBySize = definition.costs): PlanCost {
+  const costs = by(wordBytesOf(plan));
   const { nodes } = plan;
   const bytes = new Array<number>(definition.parties).fill(0);
   const perOperator: Record<string, { nodes: number; bytes: number }> = {};
@@ -39,7 +40,7 @@ export function planCost(plan: Plan, definition: ProtocolDefinition, costs: Cost
   const rounds = finish.reduce((most, round) => Math.max(most, round), 0);
   const { assumed = [] } = plan;
   const elements = peak(plan, finish, rounds);
-  return { rounds, bytes, perOperator, unproved: unprovedBounds(nodes), assumed, elements };
+  return { rounds, bytes, perOperator, unproved: unprovedBounds(nodes, plan.env), assumed, elements };
 }
 
 /**

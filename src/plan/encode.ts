@@ -9,6 +9,7 @@ import { size } from "../ring/index.js";
 import { checkNeeded, checkPlan } from "./check.js";
 import { quoted, typeNode } from "./infer.js";
 import type { Plan, PlanNode } from "./plan.js";
+import { fits, mostFraction, mostIntegerBits, productsFit } from "./word-size.js";
 
 export interface PlanLimits {
   readonly maxBytes: number;
@@ -16,10 +17,9 @@ export interface PlanLimits {
   readonly maxElements: number;
 }
 export const defaultLimits: PlanLimits = { maxBytes: 4 << 20, maxNodes: 20_000, maxElements: 1 << 26 };
+const fields = "secretgrad,fraction,integerBits,wordBits,nodes";
 /** Of one node: concat takes any number. */
 const mostInputs = 1024;
-/** Fraction bits of a session: two of them and 2 integer bits fit a product. */
-export const mostFraction = 30;
 
 export function encodePlan(env: PlanEnv, nodes: readonly PlanNode[]): Plan {
   const bytes = new TextEncoder().encode(textOf(env, nodes));
@@ -28,7 +28,8 @@ export function encodePlan(env: PlanEnv, nodes: readonly PlanNode[]): Plan {
 
 function textOf(env: PlanEnv, nodes: readonly PlanNode[]): string {
   const list = nodes.map(({ op, inputs, attrs }) => [op, inputs, attrs]);
-  return JSON.stringify({ secretgrad: 1, fraction: env.fraction, nodes: list });
+  const { fraction, integerBits, wordBits } = env;
+  return JSON.stringify({ secretgrad: 1, fraction, integerBits, wordBits, nodes: list });
 }
 
 export function digestOf(bytes: Uint8Array): string {
@@ -40,8 +41,7 @@ export function decodePlan(bytes: Uint8Array, limits: PlanLimits = defaultLimits
   if (bytes.length > limits.maxBytes)
     throw new PlanError(`plan: expected at most ${limits.maxBytes} bytes, got ${bytes.length}; try smaller constants`);
   const [text, json] = parse(bytes);
-  const { fraction, list } = readOuter(json, limits);
-  const env: PlanEnv = { fraction };
+  const { env, list } = readOuter(json, limits);
   const nodes: PlanNode[] = [];
   let elements = 0;
   for (const item of list) {
@@ -55,6 +55,7 @@ export function decodePlan(bytes: Uint8Array, limits: PlanLimits = defaultLimits
   }
   checkNeeded(nodes, sinks);
   checkPlan(nodes);
+  checkWordSize(nodes, env);
   // Duplicate keys, white space, other orders or spellings of numbers: all gone after parsing, so compare what is left.
   if (textOf(env, nodes) !== text)
     throw new PlanError("plan: expected the one canonical form, got another spelling of it; try encodePlan");
@@ -86,21 +87,32 @@ function parse(bytes: Uint8Array): [string, unknown] {
   }
 }
 
-function readOuter(json: unknown, limits: PlanLimits): { fraction: number; list: readonly unknown[] } {
+/** Numbers that do not fit would be wrong in silence. */
+function checkWordSize(nodes: readonly PlanNode[], env: PlanEnv): void {
+  const at = nodes.findIndex((node) => !fits(node, env));
+  if (at < 0) return;
+  const { op, type } = nodes[at]!;
+  throw new PlanError(
+    `plan node ${at} (${op}): expected what fits words of 32 bits, got a bound of ${type.bound} at scale ${type.scale}; try words of 64 bits`,
+  );
+}
+
+function readOuter(json: unknown, limits: PlanLimits): { env: PlanEnv; list: readonly unknown[] } {
   if (!isRecord(json)) throw malformed("an object", json);
   const keys = Object.keys(json).join();
-  if (keys !== "secretgrad,fraction,nodes")
-    throw new PlanError(
-      `plan: expected the fields secretgrad, fraction and nodes, got ${quoted(keys)}; try encodePlan`,
-    );
-  const { secretgrad, fraction, nodes } = json;
+  if (keys !== fields) throw new PlanError(`plan: expected the fields ${fields}, got ${quoted(keys)}; try encodePlan`);
+  const { secretgrad, fraction, integerBits, wordBits, nodes } = json;
   if (secretgrad !== 1) throw malformed("format 1", secretgrad);
   if (!isNatural(fraction) || fraction < 1 || fraction > mostFraction)
     throw malformed(`1 to ${mostFraction} fraction bits`, fraction);
+  if (!isNatural(integerBits) || integerBits < 1 || integerBits > mostIntegerBits)
+    throw malformed(`1 to ${mostIntegerBits} integer bits`, integerBits);
+  if (wordBits !== 64 && !(wordBits === 32 && productsFit(fraction, integerBits)))
+    throw malformed("words of 64 bits, or of 32 where products fit", wordBits);
   if (!Array.isArray(nodes)) throw malformed("a list of nodes", nodes);
   if (nodes.length > limits.maxNodes)
     throw new PlanError(`plan: expected at most ${limits.maxNodes} nodes, got ${nodes.length}; try several plans`);
-  return { fraction, list: nodes };
+  return { env: { fraction, integerBits, wordBits }, list: nodes };
 }
 
 function readNode(item: unknown, nodes: readonly PlanNode[], env: PlanEnv): PlanNode {

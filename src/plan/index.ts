@@ -4,6 +4,7 @@ export { differentiate } from "./differentiate.js";
 export { decodePlan, defaultLimits, digestOf, encodePlan, type PlanLimits } from "./encode.js";
 export { inferNode } from "./infer.js";
 export * from "./interface.js";
-export type { Plan, PlanCost, PlanNode, Unproved } from "./plan.js";
+export { type Plan, type PlanCost, type PlanNode, type Unproved, wordBytesOf } from "./plan.js";
 export { inReals, type RealSource } from "./reals.js";
 export { Recorder } from "./record.js";
+export { envOf } from "./word-size.js";

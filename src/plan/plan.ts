@@ -2,6 +2,7 @@
  * What a plan is: a typed graph of operators, as data. Not how it is recorded (`record.ts`) or evaluated (`engine/`).
  */
 import type { PlanEnv, ValueType } from "../ops/index.js";
+import type { WordBytes } from "../ring/index.js";
 
 /** A node refers to earlier nodes by number. */
 export interface PlanNode {
@@ -27,6 +28,9 @@ export interface Assumed {
   readonly node: number;
   readonly what: string;
 }
+
+/** Of the ring that the plan is evaluated in. */
+export const wordBytesOf = ({ env }: Pick<Plan, "env">): WordBytes => (env.wordBits === 64 ? 8 : 4);
 
 /** The value of `node` is taken to be below 2^(bound - scale). */
 export interface Unproved {

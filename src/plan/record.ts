@@ -2,21 +2,23 @@
  * Records a plan node by node, inferring types at once so that mistakes throw where they are written. Equal nodes are
  * merged, moves that cancel are left out (`simplify.ts`) and nodes that reach no assign or reveal are dropped. Computes nothing.
  */
-import { PlanError, ScaleError, StaleValueError } from "../errors.js";
+import { PlanError, StaleValueError } from "../errors.js";
 import {
   type Builder,
   type GradientRule,
   type Made,
   type PlanEnv,
+  type Precision,
   type Ref,
   sinks,
   type ValueType,
 } from "../ops/index.js";
 import { checkPlan } from "./check.js";
-import { encodePlan, mostFraction } from "./encode.js";
+import { encodePlan } from "./encode.js";
 import { rememberedType } from "./memo.js";
 import type { Plan, PlanNode } from "./plan.js";
 import { type Rewrite, simplify } from "./simplify.js";
+import { envOf, fits } from "./word-size.js";
 
 export interface DefinedFunction {
   readonly inputs: readonly number[];
@@ -26,21 +28,26 @@ export interface DefinedFunction {
 const nothing: Record<string, unknown> = Object.freeze({});
 
 export class Recorder implements Builder {
-  readonly #nodes: PlanNode[] = [];
+  #nodes: PlanNode[] = [];
   readonly #merged = new Map<string, Ref>();
-  readonly #refs: Ref[] = [];
+  readonly #refs: { readonly id: number; type: ValueType }[] = [];
   readonly #functions = new Map<number, DefinedFunction>();
   /** By node. */
   readonly #assumed = new Map<number, Set<string>>();
-  readonly #setting: string;
+  #env: PlanEnv;
+  /** The environment as text, its word size included: by it types are remembered. */
+  #setting: string;
   #hasEffects = false;
   #closed = false;
 
-  constructor(readonly env: PlanEnv) {
-    this.#setting = JSON.stringify(env);
-    const { fraction } = env;
-    if (!Number.isInteger(fraction) || fraction < 1 || fraction > mostFraction)
-      throw new ScaleError(`plan: expected 1 to ${mostFraction} fraction bits, got ${fraction}; try 16 or 20`);
+  constructor(precision: Precision) {
+    this.#env = envOf(precision);
+    this.#setting = JSON.stringify(this.#env);
+  }
+
+  /** What values are typed for. The first one that needs wider words gets them, and all before it with it. */
+  get env(): PlanEnv {
+    return this.#env;
   }
 
   get closed(): boolean {
@@ -68,7 +75,12 @@ export class Recorder implements Builder {
     const key = isSink ? "" : `${op}(${ids.join()})${text}`;
     const known = isSink ? undefined : this.#merged.get(key);
     if (known) return known;
-    const typed = rememberedType(op, types, attrs, text, this.env, this.#setting);
+    let typed = rememberedType(op, types, attrs, text, this.#env, this.#setting);
+    if (!fits({ op, ...typed }, this.#env)) {
+      this.#widen();
+      const wider = inputs.map(({ type }) => type);
+      typed = rememberedType(op, wider, attrs, text, this.#env, this.#setting);
+    }
     const node: PlanNode = { op, inputs: ids, attrs: typed.attrs, type: typed.type };
     const simpler = simplify(this.#nodes, node, (id) => this.#functions.has(id));
     const ref = simpler === undefined ? this.#push(node) : this.#rewrite(simpler);
@@ -77,8 +89,28 @@ export class Recorder implements Builder {
     return ref;
   }
 
+  /**
+   * Bounds are wider in wider words; so far they were the same or rested on the same declaration, so what was decided by them
+   * still holds.
+   */
+  #widen(): void {
+    this.#env = { ...this.#env, wordBits: 64 };
+    this.#setting = JSON.stringify(this.#env);
+    const nodes: PlanNode[] = [];
+    for (const node of this.#nodes) {
+      const types = node.inputs.map((input) => nodes[input]!.type);
+      const text = JSON.stringify(node.attrs);
+      const { type } = rememberedType(node.op, types, node.attrs, text, this.#env, this.#setting);
+      nodes.push({ ...node, type });
+    }
+    this.#nodes = nodes;
+    this.#refs.forEach((ref, id) => {
+      ref.type = this.#nodes[id]!.type;
+    });
+  }
+
   #push(node: PlanNode): Ref {
-    const ref: Ref = { id: this.#nodes.length, type: node.type };
+    const ref = { id: this.#nodes.length, type: node.type };
     this.#nodes.push(node);
     this.#refs.push(ref);
     return ref;
@@ -142,7 +174,7 @@ export class Recorder implements Builder {
     const assumed = [...this.#assumed].flatMap(([id, list]) =>
       renumbered[id] === undefined ? [] : [...list].map((what) => ({ node: renumbered[id]!, what })),
     );
-    return { ...encodePlan(this.env, nodes), assumed };
+    return { ...encodePlan(this.#env, nodes), assumed };
   }
 }
 

@@ -1,7 +1,9 @@
 /** What every protocol asks of its callers' arguments, with one wording of each error. Not checks of what other parties send. */
 import { BoundError, InputError, ShapeError } from "../errors.js";
-import type { Block } from "../ring/index.js";
+import type { Block, Kernels } from "../ring/index.js";
 import type { Bits, Product, Share } from "./protocol.js";
+
+type Bits32Or64 = Pick<Kernels, "wordBits">;
 
 /** What a protocol keeps in an opaque value. Throws ShapeError at a value of another protocol. */
 export function opened<T>(
@@ -17,18 +19,18 @@ export function opened<T>(
   );
 }
 
-/** Throws BoundError unless `width` is a whole number from `smallest` to 64. */
-export function checkWidth(what: string, width: number, smallest: number): void {
-  if (!Number.isInteger(width) || width < smallest || width > 64)
+/** Throws BoundError unless `width` is a whole number from `smallest` to the bits of a word. */
+export function checkWidth(what: string, { wordBits }: Bits32Or64, width: number, smallest: number): void {
+  if (!Number.isInteger(width) || width < smallest || width > wordBits)
     throw new BoundError(
-      `${what}: expected a width of ${smallest} to 64 bits, got ${width}; try the bound of the value`,
+      `${what}: expected a width of ${smallest} to ${wordBits} bits, got ${width}; try the bound of the value`,
     );
 }
 
 /** Throws BoundError unless a truncation by `shift` bits is possible. */
-export function checkShift(shift: number): void {
-  if (!Number.isInteger(shift) || shift < 1 || shift > 61)
-    throw new BoundError(`truncate: expected a shift of 1 to 61 bits, got ${shift}; try another scale`);
+export function checkShift({ wordBits }: Bits32Or64, shift: number): void {
+  if (!Number.isInteger(shift) || shift < 1 || shift > wordBits - 3)
+    throw new BoundError(`truncate: expected a shift of 1 to ${wordBits - 3} bits, got ${shift}; try another scale`);
 }
 
 /** Throws ShapeError unless two sizes are equal. */

@@ -2,6 +2,7 @@
  * The cost algebra: rounds and payload bytes of a computation, per party. Not a measurement: costs are declared by
  * closed formulas and the conformance suite asserts that the traffic equals them exactly.
  */
+import type { WordBytes } from "../ring/index.js";
 
 /** `bytes[i]` is what party i sends to its peers, payload only (a frame adds a fixed header). */
 export interface Cost {
@@ -42,4 +43,16 @@ function together(costs: readonly Cost[]): number[] {
   const bytes = new Array<number>(parties).fill(0);
   for (const cost of costs) for (let i = 0; i < cost.bytes.length; i++) bytes[i] = bytes[i]! + cost.bytes[i]!;
   return bytes;
+}
+
+/** Words of a ring, as formulas see them. */
+export interface WordSize {
+  readonly wordBytes: WordBytes;
+  readonly wordBits: 64 | 32;
+}
+
+/** Both sets of formulas, each made once: costs are compared by identity. */
+export function bySize<T>(make: (word: WordSize) => T): (wordBytes: WordBytes) => T {
+  const [wide, narrow] = [make({ wordBytes: 8, wordBits: 64 }), make({ wordBytes: 4, wordBits: 32 })];
+  return (wordBytes) => (wordBytes === 8 ? wide : narrow);
 }

@@ -12,6 +12,7 @@ export {
   protocols,
 } from "./choice.js";
 export { type Cost, freeOfCharge, inSequence, opening, sideBySide } from "./cost.js";
+export { createEnds, type Ends } from "./ends.js";
 export { plain } from "./plain/index.js";
 export { planeWords } from "./planes.js";
 export type * from "./protocol.js";

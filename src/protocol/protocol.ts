@@ -3,11 +3,12 @@
  * Not an implementation: each folder beside this file is one, and nothing above may look inside a Share.
  *
  * Shapes do not exist here: a share is n words, and layout is given by the linear and bilinear maps that callers pass.
- * Numbers are words of Z_2^64, read as two's complement; a comparison of width w needs |x| < 2^(w-1).
+ * Numbers are words of w bits, of Z_2^64 or Z_2^32 by the ring of the end, read as two's complement; a comparison of width k needs
+ * |x| < 2^(k-1).
  */
 
-import type { StreamId } from "../random/index.js";
-import type { Block, Ring, Scope } from "../ring/index.js";
+import type { Expander, StreamId } from "../random/index.js";
+import type { Block, Ring, Scope, WordBytes } from "../ring/index.js";
 import type { Cost } from "./cost.js";
 import type { Rounds } from "./rounds.js";
 
@@ -25,20 +26,20 @@ export interface Product {
   readonly [opaque]: "product";
   readonly n: number;
 }
-/** `width` secret bits for each of n elements, bit-sliced: `width` planes of ceil(n/64) words. Immutable. */
+/** `width` secret bits for each of n elements, bit-sliced: `width` planes of ceil(n/64) times 64 bits. Immutable. */
 export interface Bits {
   readonly [opaque]: "bits";
   readonly n: number;
   readonly width: number;
 }
 
-/** A linear map, over Z_2^64 or of bits over Z_2, applied to each component: writes dst from the sources' words. */
+/** A linear map, over the ring or of bits over Z_2, applied to each component: writes dst from the sources' words. */
 export type Linear = (dst: Block, sources: readonly Block[]) => void;
 /** A bilinear map: dst = f(x, y), or dst += f(x, y) if `accumulate`. */
 export type Bilinear = (dst: Block, x: Block, y: Block, accumulate: boolean) => void;
 
 /**
- * Functions with an addition theorem: f(s + c) = g_0(s) h_0(c) + g_1(s) h_1(c) + … modulo 2^64, as 2^(s + c) and cos(s + c)
+ * Functions with an addition theorem: f(s + c) = g_0(s) h_0(c) + g_1(s) h_1(c) + … modulo 2^w, as 2^(s + c) and cos(s + c)
  * have one. Whoever knows one addend computes its side alone. Called any number of times until the rounds are over.
  */
 export interface Separable {
@@ -85,7 +86,7 @@ export interface Protocol {
   reshare(site: Site, x: Product): Rounds<Share>;
   /** f(x), `outputs` rows of n words. */
   separable(site: Site, x: Share, f: Separable): Rounds<Product>;
-  /** floor(x / 2^shift) + Bernoulli(fraction): unbiased, no huge error. Needs |x| < 2^62 and 1 <= shift <= 61. */
+  /** floor(x / 2^shift) + Bernoulli(fraction): unbiased, no huge error. Needs |x| < 2^(w-2) and 1 <= shift <= w - 3. */
   truncate(site: Site, x: Product, shift: number): Rounds<Share>;
 
   // -- bits --
@@ -98,7 +99,7 @@ export interface Protocol {
   /** The planes of all parts, one after the other. */
   join(site: Site, parts: readonly Bits[]): Bits;
   and(site: Site, x: Bits, y: Bits): Rounds<Bits>;
-  /** Plane x < 0. Exact for |x| < 2^(width-1), 2 <= width <= 64. */
+  /** Plane x < 0. Exact for |x| < 2^(width-1), 2 <= width <= w. */
   msb(site: Site, x: Share, width: number): Rounds<Bits>;
   /** Plane x = 0, looking at the low `width` bits. */
   isZero(site: Site, x: Share, width: number): Rounds<Bits>;
@@ -120,7 +121,10 @@ export interface Protocol {
   revealTo(site: Site, x: Share, to: number): Rounds<Block | undefined>;
   /** This party's part for somebody outside, re-randomised; `definition.sharing.combine` adds the parts up. */
   outgoing(site: Site, x: Share): Block;
-  /** The sharing that an outsider made with `definition.sharing.split`: elements of `rows` in order, rowWords words each. */
+  /**
+   * The sharing that an outsider made with `definition.sharing.split`: elements of `rows` in order, rowWords words each. It is one
+   * over Z_2^64; an end over Z_2^32 takes it modulo 2^32.
+   */
   incoming(site: Site, stored: StoredShare, rowWords: number, rows: Uint32Array): Share;
 
   // -- lifetimes and storage --
@@ -130,11 +134,19 @@ export interface Protocol {
   /** What this party holds of x, for encrypted storage. */
   save(x: Share): Uint8Array;
   load(scope: Scope, saved: Uint8Array): Share;
+  /** A copy of a share that this party's end over Z_2^64 made, taken modulo 2^w. Local: parts add up modulo any divisor. */
+  reduced(scope: Scope, wide: Share): Share;
 }
 
 /** What an outsider's sharing leaves at one party: 16-byte seeds, and the correction if this party keeps it. */
-export interface StoredShare {
+export interface SeededShare {
   readonly seeds: readonly Uint8Array[];
+  /** Reads words of the correction into `target`, from word `offset`; absent if this party keeps seeds only. */
+  readonly correction?: (offset: number, target: Uint8Array) => void;
+}
+/** The same, or several sharings one after the other: then a reader has a seed's place, and gives the words of all of them. */
+export interface StoredShare {
+  readonly seeds: readonly (Uint8Array | Expander)[];
   /** Reads words of the correction into `target`, from word `offset`; absent if this party keeps seeds only. */
   readonly correction?: (offset: number, target: Uint8Array) => void;
 }
@@ -146,8 +158,8 @@ export interface Sharing {
   /** The correction for words [offset, offset + n): n words that the parties `keepsCorrection` store. */
   correction(seeds: Seeds, offset: number, words: Uint8Array): Uint8Array;
   readonly keepsCorrection: readonly boolean[];
-  /** Adds the parts of `outgoing`, one per party in order. */
-  combine(parts: readonly Uint8Array[]): Uint8Array;
+  /** Adds the parts of `outgoing`, one per party in order, of words of that size. */
+  combine(parts: readonly Uint8Array[], wordBytes: WordBytes): Uint8Array;
 }
 /** byParty[i] lists the seeds that party i gets. */
 export interface Seeds {
@@ -156,6 +168,8 @@ export interface Seeds {
 
 /** Closed formulas for what each primitive costs; n elements, `pivot` as in Site. */
 export interface Costs {
+  /** Of the words that these are the costs for. */
+  readonly wordBits: 64 | 32;
   /**
    * Of protocols that open a mask of a value, once, whatever looks at it first. Then the costs of product, msb, isZero, toBits and
    * select are those for values whose masks are open.
@@ -176,6 +190,8 @@ export interface Costs {
   reveal(n: number): Cost;
   revealTo(n: number, to: number): Cost;
 }
+
+export type CostsBySize = (wordBytes: WordBytes) => Costs;
 
 export interface MaskCosts {
   /** On top of what looks first at a value of n elements, in its first exchange (see `opening`). */
@@ -206,17 +222,19 @@ export interface ProtocolDefinition {
   readonly live?: ProtocolDefinition;
   /** Who may collude without learning anything, in one sentence. */
   readonly protects: string;
-  readonly costs: Costs;
+  /** Of its ends over words of that size. */
+  readonly costs: CostsBySize;
   /** Where comparisons can be made in several ways: what the same plans would cost with each. */
-  readonly comparisons?: Readonly<Record<Comparison, Costs>>;
+  readonly comparisons?: Readonly<Record<Comparison, CostsBySize>>;
   readonly sharing: Sharing;
   create(host: ProtocolHost): Protocol;
 }
 
 /** What a protocol needs from its party. */
 export interface ProtocolHost {
+  /** Decides over which ring the end computes. */
   readonly ring: Ring;
   readonly self: number;
-  /** 16 bytes known to this party and `peer` alone, fresh per session, separated by label. */
+  /** 16 bytes known to this party and `peer` alone, fresh per session, separated by label; two ends of a session need other labels. */
   pairKey(peer: number, label: string): Uint8Array;
 }

@@ -1,20 +1,19 @@
 /**
  * The memory of one party: blocks of ring words in one wasm memory, owned by scopes that free what is left when they
- * close. Not a garbage collector, and it knows nothing of shapes.
+ * close. Not a garbage collector, and it knows nothing of shapes. How words are looked at is ring.ts.
  *
  * A fresh block is NOT zeroed: it holds whatever was there before, shares included. Nothing may be sent from a block
  * that has not been written; freeing does not wipe.
  */
 import { MemoryError } from "../errors.js";
-import type { Kernels } from "./kernels/kernels.js";
+import type { LinearMemory } from "./kernels/kernels.js";
 import { PAGE } from "./kernels/platform.js";
-import { createKernels } from "./kernels/wasm.js";
 import { classFor, FreeLists, UNIT, unitsOf } from "./size-classes.js";
 
 /** One page short of 4 GiB, so that no kernel meets an end address that wraps to 0. */
 const LARGEST = 65535 * PAGE;
 
-/** `words` words at `ptr`, a multiple of 64. Made by Scope.alloc only. */
+/** `words` words of the scope's ring at `ptr`, a multiple of 64. Made by Scope.alloc only. */
 export class Block {
   readonly #ptr: number;
   /** @internal The owner; undefined once freed. */
@@ -39,17 +38,23 @@ export class Block {
   }
 }
 
-const freed = (where: string) =>
+export const freed = (where: string) =>
   `${where}: expected a live block, got one that was freed; try to move it to a scope that lives longer`;
+
+/** What a scope needs of its ring: see Ring. */
+interface Source {
+  take(words: number): Block;
+  giveBack(block: Block): void;
+}
 
 /** Owns blocks; whoever opens a scope closes it (in a `finally`). */
 export class Scope {
-  readonly #ring: Ring;
+  readonly #ring: Source;
   readonly #blocks: Block[] = [];
   #open = true;
 
   /** @internal Use Ring.scope(). */
-  constructor(ring: Ring) {
+  constructor(ring: Source) {
     this.#ring = ring;
   }
 
@@ -96,7 +101,7 @@ export class Scope {
   }
 
   /** @internal Throws where the block is freed or belongs to another ring. */
-  belongsTo(ring: Ring): boolean {
+  belongsTo(ring: Source): boolean {
     return this.#ring === ring;
   }
 
@@ -125,16 +130,9 @@ export class Scope {
   }
 }
 
-export interface RingOptions {
-  /** Default: the wasm kernels, with a memory of their own. */
-  readonly kernels?: Kernels;
-  /** Limit of the linear memory. Default and maximum: one page short of 4 GiB. */
-  readonly maxBytes?: number;
-}
-
-/** One linear memory, its kernels and its arena: one per party. */
-export class Ring {
-  readonly kernels: Kernels;
+/** One linear memory, cut into chunks for the rings that look at it. */
+export class Arena {
+  readonly #memory: LinearMemory;
   readonly #free = new FreeLists();
   readonly #maxBytes: number;
   /** Everything from here to #memoryBytes was never handed out. */
@@ -142,65 +140,28 @@ export class Ring {
   #memoryBytes: number;
   #usedBytes = 0;
 
-  constructor(options: RingOptions = {}) {
-    this.kernels = options.kernels ?? createKernels();
-    const { memory, heapBase } = this.kernels;
+  constructor(memory: LinearMemory, heapBase: number, maxBytes: number | undefined) {
+    this.#memory = memory;
     this.#memoryBytes = memory.buffer.byteLength;
-    this.#maxBytes = Math.min(options.maxBytes ?? LARGEST, LARGEST);
+    this.#maxBytes = Math.min(maxBytes ?? LARGEST, LARGEST);
     if (!(this.#maxBytes >= this.#memoryBytes)) {
       const least = `at least ${this.#memoryBytes}`;
-      throw new MemoryError(`Ring: expected maxBytes of ${least}, got ${options.maxBytes}; try ${least}`);
+      throw new MemoryError(`Ring: expected maxBytes of ${least}, got ${maxBytes}; try ${least}`);
     }
     this.#top = Math.ceil(heapBase / UNIT) * UNIT;
   }
 
-  /** Bytes in live blocks, rounded up as they are handed out. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
-
-  /** Bytes of the linear memory; it never shrinks. */
   get memoryBytes(): number {
     return this.#memoryBytes;
   }
 
-  scope(): Scope {
-    return new Scope(this);
-  }
-
-  /** A fresh view of a block or a part of it. Never keep one: an allocation may detach it. */
-  bytes(block: Block, offsetBytes = 0, lengthBytes = block.words * 8 - offsetBytes): Uint8Array<ArrayBuffer> {
-    const at = this.#address(block, "Ring.bytes");
-    const valid = Number.isSafeInteger(offsetBytes) && Number.isSafeInteger(lengthBytes);
-    if (!valid || offsetBytes < 0 || lengthBytes < 0 || offsetBytes + lengthBytes > block.words * 8) {
-      const got = `${lengthBytes} bytes at offset ${offsetBytes}`;
-      throw new MemoryError(
-        `Ring.bytes: expected a range within ${block.words * 8} bytes, got ${got}; try a shorter one`,
-      );
-    }
-    return new Uint8Array(this.kernels.memory.buffer, at + offsetBytes, lengthBytes);
-  }
-
-  /** The words as unsigned numbers; a fresh view, see bytes(). */
-  u64(block: Block): BigUint64Array<ArrayBuffer> {
-    return new BigUint64Array(this.kernels.memory.buffer, this.#address(block, "Ring.u64"), block.words);
-  }
-
-  /** The words as signed numbers; a fresh view, see bytes(). */
-  i64(block: Block): BigInt64Array<ArrayBuffer> {
-    return new BigInt64Array(this.kernels.memory.buffer, this.#address(block, "Ring.i64"), block.words);
-  }
-
-  /** Two numbers per word, the lower half first; a fresh view, see bytes(). */
-  u32(block: Block): Uint32Array<ArrayBuffer> {
-    return new Uint32Array(this.kernels.memory.buffer, this.#address(block, "Ring.u32"), block.words * 2);
-  }
-
-  /** @internal For Scope.alloc. */
-  take(words: number): Block {
+  take(words: number, wordBytes: number): Block {
     if (!(Number.isSafeInteger(words) && words >= 0))
       throw new MemoryError(`Scope.alloc: expected a number of words, got ${words}; try a non-negative integer`);
-    const units = Math.max(1, Math.ceil(words / 8));
+    const units = Math.max(1, Math.ceil((words * wordBytes) / UNIT));
     if (units * UNIT > this.#maxBytes) throw this.#exhausted(units);
     const sizeClass = classFor(units);
     const ptr = this.#free.pop(sizeClass) ?? this.#carve(sizeClass);
@@ -208,18 +169,11 @@ export class Ring {
     return new Block(ptr, words, sizeClass);
   }
 
-  /** @internal For Scope.free and Scope.close; marks the block as freed. */
+  /** Marks the block as freed. */
   giveBack(block: Block): void {
     this.#free.push(block.ptr, block.sizeClass);
     this.#usedBytes -= unitsOf(block.sizeClass) * UNIT;
     block.owner = undefined;
-  }
-
-  #address(block: Block, where: string): number {
-    if (block.owner === undefined) throw new MemoryError(freed(where));
-    if (!block.owner.belongsTo(this))
-      throw new MemoryError(`${where}: expected a block of this ring, got another ring's; try the ring it came from`);
-    return block.ptr;
   }
 
   /** A chunk where no free one has this size: from the untouched top, or else by joining and cutting free ones. */
@@ -252,7 +206,7 @@ export class Ring {
     const wanted = Math.min(this.#maxBytes, Math.max(needed, this.#memoryBytes * 1.5));
     const pages = Math.ceil(needed / PAGE) - this.#memoryBytes / PAGE;
     const generous = Math.floor(wanted / PAGE) - this.#memoryBytes / PAGE;
-    const { memory } = this.kernels;
+    const memory = this.#memory;
     try {
       try {
         memory.grow(Math.max(pages, generous));

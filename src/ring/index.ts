@@ -1,5 +1,5 @@
 /**
- * The ring Z_2^64: arrays of 64-bit words in wasm memory, the kernels that compute on them, fixed-point numbers and
+ * The rings Z_2^64 and Z_2^32: arrays of words in wasm memory, the kernels that compute on them, fixed-point numbers and
  * shapes. Knows nothing of parties, secrets or protocols: what a word means is the caller's business.
  *
  * ```ts
@@ -15,11 +15,12 @@
  * }
  * ```
  */
-export { Block, Ring, type RingOptions, Scope } from "./arena.js";
+export { Block, Scope } from "./arena.js";
 export { decode, encode, encodeScalar } from "./fixed.js";
 export { createJsKernels } from "./kernels/js/index.js";
-export type { Kernels, LinearMemory } from "./kernels/kernels.js";
+export type { KernelSets, Kernels, LinearMemory, WordBytes } from "./kernels/kernels.js";
 export { createKernels, kernelHash } from "./kernels/wasm.js";
+export { Ring, type RingOptions } from "./ring.js";
 export {
   broadcastShapes,
   broadcastStrides,

@@ -4,7 +4,7 @@
  */
 import { NameError, ScaleError } from "../errors.js";
 import { share } from "../ops/build.js";
-import { mantissaBits, type PlanEnv, type Ref } from "../ops/index.js";
+import { mantissaBits, type Precision, type Ref } from "../ops/index.js";
 import { differentiate, type Plan, Recorder } from "../plan/index.js";
 import { encode, type Shape, size } from "../ring/index.js";
 import type { Variable } from "./variable.js";
@@ -21,21 +21,30 @@ export interface Closing {
   readonly scalars: Readonly<Record<string, number>>;
   readonly feeds: readonly Feed[];
   readonly reveals: readonly PendingReveal[];
+  readonly watched?: readonly Watched[];
   /** Of first values: to be called if the run failed or never was, so that they are given again. */
   undo?(): void;
 }
-export interface PendingReveal {
+interface Revealed {
   readonly label: string;
   readonly shape: Shape;
   readonly scale: number;
+}
+/** What a variable becomes, revealed for a twin: nobody waits for it. */
+export interface Watched extends Revealed {
+  readonly name: string;
+}
+export interface PendingReveal extends Revealed {
   resolve(words: BigInt64Array): void;
   reject(error: unknown): void;
 }
 /** What a graph needs from its session. */
 export interface GraphHost {
-  readonly env: PlanEnv;
+  readonly env: Precision;
   /** The name under which reveals come back to this user. */
   readonly recipient: string;
+  /** For sessions without secrecy: plans reveal what they assign, for a twin. */
+  readonly revealsAssigned?: boolean;
   /** Runs plans in the order given. Settles the pending reveals itself. */
   submit(closing: Closing): Promise<void>;
 }
@@ -45,6 +54,7 @@ export class Graph {
   #feeds: Feed[] = [];
   #scalars: Record<string, number> = {};
   #reveals: PendingReveal[] = [];
+  #watched: Watched[] = [];
   #coins = 0;
   #current = new Map<string, Ref>();
   #assigned = new Set<string>();
@@ -63,12 +73,18 @@ export class Graph {
 
   /** A value of the driver's own, shared when the plan runs. */
   feed(data: Float64Array, shape: Shape): Ref {
-    const { fraction } = this.host.env;
+    const { fraction, integerBits } = this.#recorder.env;
     const slot = `x${this.#feeds.length}`;
     const words = new BigInt64Array(data.length);
+    const limit = 2 ** integerBits;
+    const outside = data.findIndex((value) => !(Math.abs(value) < limit));
+    if (outside >= 0)
+      throw new ScaleError(
+        `input: expected numbers of magnitude below 2^${integerBits}, which the session declares, got another at index ${outside}; try scaling them or more integerBits`,
+      );
     encode(data, fraction, words);
     this.#feeds.push({ slot, words });
-    return this.#recorder.node("input", [], { slot, shape, scale: fraction, bound: fraction + 15 });
+    return this.#recorder.node("input", [], { slot, shape, scale: fraction, bound: fraction + integerBits });
   }
 
   /**
@@ -113,9 +129,9 @@ export class Graph {
     this.#read.add(variable);
     const current = this.#current.get(variable.name);
     if (current) return current;
-    const { fraction } = this.host.env;
+    const { fraction, integerBits } = this.#recorder.env;
     const { name, shape } = variable;
-    const bound = fraction + variable.integerBits;
+    const bound = fraction + Math.min(variable.integerBits, integerBits);
     const ref = this.#recorder.node("variable", [], { name, shape, scale: fraction, bound });
     this.#current.set(name, ref);
     return ref;
@@ -193,16 +209,37 @@ export class Graph {
   #finish(): Closing[] {
     try {
       for (const name of this.#assigned) this.#recorder.node("assign", [this.#current.get(name)!], { name });
+      if (this.host.revealsAssigned) this.#revealAssigned();
       const closings: Closing[] = [];
       const { hasEffects } = this.#recorder;
       const plan = this.#recorder.close();
       // Only now: a run that was to store one may have failed since it was read.
       const unstored = [...this.#read].filter(({ stored }) => !stored);
       if (unstored.length > 0) closings.push(initialPlan(this.host.env, unstored));
-      if (hasEffects) closings.push({ plan, scalars: this.#scalars, feeds: this.#feeds, reveals: this.#reveals });
+      if (hasEffects)
+        closings.push({
+          plan,
+          scalars: this.#scalars,
+          feeds: this.#feeds,
+          reveals: this.#reveals,
+          watched: this.#watched,
+        });
       return closings;
     } finally {
       this.#reset();
+    }
+  }
+
+  #revealAssigned(): void {
+    for (const name of this.#assigned) {
+      const label = `assigned:${name}`;
+      const recipients = [this.host.recipient];
+      const { type } = this.#recorder.node("reveal", [this.#current.get(name)!], {
+        label,
+        release: "open",
+        recipients,
+      });
+      this.#watched.push({ name, label, shape: type.shape, scale: type.scale });
     }
   }
 
@@ -211,6 +248,7 @@ export class Graph {
     this.#feeds = [];
     this.#scalars = {};
     this.#reveals = [];
+    this.#watched = [];
     this.#coins = 0;
     this.#current = new Map();
     this.#assigned = new Set();
@@ -219,8 +257,9 @@ export class Graph {
 }
 
 /** A plan of its own that stores initial values, so that the first training step is the same plan as all others. */
-function initialPlan(env: PlanEnv, variables: readonly Variable[]): Closing {
-  const recorder = new Recorder(env);
+function initialPlan(precision: Precision, variables: readonly Variable[]): Closing {
+  const recorder = new Recorder(precision);
+  const { env } = recorder;
   const feeds: Feed[] = [];
   for (const variable of variables) {
     const { name, shape } = variable;
@@ -234,7 +273,7 @@ function initialPlan(env: PlanEnv, variables: readonly Variable[]): Closing {
       const words = new BigInt64Array(size(shape));
       encode(values, env.fraction, words);
       feeds.push({ slot, words });
-      ref = recorder.node("input", [], { slot, shape, scale: env.fraction, bound: env.fraction + 15 });
+      ref = recorder.node("input", [], { slot, shape, scale: env.fraction, bound: env.fraction + env.integerBits });
     }
     recorder.node("assign", [ref], { name });
     variable.stored = true;

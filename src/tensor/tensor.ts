@@ -7,6 +7,8 @@ import * as functions from "../functions/index.js";
 import * as build from "../ops/build.js";
 import { max, min } from "../ops/extremes.js";
 import type { Ref } from "../ops/index.js";
+import * as logic from "../ops/logic.js";
+import * as picking from "../ops/picking.js";
 import * as rearrange from "../ops/rearrange.js";
 import * as sorting from "../ops/sorting.js";
 import { decode, normalizeAxis, type Shape, size } from "../ring/index.js";
@@ -67,6 +69,10 @@ export class Tensor {
   /** The inner product of two vectors. */
   dot(other: Operand): Tensor {
     return this.mul(other).sum();
+  }
+  /** All products of two vectors' elements: [m] x [n] -> [m, n]. */
+  outer(other: Operand): Tensor {
+    return this.#with(other, build.outer);
   }
 
   // -- functions, element by element; docs/functions.md has their domains and errors --
@@ -268,6 +274,14 @@ export class Tensor {
   split(lengths: number | readonly number[], axis = 0): Tensor[] {
     return rearrange.split(this.graph.recorder, this.ref, lengths, axis).map((part) => this.#wrap(part));
   }
+  /** The parts at each position of an axis, without it. */
+  unbind(axis = 0): Tensor[] {
+    return picking.unbind(this.graph.recorder, this.ref, axis).map((part) => this.#wrap(part));
+  }
+  /** Stretches of `length` elements of an axis, `step` apart: [..., n, ...] -> [..., count, ..., length]. */
+  unfold(axis: number, length: number, step: number): Tensor {
+    return this.#wrap(picking.unfold(this.graph.recorder, this.ref, axis, length, step));
+  }
   /** At most `count` parts of one length; the last may be shorter. */
   chunk(count: number, axis = 0): Tensor[] {
     return rearrange.chunk(this.graph.recorder, this.ref, count, axis).map((part) => this.#wrap(part));
@@ -286,6 +300,14 @@ export class Tensor {
   /** Rows along an axis by public position. */
   indexSelect(axis: number, index: ArrayLike<number>): Tensor {
     return this.#wrap(rearrange.indexSelect(this.graph.recorder, this.ref, axis, index));
+  }
+  /** With row i of the source added at the public position index[i] of an axis. */
+  indexAdd(axis: number, index: ArrayLike<number>, source: Operand): Tensor {
+    return this.#with(source, (b, x, y) => picking.indexAdd(b, x, axis, index, y));
+  }
+  /** Elements at public positions in row-major order, in the shape of the index. */
+  take(index: Values): Tensor {
+    return this.#wrap(picking.take(this.graph.recorder, this.ref, readValues(index)));
   }
   /** out[i, j, …] is this tensor at [i, j, …], but along the axis at the public position index[i, j, …]. */
   gather(axis: number, index: Values): Tensor {
@@ -334,6 +356,21 @@ export class Tensor {
   }
   minimum(other: Operand): Tensor {
     return this.#with(other, functions.minimum);
+  }
+  /** Of bits, or of numbers where another one than 0 counts as 1; the result is bits. Cost: of bits one AND. */
+  logicalAnd(other: Operand): Tensor {
+    return this.#with(other, logic.logicalAnd);
+  }
+  logicalOr(other: Operand): Tensor {
+    return this.#with(other, logic.logicalOr);
+  }
+  /** Free for bits. */
+  logicalXor(other: Operand): Tensor {
+    return this.#with(other, logic.logicalXor);
+  }
+  /** Free for bits. */
+  logicalNot(): Tensor {
+    return this.#apply(logic.logicalNot);
   }
   /** One-hot rows of the positions in this tensor, whole numbers from 0 to classes - 1: [..., classes]. Others give any bits. */
   oneHot(classes: number): Tensor {

@@ -58,7 +58,7 @@ test("a secret has no value: printing, text, JSON, branching and arithmetic say 
     [session.owner("alice"), "Owner(alice at p0)"],
     [model, "Module(model/0.weight [3,2], model/0.bias [3], model/2.weight [1,3])"],
     [model.parameters()[1], "Parameter(model/0.bias, [3], secret)"],
-    [sgd, "sgd(lr 0.1, momentum 0.9, weightDecay 0, 3 parameters)"],
+    [sgd, "sgd(lr 0.1, 3 parameters)"],
     [sgd.state()[0], "Variable(model/0.weight.update, [3,2], secret)"],
   ] as const) {
     assert.equal(inspect(value), text);

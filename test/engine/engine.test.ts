@@ -98,7 +98,7 @@ for (const [name, [record, given]] of Object.entries(cases)) {
         // All that is left in a run's scope are the variables that the host has been given: one block each, or two; a dealer holds none.
         const assigned = program.plan.nodes.filter((node) => node.op === "assign").length;
         // With masks: what a truncation left open stays with its result until somebody takes that over.
-        if (!definition.costs.masks)
+        if (!definition.costs(8).masks)
           assert.deepEqual(
             live,
             cluster.ends.map(() => assigned * (definition === plain ? 1 : 2)),

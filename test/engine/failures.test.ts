@@ -125,10 +125,10 @@ test("execute rejects, never throws, also when the run is not open", async () =>
   const cluster = new Cluster(rep3);
   try {
     const program = compile(trainStep().close(), rep3);
-    const { ring, protocol, mesh } = cluster.ends[0]!;
+    const { ring, ends, mesh } = cluster.ends[0]!;
     const scope = ring.scope();
     const host = { scalar: () => assert.fail("scalar") } as unknown as EvalHost;
-    await assert.rejects(execute(program, { ring, protocol, mesh, run: 5, host, scope }));
+    await assert.rejects(execute(program, { ring, protocol: ends(8), mesh, run: 5, host, scope }));
     scope.close();
   } finally {
     cluster.close();

@@ -13,7 +13,7 @@ for (const [protocol, many] of [
   test(`${protocol}: memory stays flat over ${many} training steps`, async () => {
     const cluster = await memoryCluster(protocol);
     const found = [];
-    for await (const after of memoryAfter(cluster, protocol, training("tiny", [12, 10, 5], 8, 1), [50, many]))
+    for await (const after of memoryAfter(cluster, protocol, training("tiny", [12, 10, 5], 8, "mse", 1), [50, many]))
       found.push(after);
     const [early, late] = found;
     for (const [party, { ringUsed, ring, heap }] of late!.parties.entries()) {

@@ -7,8 +7,14 @@ import { compile, execute, NodeSite, Profile, type Program, type RunStats } from
 import { SessionEndedError } from "../../src/errors.js";
 import { createMemoryMeshes, type Mesh } from "../../src/net/index.js";
 import type { EvalHost, RowRequest } from "../../src/ops/index.js";
-import { type Plan, planReveals, type Recorder } from "../../src/plan/index.js";
-import type { Protocol, ProtocolDefinition, Share, StoredShare } from "../../src/protocol/index.js";
+import { type Plan, planReveals, type Recorder, wordBytesOf } from "../../src/plan/index.js";
+import {
+  createEnds,
+  type Ends,
+  type ProtocolDefinition,
+  type Share,
+  type StoredShare,
+} from "../../src/protocol/index.js";
 import { Prg } from "../../src/random/index.js";
 import { decode, encode, Ring, type Scope, size } from "../../src/ring/index.js";
 
@@ -47,7 +53,8 @@ interface End {
   readonly self: number;
   readonly ring: Ring;
   readonly store: Scope;
-  readonly protocol: Protocol;
+  readonly narrowStore: Scope;
+  readonly ends: Ends;
   readonly mesh: Mesh;
 }
 
@@ -66,7 +73,8 @@ export class Cluster {
     this.ends = createMemoryMeshes(names).map((mesh, self) => {
       const ring = new Ring();
       const pairKey = (peer: number, label: string) => mesh.pairKey(peer, label);
-      return { self, ring, store: ring.scope(), mesh, protocol: definition.create({ ring, self, pairKey }) };
+      const ends = createEnds(definition, { ring, self, pairKey });
+      return { self, ring, store: ring.scope(), narrowStore: ring.narrow.scope(), mesh, ends };
     });
   }
 
@@ -81,23 +89,30 @@ export class Cluster {
 
   async runProgram(program: Program, given: Given = {}, settings: RunSettings = {}): Promise<Outcome> {
     const run = ++this.#run;
+    const wordBytes = wordBytesOf(program.plan);
+    /** Of the plan's words. */
+    const ringOf = ({ ring }: End) => (wordBytes === 8 ? ring : ring.narrow);
     const inputs = this.#share(program.plan, "input", given.inputs ?? {});
     const datasets = this.#share(program.plan, "dataset", given.datasets ?? {});
     const variables = this.#share(program.plan, "variable", given.variables ?? {});
-    const scopes = this.ends.map(({ ring }) => ring.scope());
+    const scopes = this.ends.map((end) => ringOf(end).scope());
     const parts = new Map<string, Uint8Array[]>();
     const assigned = new Map<string, { shares: Share[]; scale: number }>();
     const profiles: Profile[] = [];
     const loaded: Map<string, Share>[] = [];
     try {
       const settled = await Promise.allSettled(
-        this.ends.map(async ({ ring, protocol, mesh, self, store }) => {
+        this.ends.map(async (end) => {
+          const { mesh, self, store, narrowStore, ends } = end;
+          const [ring, protocol] = [ringOf(end), ends(wordBytes)];
           const stored = new Map<string, Share>();
           loaded.push(stored);
           let slot = 0;
           for (const [name, { byParty, rowWords }] of variables) {
             const site = new NodeSite(run, 2 ** 23 + slot++, store);
-            stored.set(name, protocol.incoming(site, byParty[self]!, rowWords, Uint32Array.of(0)));
+            const share = ends(8).incoming(site, byParty[self]!, rowWords, Uint32Array.of(0));
+            stored.set(name, wordBytes === 8 ? share : protocol.reduced(narrowStore, share));
+            if (wordBytes !== 8) ends(8).free(store, share);
           }
           const host: EvalHost = {
             scalar: (name) => BigInt(known(given.scalars ?? {}, name)),
@@ -149,8 +164,9 @@ export class Cluster {
         assigned: this.#look(run, scopes, assigned),
       };
     } finally {
-      this.ends.forEach(({ protocol, store }, self) => {
-        for (const share of loaded[self]?.values() ?? []) protocol.free(store, share);
+      this.ends.forEach(({ ends, store, narrowStore }, self) => {
+        for (const share of loaded[self]?.values() ?? [])
+          ends(wordBytes).free(wordBytes === 8 ? store : narrowStore, share);
         scopes[self]!.close();
       });
     }
@@ -185,8 +201,10 @@ export class Cluster {
   #combine(plan: Plan, parts: ReadonlyMap<string, Uint8Array[]>): Record<string, Float64Array> {
     return Object.fromEntries(
       planReveals(plan).map(({ label, type }) => {
-        const words = this.definition.sharing.combine(parts.get(label)!);
-        return [label, decode(new BigInt64Array(words.buffer), type.scale)];
+        const { buffer } = this.definition.sharing.combine(parts.get(label)!, wordBytesOf(plan));
+        const words =
+          wordBytesOf(plan) === 8 ? new BigInt64Array(buffer) : BigInt64Array.from(new Int32Array(buffer), BigInt);
+        return [label, decode(words, type.scale)];
       }),
     );
   }
@@ -200,11 +218,11 @@ export class Cluster {
     return Object.fromEntries(
       [...assigned].map(([name, { shares, scale }]) => {
         node++;
-        const parts = this.ends.map(({ ring, protocol, self }) => {
-          const part = protocol.outgoing(new NodeSite(run, node, scopes[self]!), shares[self]!);
+        const parts = this.ends.map(({ ring, ends, self }) => {
+          const part = ends(8).outgoing(new NodeSite(run, node, scopes[self]!), shares[self]!);
           return ring.bytes(part).slice();
         });
-        const words = this.definition.sharing.combine(parts);
+        const words = this.definition.sharing.combine(parts, 8);
         return [name, decode(new BigInt64Array(words.buffer), scale)];
       }),
     );

@@ -22,6 +22,8 @@ export interface Evaluated {
   readonly rounds: number;
   /** Payload of the busiest member. */
   readonly bytes: number;
+  /** Of the plan's words. */
+  readonly wordBits: number;
 }
 
 /** Those on which small cases of every function are tested. */
@@ -31,10 +33,10 @@ export async function evaluate(
   definition: ProtocolDefinition,
   inputs: readonly Tensor[],
   record: (b: Recorder, ...inputs: Ref[]) => Readonly<Record<string, Ref>>,
-  options: { fraction?: number; bound?: number } = {},
+  options: { fraction?: number; integerBits?: number; bound?: number } = {},
 ): Promise<Evaluated> {
-  const { fraction = 20, bound = fraction + 15 } = options;
-  const b = new Recorder({ fraction });
+  const { fraction = 20, integerBits = 15, bound = fraction + integerBits } = options;
+  const b = new Recorder({ fraction, integerBits });
   const refs = inputs.map(({ dims }, i) => b.node("input", [], { slot: `x${i}`, shape: dims, scale: fraction, bound }));
   const results = Object.entries(record(b, ...refs));
   const shapes = Object.fromEntries(results.map(([label, ref]) => [label, ref.type.shape]));
@@ -52,7 +54,8 @@ export async function evaluate(
       assert.equal(bytes, program.cost.bytes[party], `bytes of party ${party}`);
     }
     const values = Object.fromEntries(results.map(([label], i) => [label, [...revealed[`y${i}`]!]]));
-    return { values, shapes, rounds: program.cost.rounds, bytes: Math.max(...program.cost.bytes) };
+    const { rounds, bytes } = program.cost;
+    return { values, shapes, rounds, bytes: Math.max(...bytes), wordBits: program.plan.env.wordBits };
   } finally {
     cluster.close();
   }

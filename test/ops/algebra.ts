@@ -1,12 +1,13 @@
 /**
  * One vocabulary for two engines: programs written once run through plans and the protocol, and through the float64
- * oracle. What the tests of values and gradients are written in.
+ * oracle. Beside the protocol every plan also runs in the clear, which must say the same. What the tests of values and gradients are written in.
  */
 import assert from "node:assert/strict";
 import * as build from "../../src/ops/build.js";
 import { max } from "../../src/ops/extremes.js";
 import type { Ref } from "../../src/ops/index.js";
 import { differentiate, Recorder } from "../../src/plan/index.js";
+import { inTheClear } from "../clear/run.js";
 import type { Cluster } from "../engine/run.js";
 import type { Dims, Real } from "./oracle.js";
 import * as oracle from "./oracle.js";
@@ -91,6 +92,8 @@ export interface Results {
   readonly dims: Dims;
   /** Of sum(value * weights), by leaf. */
   readonly gradients: readonly Float64Array[];
+  /** The same by the plan's evaluation in the clear. */
+  readonly clear?: Results;
 }
 
 /** Weights that give every element of a result another importance: 1, -1/2, 3/4, … */
@@ -136,11 +139,14 @@ export async function byPlan(
   const plan = b.close();
   const used = Object.fromEntries(leaves.map(({ data }, i) => [`x${i}`, data]));
   const { revealed } = await cluster.run(plan, { inputs: used });
-  return {
-    value: revealed.value!,
+  const results = (get: (label: string) => Float64Array): Results => ({
+    value: get("value"),
     dims,
-    gradients: parts.map((part, i) => (part ? revealed[`g${i}`]! : new Float64Array(leaves[i]!.data.length))),
-  };
+    gradients: parts.map((part, i) => (part ? get(`g${i}`) : new Float64Array(leaves[i]!.data.length))),
+  });
+  const clear = inTheClear(plan, { inputs: used });
+  assert.deepEqual(clear.overflows, []);
+  return { ...results((label) => revealed[label]!), clear: results((label) => clear.revealed.get(label)!) };
 }
 
 /** |got - expected| <= tolerance (1 + |expected|), element by element. */
@@ -167,10 +173,12 @@ export async function agree(
   const { tolerance = 1e-4 } = options;
   const got = await byPlan(cluster, program, leaves, options);
   assert.deepEqual([...got.dims], [...expected.dims], "shape");
-  assertNear(got.value, expected.value, tolerance, "value");
-  if (options.gradients !== false)
-    got.gradients.forEach((gradient, i) => {
-      assertNear(gradient, expected.gradients[i]!, 4 * tolerance, `gradient of input ${i}`);
-    });
+  for (const [who, { value, gradients }] of Object.entries({ secret: got, clear: got.clear! })) {
+    assertNear(value, expected.value, tolerance, `${who} value`);
+    if (options.gradients !== false)
+      gradients.forEach((gradient, i) => {
+        assertNear(gradient, expected.gradients[i]!, 4 * tolerance, `${who} gradient of input ${i}`);
+      });
+  }
   return true;
 }

@@ -105,7 +105,7 @@ test("rounds and bytes are the declared ones, at every party", async () => {
 
 test("the mask of an image serves the product of its filters' gradient, too", () => {
   for (const definition of protocols) {
-    const { masks } = definition.costs;
+    const { masks } = definition.costs(8);
     if (!masks) continue;
     const bytes = (withGradient: boolean) => {
       const b = new Recorder({ fraction: 16 });

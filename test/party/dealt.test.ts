@@ -15,11 +15,11 @@ import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { execute } from "../../src/engine/index.js";
 import { InputError, NameError, PolicyError, StorageError } from "../../src/errors.js";
-import { matmul, relu } from "../../src/ops/build.js";
+import { constant, matmul, relu } from "../../src/ops/build.js";
 import { decodeHead, encodeSegment } from "../../src/party/dealt/format.js";
 import { deal, memoryStores } from "../../src/party/index.js";
 import { Ledger } from "../../src/party/ledger.js";
-import { planCost } from "../../src/plan/index.js";
+import { planCost, Recorder } from "../../src/plan/index.js";
 import { protocolNamed } from "../../src/protocol/index.js";
 import { alice, driver, failure, hex, names, type Options, TestCluster } from "./helpers.js";
 import { assign, batch, double, fraction, init, input, open, plan, show, squareUp, variable, word } from "./plans.js";
@@ -154,6 +154,46 @@ for (const name of ["additive-2-dealt", "additive-2-fss-dealt", "additive-3-deal
       assert.equal((await each.run(show(2))).words.size, 1);
       await each.close();
     });
+  });
+
+for (const name of ["additive-2-dealt", "additive-2-fss-dealt", "additive-3-dealt"])
+  it(`${name}: a plan over words of 32 bits takes what was dealt for it`, async () => {
+    const precision = { fraction: 10, integerBits: 8 };
+    const at = (values: readonly number[]) => values.map((value) => BigInt(value * 2 ** precision.fraction));
+    const record = (what: (b: Recorder) => void) => {
+      const recorder = new Recorder(precision);
+      what(recorder);
+      return recorder.close();
+    };
+    const form = { shape: [2, 2], scale: 10, bound: 18 };
+    const weights = [1, -2, 0.5, 3];
+    const start = record((b) => assign(b, "v", b.node("secret", [constant(b, weights, [2, 2], 10)])));
+    const answer = record((b) => {
+      const product = matmul(
+        b,
+        b.node("input", [], { slot: "x", ...form }),
+        b.node("variable", [], { name: "v", ...form }),
+      );
+      open(b, "y", relu(b, b.node("truncate", [product], { shift: 10 })));
+    });
+    assert.deepEqual([start.env.wordBits, answer.env.wordBits], [64, 32]);
+    const each = await cluster(name, await dealt(name, 3, { plan: answer, scalars: {} }));
+    for (const one of [start, answer]) await each.put(one);
+    await each.run(start);
+    for (const factor of [1, -1, 4]) {
+      const x = [1, 2, 0, -1].map((value) => value * factor);
+      const { words, answers } = await each.run(answer, { inputs: { x: at(x) } });
+      const wanted = [2, 4, -0.5, -3].map((value) => Math.max(value * factor, 0) * 2 ** precision.fraction);
+      for (const [i, value] of wanted.entries())
+        assert.ok(Math.abs(Number(words.get("y")![i]) - value) <= 2, `${words.get("y")}: ${wanted}`);
+      assert.deepEqual(
+        answers.map(({ result }) => (result as { stats: { bytes: number } }).stats.bytes),
+        planCost(answer, each.definition).bytes,
+      );
+    }
+    assert.deepEqual(await left(each), [0]);
+    assert.ok((await failure(each.run(answer, { inputs: { x: at(weights) } }))) instanceof PolicyError);
+    await each.close();
   });
 
 const two = "additive-2-dealt";

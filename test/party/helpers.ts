@@ -121,7 +121,7 @@ export class TestCluster {
   ): Promise<RunResult> {
     const { scalars = {}, checkpoint = false, caller = driver, request = hex() } = options;
     const params = { request, digest: plan.digest, scalars, checkpoint };
-    return combine(await this.all(caller, "run", params, this.bodies(plan, options.inputs)), this.definition);
+    return combine(await this.all(caller, "run", params, this.bodies(plan, options.inputs)), this.definition, plan.env);
   }
 
   /** Shares rows as an owner does. */
@@ -190,13 +190,15 @@ export function shareInputs(plan: Plan, inputs: Inputs, { sharing }: ProtocolDef
 export function combine(
   answers: readonly Answer[],
   { sharing }: Pick<ProtocolDefinition, "sharing"> = rep3,
+  { wordBits }: Pick<Plan["env"], "wordBits"> = { wordBits: 64 },
 ): RunResult {
   const results = answers.map(({ result }) => result as { run: number; reveals: { label: string; bytes: number }[] });
   const words = new Map<string, bigint[]>();
   let at = 0;
   for (const { label, bytes } of results[0]!.reveals) {
     const parts = answers.map(({ body }) => body!.subarray(at, at + bytes));
-    words.set(label, [...new BigInt64Array(sharing.combine(parts).slice().buffer)]);
+    const { buffer } = sharing.combine(parts, wordBits === 32 ? 4 : 8).slice();
+    words.set(label, wordBits === 32 ? [...new Int32Array(buffer)].map(BigInt) : [...new BigInt64Array(buffer)]);
     at += bytes;
   }
   for (const { run } of results) assert.equal(run, results[0]!.run);

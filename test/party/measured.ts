@@ -7,7 +7,7 @@ import { maxPool2d } from "../../src/ops/max-pooling.js";
 import { avgPool2d } from "../../src/ops/pooling.js";
 import { flip, indexSelect, pad, roll } from "../../src/ops/rearrange.js";
 import { bytesOfRun } from "../../src/party/memory.js";
-import { differentiate, type Plan, planInputs, type Recorder } from "../../src/plan/index.js";
+import { differentiate, type Plan, planInputs, type Recorder, wordBytesOf } from "../../src/plan/index.js";
 import type { ProtocolDefinition } from "../../src/protocol/index.js";
 import { Ring } from "../../src/ring/index.js";
 import { names, TestCluster } from "./helpers.js";
@@ -31,7 +31,7 @@ export async function measure(plan: Plan, n: number, definition?: ProtocolDefini
   const measured =
     (self: number): typeof execute =>
     async (program, options) => {
-      estimate = bytesOfRun(program.cost);
+      estimate = bytesOfRun(program.cost, wordBytesOf(program.plan));
       const ring = rings[self]!;
       const before = ring.usedBytes;
       ring.peak = before;

@@ -31,7 +31,7 @@ for (const definition of [additive(2), additive(2, "fss")])
     await put();
     await each.run(init(weights), { checkpoint: true });
     const { bytes } = planCost(infer, definition);
-    const known = bytes.map((sum, member) => sum - definition.costs.masks!.open(N).bytes[member]!);
+    const known = bytes.map((sum, member) => sum - definition.costs(8).masks!.open(N).bytes[member]!);
     assert.notDeepEqual(known, bytes);
     assert.deepEqual(await bytesOf(infer), bytes);
     for (let i = 0; i < 3; i++) assert.deepEqual(await bytesOf(infer), known);

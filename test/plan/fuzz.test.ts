@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { bytesOf, decodeSafely, parsed, samples } from "./safely.js";
+import { bytesOf, decodeSafely, header, parsed, samples } from "./safely.js";
 
 test("large plans made to be slow are decoded or refused within a second", () => {
   const nested = (depth: number) => "[".repeat(depth) + "]".repeat(depth);
@@ -11,15 +11,13 @@ test("large plans made to be slow are decoded or refused within a second", () =>
   decodeSafely(encode(nested(2_000_000)));
   decodeSafely(encode(`${head}${nested(1_000_000)}}`));
   decodeSafely(encode(`${head}[["input",[],{"slot":"x","shape":${nested(1_000_000)},"scale":0,"bound":1}]]}`));
-  decodeSafely(bytesOf({ secretgrad: 1, fraction: 16, nodes: [["input", [], { slot: "x".repeat(4e6) }]] }));
-  decodeSafely(bytesOf({ secretgrad: 1, fraction: 16, nodes: [["x".repeat(4e6), [], {}]] }));
+  decodeSafely(bytesOf({ ...header, nodes: [["input", [], { slot: "x".repeat(4e6) }]] }));
+  decodeSafely(bytesOf({ ...header, nodes: [["x".repeat(4e6), [], {}]] }));
   const shape = new Array(1_500_000).fill(1);
-  decodeSafely(
-    bytesOf({ secretgrad: 1, fraction: 16, nodes: [["input", [], { slot: "x", shape, scale: 0, bound: 1 }]] }),
-  );
+  decodeSafely(bytesOf({ ...header, nodes: [["input", [], { slot: "x", shape, scale: 0, bound: 1 }]] }));
   const keys = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`k${i}`, i]));
-  decodeSafely(bytesOf({ secretgrad: 1, fraction: 16, nodes: [["input", [], keys]] }));
-  decodeSafely(bytesOf({ secretgrad: 1, fraction: 16, nodes: new Array(400_000).fill(["input", [], {}]) }));
+  decodeSafely(bytesOf({ ...header, nodes: [["input", [], keys]] }));
+  decodeSafely(bytesOf({ ...header, nodes: new Array(400_000).fill(["input", [], {}]) }));
   // Many sources that meet, then many values that depend on all of them.
   const sum = (sources: number, links: number) => {
     const nodes: unknown[] = [];
@@ -29,7 +27,7 @@ test("large plans made to be slow are decoded or refused within a second", () =>
     for (let i = 0; i < links; i++)
       last = nodes.push([i % 2 ? "neg" : "transpose", [last], i % 2 ? {} : { axes: [0] }]) - 1;
     nodes.push(["reveal", [last], { label: "x", release: "open", recipients: ["d"] }]);
-    return bytesOf({ secretgrad: 1, fraction: 16, nodes });
+    return bytesOf({ ...header, nodes });
   };
   decodeSafely(sum(2000, 15_000));
   decodeSafely(sum(9000, 0));
@@ -44,7 +42,7 @@ test("large plans made to be slow are decoded or refused within a second", () =>
       last = last < 0 ? cut : nodes.push(["add", [last, cut], {}]) - 1;
     }
     nodes.push(["reveal", [last], { label: "x", release: "open", recipients: ["d"] }]);
-    return bytesOf({ secretgrad: 1, fraction: 16, nodes });
+    return bytesOf({ ...header, nodes });
   };
   decodeSafely(slices(3000));
   decodeSafely(slices(9000));
@@ -52,8 +50,7 @@ test("large plans made to be slow are decoded or refused within a second", () =>
   const words = "A".repeat(2_999_999).slice(0, 2_999_988);
   decodeSafely(
     bytesOf({
-      secretgrad: 1,
-      fraction: 16,
+      ...header,
       nodes: [["constant", [], { shape: [281_248], scale: 0, bound: 1, words }]],
     }),
   );

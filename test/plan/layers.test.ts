@@ -7,12 +7,12 @@ import { encodeIndex } from "../../src/ops/gather.js";
 import { decodePlan } from "../../src/plan/index.js";
 import { plain } from "../../src/protocol/index.js";
 import { Cluster } from "../engine/run.js";
-import { bytesOf, decodeSafely } from "./safely.js";
+import { bytesOf, decodeSafely, header } from "./safely.js";
 
 type Node = readonly [op: string, inputs: readonly number[], attrs: object];
 const input = (slot: string, shape: readonly number[]): Node => ["input", [], { slot, shape, scale: 4, bound: 19 }];
 const shown = (at: number): Node => ["reveal", [at], { label: "y", release: "open", recipients: ["d"] }];
-const planOf = (...nodes: readonly Node[]) => bytesOf({ secretgrad: 1, fraction: 16, nodes });
+const planOf = (...nodes: readonly Node[]) => bytesOf({ ...header, nodes });
 
 const conv = { stride: [1, 1], dilation: [1, 1], spread: [1, 1], padding: [0, 0], size: [3, 3] };
 const convolution = (change: object, x = [1, 1, 1, 4, 4], w = [1, 1, 1, 2, 2]) =>

@@ -15,14 +15,38 @@ test("a plan that is recorded again is the same, and typed as a party types it",
   }
 });
 
-test("another fraction is another setting", () => {
-  for (const fraction of [16, 20, 16]) {
-    const plan = trainStep({ fraction }).close();
+test("another fraction is another setting, and so are other integer bits", () => {
+  for (const [fraction, integerBits] of [
+    [16, 15],
+    [20, 15],
+    [16, 12],
+    [16, 15],
+  ] as const) {
+    const plan = trainStep({ fraction, integerBits }).close();
     assert.deepEqual(
       plan.nodes.map(({ type }) => type),
       decodePlan(plan.bytes).nodes.map(({ type }) => type),
     );
   }
+});
+
+test("another word size is another setting, and what is typed anew for wider words is remembered, too", () => {
+  const record = () => {
+    const b = trainStep({ fraction: 10, integerBits: 8 });
+    assert.equal(b.env.wordBits, 64);
+    return b.close();
+  };
+  const [first, second] = [record(), record()];
+  const types = (plan: typeof first) => plan.nodes.map(({ type }) => type);
+  assert.ok(types(second).every((type, id) => type === first.nodes[id]!.type));
+  assert.deepEqual(types(second), types(decodePlan(second.bytes)));
+  const b = new Recorder({ fraction: 10, integerBits: 8 });
+  const [x, y] = ["x", "y"].map((slot) => b.node("input", [], { slot, shape: [3], scale: 10, bound: 18 }));
+  const bounds = () => b.nodes.map(({ type }) => type.bound);
+  b.node("mul", [x!, y!]);
+  assert.deepEqual([b.env.wordBits, ...bounds()], [32, 18, 18, 30]);
+  b.node("assign", [x!], { name: "x" });
+  assert.deepEqual([b.env.wordBits, ...bounds()], [64, 18, 18, 36, 18]);
 });
 
 test("a mistake throws again, and large attributes are typed all the same", () => {

@@ -15,6 +15,9 @@ import {
 import { rep3 } from "../../src/protocol/index.js";
 import { everything, trainStep } from "./sample.js";
 
+/** What a plan over words of 64 bits begins with. */
+export const header = { secretgrad: 1, fraction: 16, integerBits: 15, wordBits: 64 };
+
 export const samples = [everything().close(), trainStep().close()];
 export const bytesOf = (json: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(json));
 export const parsed = (index: number) => JSON.parse(new TextDecoder().decode(samples[index]!.bytes));

@@ -16,18 +16,20 @@ export interface StepOptions {
   readonly batch?: number;
   readonly rows?: number;
   readonly fraction?: number;
+  readonly integerBits?: number;
 }
 export const mnist: StepOptions = { widths: [784, 128, 64, 10], batch: 128, rows: 60_000 };
 export const small: StepOptions = { widths: [5, 7, 3], batch: 4, rows: 12 };
 
 /** Forward, mean squared error, backward, SGD, and the loss released: what one step of training records. */
-export function trainStep({ widths = [5, 7, 3], batch = 4, rows = 12, fraction = 20 }: StepOptions = {}): Recorder {
-  const b = new Recorder({ fraction });
+export function trainStep(options: StepOptions = {}): Recorder {
+  const { widths = [5, 7, 3], batch = 4, rows = 12, fraction = 20, integerBits = 15 } = options;
+  const b = new Recorder({ fraction, integerBits });
   const at = { batch, stride: batch, shuffle: true, epoch: "epoch", position: "position" };
   const dataset = (name: string, width: number) =>
     b.node("dataset", [], { name, rows, rowShape: [width], scale: fraction, bound: fraction + 1, ...at });
   const variable = (name: string, shape: number[]) =>
-    b.node("variable", [], { name, shape, scale: fraction, bound: fraction + 15 });
+    b.node("variable", [], { name, shape, scale: fraction, bound: fraction + integerBits });
   let x = dataset("alice/images", widths[0]!);
   const target = dataset("bob/labels", widths.at(-1)!);
   const parameters: [string, Ref][] = [];
@@ -118,8 +120,8 @@ export function everything(): Recorder {
   const low = b.node("reshare", [b.node("lowBits", [build.share(b, sorted.indices())], { count: 3 })]);
   b.node("reveal", [low], { label: "low", release: "open", recipients });
   b.node("reveal", [softmax(b, mine, 1)], { label: "softmax", release: "open", recipients });
-  const narrow = b.node("narrow", [build.neg(b, most)], { bound: 20 });
-  const high = { width: 20, signed: true, rows: 1, low: [1, 2, 3, 4, 5, 6, 7], high: [0, 8, 16] };
+  const narrow = b.node("narrow", [build.neg(b, most)], { bound: 22 });
+  const high = { width: 22, signed: true, rows: 1, low: [1, 2, 3, 4, 5, 6, 7], high: [0, 8, 16] };
   // Of two rows of `octaves` only the product has a meaning.
   const octaves = b.node("octaves", [most], { factor: 2 ** 40, top: 4 });
   const sides = b.node("truncate", [octaves], { shift: 32, bound: 33 });

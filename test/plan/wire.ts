@@ -2,8 +2,8 @@
  * Plans as a hostile driver would write them: values are typed, so that composing works, but no rule refuses where they go.
  * The bytes are what decodePlan must refuse.
  */
-import type { Builder, Made, PlanEnv, Ref } from "../../src/ops/index.js";
-import { encodePlan, type PlanNode } from "../../src/plan/index.js";
+import type { Builder, Made, PlanEnv, Precision, Ref } from "../../src/ops/index.js";
+import { encodePlan, envOf, type PlanNode } from "../../src/plan/index.js";
 import { typeNode } from "../../src/plan/infer.js";
 
 const sinks = new Set(["assign", "reveal"]);
@@ -12,7 +12,10 @@ export class Wire implements Builder {
   readonly nodes: PlanNode[] = [];
   readonly #merged = new Map<string, Ref>();
   readonly #refs: Ref[] = [];
-  constructor(readonly env: PlanEnv = { fraction: 20 }) {}
+  readonly env: PlanEnv;
+  constructor(precision: Precision = { fraction: 20 }) {
+    this.env = envOf(precision);
+  }
 
   node(op: string, inputs: readonly Ref[], attrs: Record<string, unknown> = {}): Ref {
     const ids = inputs.map((input) => input.id);

@@ -16,7 +16,7 @@ const ANEW = "a value is opened anew in another session";
 const ALL = [2, 3, "fss"] as const;
 
 const FIRST_MASK = 'const mask = deal.random(origin.n, "add", origin.scope);';
-const CORRECTION = "this.#send.push({ peer: last, block: difference, bytes: words * 8 });";
+const CORRECTION = "this.#send.push({ peer: last, block: difference, bytes: words * wordBytes });";
 const PART = "else if (party.self < last) this.#draw(this.#streams[0]!, block, words, undefined);";
 
 const masks: Flaw[] = [
@@ -82,7 +82,13 @@ const masks: Flaw[] = [
   },
   {
     name: "a comparison does not use all that a truncation left open",
-    edits: [edit("masks", "width > 64 - x.rounding.shift", "width >= 64 - x.rounding.shift")],
+    edits: [
+      edit(
+        "masks",
+        "width > party.kernels.wordBits - x.rounding.shift",
+        "width >= party.kernels.wordBits - x.rounding.shift",
+      ),
+    ],
     among: ALL,
     fails: "rounds and bytes are as declared",
   },
@@ -199,7 +205,7 @@ const dealer: Flaw[] = [
         PART,
         `else if (party.self < last) {
            this.#draw(this.#streams[0], block, words, undefined);
-           if (party.self === 0) this.#receive.push({ peer: party.count, block: this.block(words), bytes: words * 8 });
+           if (party.self === 0) this.#receive.push({ peer: party.count, block: this.block(words), bytes: words * wordBytes });
          }`,
       ),
     ],
@@ -285,8 +291,8 @@ const arithmetic: Flaw[] = [
   {
     name: "a truncation of numbers below 2^61 only",
     edits: [
-      edit("truncate", "1n << 62n", "1n << 61n"),
-      edit("rounding", "1n << BigInt(62 - shift)", "1n << BigInt(61 - shift)"),
+      edit("truncate", "1n << BigInt(wordBits - 2)", "1n << BigInt(wordBits - 3)"),
+      edit("rounding", "1n << BigInt(kernels.wordBits - 2 - shift)", "1n << BigInt(kernels.wordBits - 3 - shift)"),
     ],
     among: ALL,
     fails: "truncate is floor or one above",
@@ -336,7 +342,7 @@ const bits: Flaw[] = [
   },
   {
     name: "a comparison after a truncation reads bits that are not there",
-    edits: [edit("masks", "x.rounding && width > 64 - x.rounding.shift", "false")],
+    edits: [edit("masks", "x.rounding && width > party.kernels.wordBits - x.rounding.shift", "false")],
     among: ALL,
     fails: "a value times its own sign",
   },
@@ -379,7 +385,7 @@ const keys: Flaw[] = [
         "sign-by-keys",
         "return keys[0].corrections;",
         `const all = ring.u64(keys[0].corrections);
-         for (let i = 0; shape.bits > 2 && i < n; i++) all[(2 + words) * n + 2 * i + 1] ^= 1n;
+         for (let i = 0; shape.bits > 2 && i < n; i++) all[(2 + shape.words) * n + 2 * i + 1] ^= 1n;
          return keys[0].corrections;`,
       ),
     ],
@@ -477,8 +483,8 @@ const inAndOut: Flaw[] = [
       edit("io", 'key.stream(nonce), block, n, "sub"', '() => key.stream(nonce), block, n, "sub"'),
       edit(
         "io",
-        "stream.fill(party.ring.bytes(mask, 0, count * 8));",
-        "stream().fill(party.ring.bytes(mask, 0, count * 8));",
+        "stream.fill(party.ring.bytes(mask, 0, count * wordBytes));",
+        "stream().fill(party.ring.bytes(mask, 0, count * wordBytes));",
       ),
     ],
     fails: "outgoing parts are re-randomised",

@@ -27,7 +27,7 @@ describe("five parties and a dealer", () => {
 test("a ReLU takes the rounds and bits of decision 12, whatever the number of parties", () => {
   const n = 6400;
   for (const count of [2, 3, 5]) {
-    const { costs } = additive(count);
+    const costs = additive(count).costs(8);
     const [sign, select] = [opened(costs, n, costs.msb(n, 32, 0)), costs.select(n, 0)];
     assert.equal(sign.rounds + select.rounds, 5);
     const bits = [sign, select].map(({ bytes }) => bytes.map((each) => (8 * each) / n));
@@ -39,7 +39,7 @@ test("a ReLU takes the rounds and bits of decision 12, whatever the number of pa
     assert.deepEqual(dealer, [113 + 11, 128]);
   }
   // By keys: nothing between the parties, once the value's mask is open or it comes from a truncation.
-  const { costs } = additive(2, "fss");
+  const costs = additive(2, "fss").costs(8);
   for (const cost of [costs.msb(n, 32, 0), costs.masks!.msbRounded!(n, 32)!])
     assert.deepEqual(cost.bytes.slice(0, 2), [0, 0]);
   assert.ok(costs.masks!.selectsSigns!(n));

@@ -19,7 +19,7 @@ import {
 } from "../../src/protocol/index.js";
 import { expander } from "../../src/random/index.js";
 import type { Block, Ring } from "../../src/ring/index.js";
-import { bytesFrom, computing, type End, free, type Lab, share } from "./harness.js";
+import { bytesFrom, computing, costsOf, type End, free, type Lab, share, wordBitsOf } from "./harness.js";
 import { theorem, WEIGHTS } from "./theorem.js";
 
 /** One primitive with its parameters. */
@@ -58,7 +58,8 @@ export const PLANES = 3;
 
 export function casesOf(definition: ProtocolDefinition): Case[] {
   const everyone = computing(definition);
-  const { masks } = definition.costs;
+  const { masks } = costsOf(definition);
+  const bits = wordBitsOf(definition);
   // Keys come as words, not as planes.
   const keys = masks?.msbRounded !== undefined;
   return [
@@ -83,7 +84,7 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
       cost: (costs, n, pivot) => costs.reshare(n, pivot),
       pivotComputes: true,
     },
-    ...[1, 16, 20, 61].map(
+    ...[1, 16, 20, bits - 3].map(
       (shift): Case => ({
         name: `truncate by ${shift}`,
         start: (end, site, { lifted }) => end.protocol.truncate(site, lifted[end.self]!, shift),
@@ -98,7 +99,7 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
       cost: (costs, n, pivot) => costs.and(n, PLANES, pivot),
       pivotComputes: true,
     },
-    ...[2, 16, 32, 37, 64].map(
+    ...[2, 16, ...(bits === 64 ? [32, 37] : [20]), bits].map(
       (width): Case => ({
         name: `msb at width ${width}`,
         onPlanes: !keys,
@@ -107,7 +108,7 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
         pivotComputes: true,
       }),
     ),
-    ...[1, 32, 64].map(
+    ...[1, bits / 2, bits].map(
       (width): Case => ({
         name: `isZero at width ${width}`,
         onPlanes: true,
@@ -116,7 +117,7 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
         pivotComputes: true,
       }),
     ),
-    ...[1, 20, 64].map(
+    ...[1, 20, bits].map(
       (width): Case => ({
         name: `toBits at width ${width}`,
         onPlanes: true,
@@ -168,16 +169,18 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
 }
 
 const SHIFT = 16;
-const WIDTH = 32;
-/** The most that a truncation leaves to see. */
-const LEFT = 64 - SHIFT;
 
 /** What is cheaper, or takes another way, since something has looked at the value before. */
-function afterLooks(masks: MaskCosts, { parties }: ProtocolDefinition): Case[] {
+function afterLooks(masks: MaskCosts, definition: ProtocolDefinition): Case[] {
+  const { parties } = definition;
+  const bits = wordBitsOf(definition);
+  const width = bits / 2;
+  /** The most that a truncation leaves to see. */
+  const left = bits - SHIFT;
   const truncated = (lab: Lab, { lifted }: Inputs) =>
     lab.call((end, site) => end.protocol.truncate(site, lifted[end.self]!, SHIFT)).values;
   const signs = (lab: Lab, x: readonly Share[]) =>
-    lab.call((end, site) => end.protocol.msb(site, x[end.self]!, WIDTH)).values;
+    lab.call((end, site) => end.protocol.msb(site, x[end.self]!, width)).values;
   const select: Case["start"] = (end, site, { bit, x }) => end.protocol.select(site, bit[end.self]!, x[end.self]!);
   const ownSign = (n: number, else_: Cost) => (masks.selectsSigns?.(n) ? freeOfCharge(parties) : else_);
   return [
@@ -198,8 +201,8 @@ function afterLooks(masks: MaskCosts, { parties }: ProtocolDefinition): Case[] {
       name: "msb after a truncation",
       before: (lab, inputs) => ({ x: truncated(lab, inputs) }),
       onPlanes: masks.msbRounded === undefined,
-      start: (end, site, { x }) => end.protocol.msb(site, x[end.self]!, LEFT),
-      cost: (costs, n, pivot) => masks.msbRounded?.(n, LEFT) ?? costs.msb(n, LEFT, pivot),
+      start: (end, site, { x }) => end.protocol.msb(site, x[end.self]!, left),
+      cost: (costs, n, pivot) => masks.msbRounded?.(n, left) ?? costs.msb(n, left, pivot),
     },
     {
       name: "select after a truncation",
@@ -242,7 +245,7 @@ export function makeInputs(lab: Lab, words: BigUint64Array, owner?: number | "pu
   const n = words.length;
   const blocks = lab.ends.map((end) => {
     const block = end.scope.alloc(n);
-    end.ring.u64(block).set(words);
+    end.ring.setWords(block, new BigInt64Array(words.buffer));
     return block;
   });
   const x =
@@ -257,7 +260,7 @@ export function makeInputs(lab: Lab, words: BigUint64Array, owner?: number | "pu
   return {
     n,
     x,
-    y: share(lab, someWords(n, 62, "other words"), "other share"),
+    y: share(lab, someWords(n, wordBitsOf(lab.definition) - 2, "other words"), "other share"),
     words: blocks,
     lifted: each((end, site) => end.protocol.lift(site, x[end.self]!)),
     product: each((end, site) => end.protocol.product(site, x[end.self]!, x[end.self]!, n, times(end.ring, n))),

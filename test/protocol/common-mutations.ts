@@ -102,13 +102,13 @@ export function commonMutations(definition: ProtocolDefinition): Mutation[] {
       name: "msb declares one word less",
       definition: {
         ...definition,
-        costs: {
-          ...definition.costs,
+        costs: (wordBytes) => ({
+          ...definition.costs(wordBytes),
           msb(n, width, pivot) {
-            const { rounds, bytes } = definition.costs.msb(n, width, pivot);
-            return { rounds, bytes: bytes.with(-1, bytes.at(-1)! - 8) };
+            const { rounds, bytes } = definition.costs(wordBytes).msb(n, width, pivot);
+            return { rounds, bytes: bytes.with(-1, bytes.at(-1)! - wordBytes) };
           },
-        },
+        }),
       },
       fails: "rounds and bytes are as declared",
     },

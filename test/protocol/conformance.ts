@@ -4,7 +4,7 @@
  */
 import { describe, test } from "node:test";
 import type { ProtocolDefinition } from "../../src/protocol/index.js";
-import type { End } from "./harness.js";
+import { type End, narrow } from "./harness.js";
 import { openingChecks } from "./openings.js";
 import { privacyChecks } from "./privacy.js";
 import { partsChecks } from "./privacy-parts.js";
@@ -35,8 +35,10 @@ export function checks(definition: ProtocolDefinition, options: ConformanceOptio
   ];
 }
 
-export function conformance(definition: ProtocolDefinition, options: ConformanceOptions = {}): void {
-  describe(`conformance of ${definition.name}`, () => {
-    for (const check of checks(definition, options)) test(check.name, () => check.run());
-  });
+/** Over words of either size. */
+export function conformance(protocol: ProtocolDefinition, options: ConformanceOptions = {}): void {
+  for (const definition of [protocol, narrow(protocol)])
+    describe(`conformance of ${definition.name}`, () => {
+      for (const check of checks(definition, options)) test(check.name, () => check.run());
+    });
 }

@@ -5,10 +5,14 @@
  * maps and products are local. All else is done by a helper, party pivot mod 4: it is told the values, computes under
  * `plain` and deals the result. Messages are masked, but the helper sees everything, and random words are public.
  */
+
+import { bySize } from "../../src/protocol/cost.js";
 import type * as P from "../../src/protocol/index.js";
 import { atOnce, inSequence, parallel, plain, sideBySide } from "../../src/protocol/index.js";
 import { asBits, asShare, open, openBits } from "../../src/protocol/plain/share.js";
 import { planeWords } from "../../src/protocol/planes.js";
+import { reader } from "../../src/protocol/stored.js";
+import { addWords } from "../../src/protocol/words.js";
 import { expander, Prg, type Stream, secureRandom } from "../../src/random/index.js";
 import type { Scope } from "../../src/ring/index.js";
 
@@ -34,10 +38,10 @@ const column = <T extends Value>(xs: readonly T[], component: number) => xs.map(
 const blockOf = (x: Value) => ("width" in x ? openBits(x).planes : open(x).words);
 const ZERO = { fill: (target: Uint8Array) => target.fill(0) };
 const FRESH = { fill: (target: Uint8Array) => target.set(secureRandom(target.length)) };
-const transfer = (peer: number, x: Value) => ({ peer, block: blockOf(x), bytes: blockOf(x).words * 8 });
 
 function create(host: P.ProtocolHost): P.Protocol {
   const { self, ring } = host;
+  const transfer = (peer: number, x: Value) => ({ peer, block: blockOf(x), bytes: ring.bytes(blockOf(x)).length });
   const clear = plain.create(host);
   const others = ALL.filter((party) => party !== self);
   /** With the next party and with the previous one: what one adds to its summand, the other takes off. */
@@ -53,7 +57,7 @@ function create(host: P.ProtocolHost): P.Protocol {
   const product = (x: P.Product) => as(ALL.map((c) => (c === self ? x : undefined)));
   /** A plain value of a shape. */
   const drawn = <T extends Value>(scope: Scope, { n, width }: Shape, source?: { fill(target: Uint8Array): void }) => {
-    const block = scope.alloc(width === undefined ? n : width * planeWords(n));
+    const block = scope.alloc(width === undefined ? n : width * planeWords(n, ring));
     source?.fill(ring.bytes(block));
     return (width === undefined ? asShare(n, block) : asBits(n, width, block)) as T;
   };
@@ -146,7 +150,11 @@ function create(host: P.ProtocolHost): P.Protocol {
     },
     select: (site, bits, x) => help(site, [bits, x], (at, b, z) => clear.select(at, b, z)),
     input: (site, owner, words, n) =>
-      deal(once(site), owner, drawn(site.scope, { n }, words && { fill: (to) => to.set(ring.bytes(words, 0, n * 8)) })),
+      deal(
+        once(site),
+        owner,
+        drawn(site.scope, { n }, words && { fill: (to) => to.set(ring.bytes(words, 0, n * ring.wordBytes)) }),
+      ),
     *reveal(site, x) {
       return blockOf(yield* tell(once(site), x, ALL));
     },
@@ -157,50 +165,56 @@ function create(host: P.ProtocolHost): P.Protocol {
     },
     outgoing: (site, x) => blockOf(summand(once(site), x)),
     incoming(site, { seeds, correction }, rowWords, rows) {
-      const readers = [...(correction ? [correction] : []), ...seeds.map((seed) => expander(seed))];
+      const readers = [...(correction ? [correction] : []), ...seeds.map(reader)];
       return local(site, (at) => clear.incoming(at, { seeds: [], correction: readers.shift()! }, rowWords, rows));
     },
     free(scope, x) {
       for (const held of partsOf(x)) if (held) clear.free(scope, held);
     },
     move: (x, from, to) => each((c) => clear.move(part(x, c), from, to)),
-    save: (x) => Buffer.concat(partsOf(x).map((held) => (held ? clear.save(held) : new Uint8Array(x.n * 8)))),
+    save: (x) =>
+      Buffer.concat(partsOf(x).map((held) => (held ? clear.save(held) : new Uint8Array(x.n * ring.wordBytes)))),
+    reduced: (scope, wide) => each((c) => clear.reduced(scope, part(wide, c))),
     load: (scope, saved) =>
       each((c) => clear.load(scope, saved.subarray((c * saved.length) / 4, ((c + 1) * saved.length) / 4))),
   };
 }
 
-const round = (words: (party: number) => number) => ({ rounds: 1, bytes: ALL.map((party) => 8 * words(party)) });
-const told = (n: number, to: number) => round((party) => (party === to ? 0 : n));
-/** Three components for each of the three others. */
-const dealt = (n: number, owner: number) => round((party) => (party === owner ? 9 * n : 0));
-const helped = (n: number, result: number, pivot: number) => inSequence(told(n, pivot % 4), dealt(result, pivot % 4));
-const plus = (sign: bigint) => (a: Uint8Array, b: Uint8Array) => {
-  const [x, y] = [a, b].map((bytes) => new BigUint64Array(Uint8Array.from(bytes).buffer));
-  return new Uint8Array(x!.map((word, index) => word + sign * y![index]!).buffer);
-};
+const costs = bySize((word): P.Costs => {
+  const round = (words: (party: number) => number) => ({
+    rounds: 1,
+    bytes: ALL.map((party) => word.wordBytes * words(party)),
+  });
+  const told = (n: number, to: number) => round((party) => (party === to ? 0 : n));
+  /** Three components for each of the three others. */
+  const dealt = (n: number, owner: number) => round((party) => (party === owner ? 9 * n : 0));
+  const helped = (n: number, result: number, pivot: number) => inSequence(told(n, pivot % 4), dealt(result, pivot % 4));
+  const planes = (n: number) => planeWords(n, word);
+  return {
+    wordBits: word.wordBits,
+    product: () => ({ rounds: 0, bytes: ALL.map(() => 0) }),
+    separable: (n, _terms, outputs, pivot) => helped(n, outputs * n, pivot),
+    reshare: (n, pivot) => helped(n, n, pivot),
+    truncate: (n, _shift, pivot) => helped(n, n, pivot),
+    and: (n, width, pivot) => helped(2 * width * planes(n), width * planes(n), pivot),
+    msb: (n, _width, pivot) => helped(n, planes(n), pivot),
+    isZero: (n, _width, pivot) => helped(n, planes(n), pivot),
+    toBits: (n, width, pivot) => helped(n, width * planes(n), pivot),
+    fromBits: (n, pivot) => helped(planes(n), n, pivot),
+    weigh: (n, width, outputs, pivot) => helped(width * planes(n), outputs * n, pivot),
+    select: (n, pivot) => helped(planes(n) + n, n, pivot),
+    input: dealt,
+    reveal: (n) => sideBySide(...ALL.map((to) => told(n, to))),
+    revealTo: told,
+  };
+});
 
 export const four: P.ProtocolDefinition = {
   name: "four",
   parties: 4,
   protects: "Nothing: it is a test.",
   create,
-  costs: {
-    product: () => ({ rounds: 0, bytes: ALL.map(() => 0) }),
-    separable: (n, _terms, outputs, pivot) => helped(n, outputs * n, pivot),
-    reshare: (n, pivot) => helped(n, n, pivot),
-    truncate: (n, _shift, pivot) => helped(n, n, pivot),
-    and: (n, width, pivot) => helped(2 * width * planeWords(n), width * planeWords(n), pivot),
-    msb: (n, _width, pivot) => helped(n, planeWords(n), pivot),
-    isZero: (n, _width, pivot) => helped(n, planeWords(n), pivot),
-    toBits: (n, width, pivot) => helped(n, width * planeWords(n), pivot),
-    fromBits: (n, pivot) => helped(planeWords(n), n, pivot),
-    weigh: (n, width, outputs, pivot) => helped(width * planeWords(n), outputs * n, pivot),
-    select: (n, pivot) => helped(planeWords(n) + n, n, pivot),
-    input: dealt,
-    reveal: (n) => sideBySide(...ALL.map((to) => told(n, to))),
-    revealTo: told,
-  },
+  costs,
   sharing: {
     freshSeeds() {
       const seeds = [1, 2, 3].map(() => secureRandom(16));
@@ -209,9 +223,9 @@ export const four: P.ProtocolDefinition = {
     correction(seeds, offset, words) {
       const terms = seeds.byParty[0]!.map(() => new Uint8Array(words.length));
       for (const [index, seed] of seeds.byParty[0]!.entries()) expander(seed)(offset, terms[index]!);
-      return [words, ...terms].reduce(plus(-1n));
+      return addWords([words], terms);
     },
     keepsCorrection: [false, true, true, true],
-    combine: (parts) => parts.reduce(plus(1n)),
+    combine: (parts, wordBytes) => addWords(parts, [], wordBytes),
   },
 };

@@ -5,11 +5,22 @@
  */
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import type { Exchange, Protocol, ProtocolDefinition, Rounds, Share, Site } from "../../src/protocol/index.js";
-import { type Block, Ring, type Scope } from "../../src/ring/index.js";
+import type { Costs, Exchange, Protocol, ProtocolDefinition, Rounds, Share, Site } from "../../src/protocol/index.js";
+import { type Block, Ring, type Scope, type WordBytes } from "../../src/ring/index.js";
 
 /** Memory is reused from lab to lab, so that a thousand labs do not make a thousand wasm memories. */
 const rings: Ring[] = [];
+
+/** The same protocol over Z_2^32: labs give its ends that ring. */
+export function narrow(definition: ProtocolDefinition): ProtocolDefinition {
+  const copy = { ...definition, name: `${definition.name} over words of 32 bits` };
+  narrowed.add(copy.name);
+  return copy;
+}
+const narrowed = new Set<string>();
+export const wordBytesOf = ({ name }: ProtocolDefinition): WordBytes => (narrowed.has(name) ? 4 : 8);
+export const wordBitsOf = (definition: ProtocolDefinition): 64 | 32 => (wordBytesOf(definition) === 8 ? 64 : 32);
+export const costsOf = (definition: ProtocolDefinition): Costs => definition.costs(wordBytesOf(definition));
 
 export interface LabOptions {
   /** Run number of every nonce. */
@@ -70,7 +81,7 @@ export class Lab {
     const text = options.keyText ?? (() => "");
     this.ends = Array.from({ length: definition.parties }, (_, self) => {
       rings[self] ??= new Ring();
-      const ring = rings[self];
+      const ring = wordBytesOf(definition) === 8 ? rings[self] : rings[self].narrow;
       const pairKey = (peer: number, label: string) => {
         const [i, j] = [Math.min(self, peer), Math.max(self, peer)];
         return bytesFrom(`key ${i} ${j} ${label} ${text(i, j)}`);
@@ -211,10 +222,10 @@ export function computing({ parties, dealer }: ProtocolDefinition): number[] {
   return Array.from({ length: parties }, (_, party) => party).filter((party) => party !== dealer);
 }
 
-/** Copies a block of a party out and frees it. */
+/** Copies the words of a party's block out, those of 32 bits with their sign, and frees it. */
 export function take(lab: Lab, party: number, block: Block): BigUint64Array {
   const { ring, scope } = lab.ends[party]!;
-  const words = ring.u64(block).slice();
+  const words = new BigUint64Array(ring.words(block).buffer);
   scope.free(block);
   return words;
 }

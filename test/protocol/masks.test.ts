@@ -45,7 +45,7 @@ function drawsOf(definition: ProtocolDefinition, one: Case, n: number): Draw[] {
 }
 
 const talks = (definition: ProtocolDefinition, one: Case) =>
-  !one.opens && one.cost(definition.costs, 64, PIVOT).bytes.some((bytes) => bytes > 0);
+  !one.opens && one.cost(definition.costs(8), 64, PIVOT).bytes.some((bytes) => bytes > 0);
 
 /** All that is not the same code as something above. */
 const selections: [ProtocolDefinition, RegExp][] = [

@@ -4,14 +4,14 @@ import type { Bits, Cost, Product, ProtocolDefinition, Rounds, Share, Site } fro
 import { revealPlane, same } from "./agreement.js";
 import { opened, someWords, times } from "./cases.js";
 import type { Check } from "./conformance.js";
-import { type End, free, Lab, type Outcome, reveal, share, TestSite } from "./harness.js";
+import { costsOf, type End, free, Lab, type Outcome, reveal, share, TestSite } from "./harness.js";
 import { assertFresh } from "./statistics.js";
 
 const N = 1000;
-const WIDTH = 32;
+const WIDTH = 16;
 
 export function openingChecks(definition: ProtocolDefinition): Check[] {
-  if (!definition.costs.masks) return [];
+  if (!costsOf(definition).masks) return [];
   return [
     { name: "a value is opened once a session", run: () => openedOnce(definition) },
     { name: "a value is opened anew in another session", run: () => openedAnew(definition) },
@@ -30,14 +30,14 @@ class Account {
     const outcome = this.lab.call((end, site) =>
       end.protocol.product(site, x[end.self]!, y[end.self]!, N, times(end.ring, N)),
     );
-    return this.#held(outcome, this.lab.definition.costs.product(N, 0), openings, what);
+    return this.#held(outcome, costsOf(this.lab.definition).product(N, 0), openings, what);
   }
   sign(x: readonly Share[], cost: Cost, openings: 0 | 1, what: string): Outcome<Bits> {
     const outcome = this.lab.call((end, site) => end.protocol.msb(site, x[end.self]!, WIDTH));
     return this.#held(outcome, cost, openings, what);
   }
   #held<T extends Product | Bits>(outcome: Outcome<T>, own: Cost, openings: 0 | 1, what: string): Outcome<T> {
-    const { rounds, bytes } = openings ? opened(this.lab.definition.costs, N, own) : own;
+    const { rounds, bytes } = openings ? opened(costsOf(this.lab.definition), N, own) : own;
     assert.equal(outcome.rounds, rounds, `rounds of ${what}`);
     assert.deepEqual(outcome.sent, bytes, `bytes of ${what}`);
     this.#made.push(outcome.values);
@@ -70,8 +70,8 @@ function rotate(lab: Lab, x: readonly Share[]): Share[] {
       [x[self]!],
       N,
       (dst, [source]) => {
-        kernels.copy(dst.ptr, source!.ptr + 8, N - 1);
-        kernels.copy(dst.ptr + (N - 1) * 8, source!.ptr, 1);
+        kernels.copy(dst.ptr, source!.ptr + kernels.wordBytes, N - 1);
+        kernels.copy(dst.ptr + (N - 1) * kernels.wordBytes, source!.ptr, 1);
       },
       true,
     ),
@@ -87,8 +87,8 @@ function emptied(...labs: readonly Lab[]): void {
 function openedOnce(definition: ProtocolDefinition): void {
   const lab = new Lab(definition);
   const account = new Account(lab);
-  const { costs } = definition;
-  const words = someWords(N, 20);
+  const costs = costsOf(definition);
+  const words = someWords(N, 15);
   const x = share(lab, words);
   same(account.words(account.product(x, x, 1, "a square")), squares(words), "a square");
   same(account.words(account.product(x, x, 0, "a second square")), squares(words), "a second square");
@@ -125,7 +125,7 @@ function openedOnce(definition: ProtocolDefinition): void {
 function openedAnew(definition: ProtocolDefinition): void {
   const [first, second] = [new Lab(definition), new Lab(definition, { run: 2, keyText: () => "second" })];
   const [before, after] = [new Account(first), new Account(second)];
-  const words = someWords(N, 20);
+  const words = someWords(N, 15);
   const x = share(first, words);
   const rounded = before.truncated(x, 1);
   const y = share(first, words, "y");
@@ -145,7 +145,7 @@ function openedAnew(definition: ProtocolDefinition): void {
     for (const [index, { from, bytes }] of messages.entries())
       if (from !== definition.dealer)
         assertFresh(bytes, two.received[party]![index]!.bytes, `opening by party ${from} in two sessions`);
-  const sign = after.sign(rounded, definition.costs.msb(N, WIDTH, 0), 1, "a truncation's sign in the next session");
+  const sign = after.sign(rounded, costsOf(definition).msb(N, WIDTH, 0), 1, "a truncation's sign in the next session");
   same(
     revealPlane(second, sign.values),
     words.map((word) => word >> 63n),
@@ -172,7 +172,7 @@ function openedAnew(definition: ProtocolDefinition): void {
 function openedAfterMove(definition: ProtocolDefinition): void {
   const lab = new Lab(definition);
   const account = new Account(lab);
-  const words = someWords(N, 20);
+  const words = someWords(N, 15);
   const x = share(lab, words);
   account.product(x, x, 1, "a square");
   const stores = lab.ends.map(({ ring }) => ring.scope());
@@ -190,7 +190,7 @@ function openedAfterMove(definition: ProtocolDefinition): void {
 function freedInUse(definition: ProtocolDefinition): void {
   const lab = new Lab(definition);
   const account = new Account(lab);
-  const words = someWords(N, 20);
+  const words = someWords(N, 15);
   const even = words.map((word) => 2n * word);
   const sole = <T>(x: readonly Share[], start: (end: End, site: Site) => Rounds<T>): T[] => {
     const call = (end: End, site: Site) => freeing(start(end, site), () => end.protocol.free(end.scope, x[end.self]!));

@@ -6,6 +6,6 @@ import type { End } from "./harness.js";
 /** Components x_i and x_{i+1} as bytes; nothing for what is not a value of rep3. */
 export function peekRep3({ ring }: End, value: unknown): Uint8Array[] {
   if (!(value instanceof Replicated) && !(value instanceof Planes)) return [];
-  const words = value instanceof Planes ? value.width * planeWords(value.n) : value.n;
-  return [value.a, value.b].map((block) => ring.bytes(block, 0, words * 8).slice());
+  const words = value instanceof Planes ? value.width * planeWords(value.n, ring) : value.n;
+  return [value.a, value.b].map((block) => ring.bytes(block, 0, words * ring.wordBytes).slice());
 }

@@ -7,7 +7,7 @@ import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
 import { Prg, type Stream, type StreamId } from "../../src/random/index.js";
 import { casesOf, freeInputs, freePrepared, makeInputs, prepare, someWords } from "./cases.js";
 import type { Check, ConformanceOptions } from "./conformance.js";
-import { coalitions, computing, free, keysBeyond, Lab, type LabOptions, take } from "./harness.js";
+import { coalitions, computing, costsOf, free, keysBeyond, Lab, type LabOptions, take } from "./harness.js";
 import { assertDistinct, assertFresh, assertUniform, xorBytes } from "./statistics.js";
 
 const N = 4096;
@@ -54,7 +54,9 @@ function randomIsUnknown(definition: ProtocolDefinition): void {
 function randomWords(lab: Lab): Uint8Array {
   const x = lab.call((end, site) => end.protocol.random(site, N)).values;
   const { values } = lab.call((end, site) => end.protocol.reveal(site, x[end.self]!));
-  return new Uint8Array(values.map((block, party) => take(lab, party, block))[0]!.buffer);
+  const bytes = lab.ends[0]!.ring.bytes(values[0]!).slice();
+  for (const [party, block] of values.entries()) take(lab, party, block);
+  return bytes;
 }
 
 function outgoingIsUniform(definition: ProtocolDefinition): void {
@@ -99,7 +101,7 @@ function partsOfZeros(definition: ProtocolDefinition, options: LabOptions = {}):
     return end.protocol.fromPublic(site, block);
   }).values;
   const parts = lab.call((end, site) => end.protocol.outgoing(site, zeros[end.self]!)).values;
-  const bytes = parts.map((block, party) => new Uint8Array(take(lab, party, block).buffer));
+  const bytes = parts.map((block, party) => lab.ends[party]!.ring.bytes(block).slice());
   lab.close();
   return bytes;
 }
@@ -127,7 +129,7 @@ function sharingHides({ parties, sharing }: ProtocolDefinition): void {
 
 /** Every primitive twice, in one piece and in several, in one session. */
 function streamsDiffer(definition: ProtocolDefinition): void {
-  const byKeys = definition.costs.masks?.msbRounded !== undefined;
+  const byKeys = costsOf(definition).masks?.msbRounded !== undefined;
   watchingStreams(() => {
     const lab = new Lab(definition);
     for (const n of [65, byKeys ? 5000 : 20000]) {

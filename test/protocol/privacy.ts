@@ -5,9 +5,20 @@
  */
 import assert from "node:assert/strict";
 import type { ProtocolDefinition } from "../../src/protocol/index.js";
+import type { WordBytes } from "../../src/ring/index.js";
 import { type Case, casesOf, freeInputs, type Inputs, makeInputs, prepare, someWords } from "./cases.js";
 import type { Check, ConformanceOptions } from "./conformance.js";
-import { coalitions, computing, keysBeyond, Lab, type Message, type Outcome } from "./harness.js";
+import {
+  coalitions,
+  computing,
+  costsOf,
+  keysBeyond,
+  Lab,
+  type Message,
+  type Outcome,
+  wordBitsOf,
+  wordBytesOf,
+} from "./harness.js";
 import {
   addedWords,
   assertBalanced,
@@ -51,12 +62,12 @@ function withInputs(definition: ProtocolDefinition, one: Case, use: (inputs: Inp
   const n = sizeOf(one);
   const sharings: [string, BigUint64Array, (number | "public")?][] = [
     ["zeros", new BigUint64Array(n)],
-    ["fixed words", someWords(n, 62, "fixed")],
+    ["fixed words", someWords(n, wordBitsOf(definition) - 2, "fixed")],
   ];
   // A fresh sharing is what makes an opened value's message uniform, so these are for the others.
   if (!one.opens) {
     // Where a party's input leaves components uniform, public words do not.
-    const owners = definition.costs.masks ? (["public"] as const) : computing(definition);
+    const owners = costsOf(definition).masks ? (["public"] as const) : computing(definition);
     for (const owner of owners) sharings.push([`zeros of ${owner}`, new BigUint64Array(n), owner]);
   }
   for (const [what, words, owner] of sharings) {
@@ -131,6 +142,7 @@ function hidesFromGroups(
   { peek }: ConformanceOptions,
 ): void {
   if (one.opens) return;
+  const wordBytes = wordBytesOf(definition);
   withInputs(definition, one, (inputs, what) => {
     for (const pivot of pivots)
       for (const group of coalitions(definition)) {
@@ -139,23 +151,25 @@ function hidesFromGroups(
           const { received } = result!.outcome;
           return {
             messages: heardBy(group, received),
-            opened: openedTo(group, computing(definition), received, sizeOf(one)),
+            opened: openedTo(group, computing(definition), received, sizeOf(one), wordBytes),
             held: result!.held[group[0]!]!,
           };
         };
         const [a, b] = [view("one"), view("other")];
         const title = `${what}, pivot ${pivot}, to party ${group.join(" and ")}`;
         for (const [index, bytes] of a.messages.entries())
-          assertFresh(bytes, b.messages[index]!, `${title}: message ${index}`);
+          assertFresh(bytes, b.messages[index]!, `${title}: message ${index}`, wordBytes);
         for (const [index, bytes] of a.opened.entries())
-          assertFresh(bytes, b.opened[index]!, `${title}: what all open with message ${index}`);
+          assertFresh(bytes, b.opened[index]!, `${title}: what all open with message ${index}`, wordBytes);
         if (one.onPlanes) {
           const changes = a.messages.map((bytes, index) => xorBytes(bytes, b.messages[index]!));
-          assertUnrelatedPlanes(changes, sizeOf(one), title);
+          assertUnrelatedPlanes(changes, sizeOf(one), title, wordBytes);
         } else
           forPairs(a.messages, (first, second) => {
             if (a.messages[first]!.length !== a.messages[second]!.length) return;
-            const [before, after] = [a, b].map(({ messages }) => combinations(messages[first]!, messages[second]!));
+            const [before, after] = [a, b].map(({ messages }) =>
+              combinations(messages[first]!, messages[second]!, wordBytes),
+            );
             for (const [kind, bytes] of before!.entries())
               assertUniform(xorBytes(bytes, after![kind]!), `${title}: messages ${first} and ${second} together`);
           });
@@ -180,6 +194,7 @@ function openedTo(
   everyone: readonly number[],
   received: readonly Message[][],
   n: number,
+  wordBytes: WordBytes,
 ): Uint8Array[] {
   const said = everyone.map((from) => {
     const to = group.includes(from) ? everyone.find((party) => party !== from) : group[0];
@@ -190,8 +205,9 @@ function openedTo(
     list.length === first!.length &&
     list.every(({ round, bytes }, i) => round === first![i]!.round && bytes.length === first![i]!.bytes.length);
   if (others.length === 0 || !others.every(alike)) return [];
-  const add = (bytes: Uint8Array) => (bytes.length === n * 8 ? addedWords : xorBytes);
-  return first!.map(({ bytes }, index) => others.reduce((sum, list) => add(bytes)(sum, list[index]!.bytes), bytes));
+  const add = (sum: Uint8Array, other: Uint8Array) =>
+    sum.length === n * wordBytes ? addedWords(sum, other, wordBytes) : xorBytes(sum, other);
+  return first!.map(({ bytes }, index) => others.reduce((sum, list) => add(sum, list[index]!.bytes), bytes));
 }
 
 function forPairs<T>(list: readonly T[], use: (first: number, second: number) => void): void {
@@ -206,9 +222,9 @@ const PAIRS = 3000;
  * shows as a small bias only where what the party knows of it has been taken off, which another message may hold. Of words, the
  * lowest bits are planes.
  */
-function assertUnrelatedPlanes(messages: readonly Uint8Array[], n: number, title: string): void {
+function assertUnrelatedPlanes(messages: readonly Uint8Array[], n: number, title: string, wordBytes: WordBytes): void {
   const planes = messages.flatMap((bytes, message) =>
-    planesIn(bytes, n).map((words, plane) => ({ message, plane, words })),
+    planesIn(bytes, n, wordBytes).map((words, plane) => ({ message, plane, words })),
   );
   const pairs: [number, number][] = [];
   forPairs(planes, (first, second) => {
@@ -225,13 +241,13 @@ function assertUnrelatedPlanes(messages: readonly Uint8Array[], n: number, title
 
 const LOW_BITS = 3;
 
-function planesIn(bytes: Uint8Array, n: number): Uint32Array[] {
+function planesIn(bytes: Uint8Array, n: number, wordBytes: WordBytes): Uint32Array[] {
   const halves = new Uint32Array(bytes.slice().buffer);
-  if (bytes.length !== n * 8)
+  if (bytes.length !== n * wordBytes)
     return Array.from({ length: (bytes.length * 8) / n }, (_, p) => halves.subarray((p * n) / 32, ((p + 1) * n) / 32));
   return Array.from({ length: LOW_BITS }, (_, bit) => {
     const plane = new Uint32Array(n / 32);
-    for (let i = 0; i < n; i++) plane[i >> 5]! |= ((halves[2 * i]! >>> bit) & 1) << (i & 31);
+    for (let i = 0; i < n; i++) plane[i >> 5]! |= ((halves[(wordBytes / 4) * i]! >>> bit) & 1) << (i & 31);
     return plane;
   });
 }

@@ -1,5 +1,6 @@
 /** Is this noise? Chi-square tests on bytes, with thresholds that a false alarm does not reach. Not a test of a generator. */
 import assert from "node:assert/strict";
+import type { WordBytes } from "../../src/ring/index.js";
 
 /** 255 degrees of freedom: mean 255, standard deviation 22.6; the limit is 12 of them above. */
 export const LIMIT = 527;
@@ -27,26 +28,26 @@ const halves = ({ buffer, byteOffset, length }: Uint8Array) =>
     : new Uint32Array(buffer.slice(byteOffset, byteOffset + length), 0, length / 4);
 
 /** Words a + b, a - b and a XOR b, as bytes: what two masks have in common shows in one of them. */
-export function combinations(a: Uint8Array, b: Uint8Array): Uint8Array[] {
-  return [addedWords(a, b), subtractedWords(a, b), xorBytes(a, b)];
+export function combinations(a: Uint8Array, b: Uint8Array, wordBytes: WordBytes): Uint8Array[] {
+  return [addedWords(a, b, wordBytes), subtractedWords(a, b, wordBytes), xorBytes(a, b)];
 }
 
-export function addedWords(a: Uint8Array, b: Uint8Array): Uint8Array {
+export function addedWords(a: Uint8Array, b: Uint8Array, wordBytes: WordBytes): Uint8Array {
   const [sum, other] = [halves(a.slice()), halves(b)];
   for (let i = 0; i < sum.length; i += 2) {
     const low = sum[i]! + other[i]!;
     sum[i] = low;
-    sum[i + 1] = sum[i + 1]! + other[i + 1]! + (low >= 2 ** 32 ? 1 : 0);
+    sum[i + 1] = sum[i + 1]! + other[i + 1]! + (wordBytes === 8 && low >= 2 ** 32 ? 1 : 0);
   }
   return new Uint8Array(sum.buffer);
 }
 
-export function subtractedWords(a: Uint8Array, b: Uint8Array): Uint8Array {
+export function subtractedWords(a: Uint8Array, b: Uint8Array, wordBytes: WordBytes): Uint8Array {
   const [difference, other] = [halves(a.slice()), halves(b)];
   for (let i = 0; i < difference.length; i += 2) {
     const low = difference[i]! - other[i]!;
     difference[i] = low;
-    difference[i + 1] = difference[i + 1]! - other[i + 1]! - (low < 0 ? 1 : 0);
+    difference[i + 1] = difference[i + 1]! - other[i + 1]! - (wordBytes === 8 && low < 0 ? 1 : 0);
   }
   return new Uint8Array(difference.buffer);
 }
@@ -57,16 +58,16 @@ const CLOSELY = 8192;
 /**
  * Fails unless two messages with other masks could be unrelated: their difference is uniform and nowhere zero; and of the first
  * words, by XOR and by subtraction, it is uniform in each byte, and no word of it comes twice. So this sees what the mask of a
- * few words or bits lacks.
+ * few words or bits lacks. Words of 32 bits are looked at in pairs: single ones come twice by chance.
  */
-export function assertFresh(a: Uint8Array, b: Uint8Array, what: string): void {
+export function assertFresh(a: Uint8Array, b: Uint8Array, what: string, wordBytes: WordBytes = 8): void {
   const both = xorBytes(a, b);
   assertUniform(both, what);
   const words = halves(both);
   for (let i = 0; i < words.length; i += 2)
     if (words[i] === 0 && words[i + 1] === 0) assert.fail(`${what}: word ${i / 2} of ${words.length / 2} is the same`);
   const [first, second] = [a, b].map((bytes) => bytes.subarray(0, 8 * CLOSELY)) as [Uint8Array, Uint8Array];
-  for (const bytes of [both.subarray(0, first.length), subtractedWords(first, second)]) {
+  for (const bytes of [both.subarray(0, first.length), subtractedWords(first, second, wordBytes)]) {
     assertDistinct(bytes, what);
     assertUniformByPosition(bytes, what);
   }

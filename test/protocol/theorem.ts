@@ -12,24 +12,25 @@ export const WEIGHTS = [
 ];
 
 /** The rows x^2 and 5 x + 7, with 1, s and s^2 on the left. */
-export function theorem({ kernels }: Ring, scope: Scope): Separable {
+export function theorem({ kernels, wordBytes }: Ring, scope: Scope): Separable {
   return {
     terms: 3,
     outputs: 2,
     left(dst, s, n) {
       kernels.fill(dst, 1n, n);
-      kernels.copy(dst + n * 8, s, n);
-      kernels.mul(dst + 2 * n * 8, s, s, n);
+      kernels.copy(dst + n * wordBytes, s, n);
+      kernels.mul(dst + 2 * n * wordBytes, s, s, n);
     },
     right(dst, stride, c, g, n) {
       const factor = scope.alloc(n);
-      const addRow = (row: number, k: number) => kernels.mulAdd(dst + row * stride * 8, g + k * n * 8, factor.ptr, n);
-      kernels.add(dst, dst, g + 2 * n * 8, n);
+      const addRow = (row: number, k: number) =>
+        kernels.mulAdd(dst + row * stride * wordBytes, g + k * n * wordBytes, factor.ptr, n);
+      kernels.add(dst, dst, g + 2 * n * wordBytes, n);
       kernels.mulScalar(factor.ptr, c, 2n, n);
       addRow(0, 1);
       kernels.mul(factor.ptr, c, c, n);
       addRow(0, 0);
-      kernels.mulScalarAdd(dst + stride * 8, g + n * 8, 5n, n);
+      kernels.mulScalarAdd(dst + stride * wordBytes, g + n * wordBytes, 5n, n);
       kernels.mulScalar(factor.ptr, c, 5n, n);
       kernels.addScalar(factor.ptr, factor.ptr, 7n, n);
       addRow(1, 0);

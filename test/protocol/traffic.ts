@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ProtocolDefinition } from "../../src/protocol/index.js";
 import { casesOf, freeInputs, freePrepared, makeInputs, opened, prepare, someWords } from "./cases.js";
 import type { Check } from "./conformance.js";
-import { free, Lab, share, take } from "./harness.js";
+import { costsOf, free, Lab, share, take } from "./harness.js";
 
 const SIZES = [0, 1, 63, 64, 65, 1000, 16384, 16385, 20000];
 /** As many signs as comparison keys are used for, and more. */
@@ -22,7 +22,7 @@ export function trafficChecks(definition: ProtocolDefinition): Check[] {
               const fresh = prepare(lab, one, inputs);
               const outcome = lab.call((end, site) => one.start(end, site, fresh), pivot);
               const what = `${one.name}, ${n} elements, pivot ${pivot}`;
-              const cost = one.cost(definition.costs, n, pivot);
+              const cost = one.cost(costsOf(definition), n, pivot);
               assert.equal(outcome.rounds, cost.rounds, `rounds of ${what}`);
               assert.deepEqual(outcome.sent, cost.bytes, `bytes of ${what}`);
               release(lab, outcome.values);
@@ -40,7 +40,7 @@ export function trafficChecks(definition: ProtocolDefinition): Check[] {
           const lab = new Lab(definition);
           const x = share(lab, someWords(n, 8));
           const { values, rounds, sent } = lab.call((end, site) => end.protocol.msb(site, x[end.self]!, 8));
-          const cost = opened(definition.costs, n, definition.costs.msb(n, 8, 0));
+          const cost = opened(costsOf(definition), n, costsOf(definition).msb(n, 8, 0));
           assert.deepEqual({ rounds, bytes: sent }, cost, `${n} signs`);
           free(lab, x, values);
           lab.close();

@@ -1,11 +1,15 @@
 /** Checks of results on bits: comparisons, conversions, gates and select. Part of the conformance suite. */
-import type { Bits, ProtocolDefinition } from "../../src/protocol/index.js";
+import { type Bits, type ProtocolDefinition, planeWords } from "../../src/protocol/index.js";
 import { agrees, revealBits, revealPlane, SIZES } from "./agreement.js";
 import { edgesAndRandom, someWords, times } from "./cases.js";
-import { free, type Lab, reveal, share } from "./harness.js";
+import { free, type Lab, reveal, share, wordBitsOf } from "./harness.js";
+
+/** Those widths that a word has. */
+const upTo = (definition: ProtocolDefinition, widths: readonly number[]) =>
+  widths.filter((width) => width <= wordBitsOf(definition));
 
 export function msbValues(definition: ProtocolDefinition): void {
-  for (const width of [2, 3, 16, 31, 32, 33, 37, 48, 63, 64])
+  for (const width of upTo(definition, [2, 3, 16, 31, 32, 33, 37, 48, 63, 64]))
     planeValues(definition, "msb", width, (n) => {
       const words = edgesAndRandom(n, width, `msb ${width}`);
       return { words, expected: words.map((word) => word >> 63n) };
@@ -14,7 +18,7 @@ export function msbValues(definition: ProtocolDefinition): void {
 
 /** isZero looks at the low bits only: the others may be anything. */
 export function zeroValues(definition: ProtocolDefinition): void {
-  for (const width of [1, 2, 5, 32, 37, 64])
+  for (const width of upTo(definition, [1, 2, 5, 32, 37, 64]))
     planeValues(definition, "isZero", width, (n) => {
       const low = edgesAndRandom(n, Math.max(2, width), `isZero ${width}`).map((word) => BigInt.asUintN(width, word));
       const expected = low.map((word) => (word === 0n ? 1n : 0n));
@@ -43,7 +47,7 @@ function planeValues(
 }
 
 export function bitsValues(definition: ProtocolDefinition): void {
-  for (const width of [1, 2, 3, 5, 6, 9, 17, 20, 32, 33, 64])
+  for (const width of upTo(definition, [1, 2, 3, 5, 6, 9, 17, 20, 32, 33, 64]))
     for (const [pivot, n] of SIZES.entries()) {
       const words = edgesAndRandom(n, 64, `bits ${width}`);
       const expected = words.map((word) => BigInt.asUintN(width, word));
@@ -97,10 +101,10 @@ export function movedBitsValues(definition: ProtocolDefinition): void {
       const moved = lab.call((end, site) =>
         end.protocol.linearBits(site, [x[end.self]!, y[end.self]!], n, 2, (dst, [p, q]) => {
           const { kernels } = end.ring;
-          const words = Math.ceil(n / 64);
+          const words = planeWords(n, kernels);
           for (let i = 0; i < n; i++) kernels.copyBits(dst.ptr, i, p!.ptr, n - 1 - i, 1);
           kernels.xor(dst.ptr, dst.ptr, q!.ptr, words);
-          kernels.copy(dst.ptr + words * 8, q!.ptr, words);
+          kernels.copy(dst.ptr + words * kernels.wordBytes, q!.ptr, words);
         }),
       ).values;
       const result = revealBits(lab, moved);
@@ -140,14 +144,25 @@ export function selectValues(definition: ProtocolDefinition): void {
  * for values that nobody has looked at, for results of a truncation, and for those whose mask is open, too.
  */
 export function signValues(definition: ProtocolDefinition): void {
-  // A truncation leaves 48 bits to see; the last size is more than comparison keys are used for.
-  const widths = [8, 16, 31, 33, 40].map((width) => [65, width, width] as const);
-  const sizes = [1, 65, 5000, 32769].map((n) => [n, 32, 32] as const);
-  for (const [n, width, look] of [[65, 40, 60] as const, [65, 40, 48] as const, ...widths, ...sizes])
+  const wide = wordBitsOf(definition) === 64;
+  // A truncation leaves 48 bits to see, or 22; the last size is more than comparison keys are used for.
+  const [by, usual] = wide ? [16, 32] : [10, 18];
+  const widths = (wide ? [8, 16, 31, 33, 40] : [8, 15, 20]).map((width) => [65, width, width] as const);
+  const sizes = [1, 65, 5000, 32769].map((n) => [n, usual, usual] as const);
+  const looks = wide
+    ? ([
+        [65, 40, 60],
+        [65, 40, 48],
+      ] as const)
+    : ([
+        [65, 20, 28],
+        [65, 20, 22],
+      ] as const);
+  for (const [n, width, look] of [...looks, ...widths, ...sizes])
     for (const [shift, open] of [
       [0, false],
-      [16, false],
-      [16, true],
+      [by, false],
+      [by, true],
     ] as const) {
       const [words, others] = [edgesAndRandom(n, width, "own sign"), someWords(n, 64, "other")];
       const positive = words.map((word) => (word >> 63n) ^ 1n);

@@ -6,7 +6,7 @@ import type { Linear } from "../../src/protocol/protocol.js";
 import { agrees, inLab, SIZES, same, signed } from "./agreement.js";
 import { edgesAndRandom, someWords, times } from "./cases.js";
 import type { Check } from "./conformance.js";
-import { computing, type End, free, Lab, reveal, share, take } from "./harness.js";
+import { computing, type End, free, Lab, reveal, share, take, wordBitsOf, wordBytesOf } from "./harness.js";
 import { separableValues, weighValues } from "./theorem.js";
 import {
   bitsValues,
@@ -51,7 +51,7 @@ function linearValues(definition: ProtocolDefinition): void {
       const [x, y] = [share(lab, left, "x"), share(lab, right, "y")];
       const publics = lab.call((end, site) => {
         const words = end.scope.alloc(n);
-        end.ring.u64(words).set(added);
+        end.ring.setWords(words, new BigInt64Array(added.buffer));
         const result = end.protocol.fromPublic(site, words);
         end.scope.free(words);
         return result;
@@ -128,11 +128,12 @@ function truncated(lab: Lab, words: BigUint64Array, shift: number, pivot: number
 }
 
 function truncateValues(definition: ProtocolDefinition): void {
+  const bits = wordBitsOf(definition);
   inLab(definition, (lab) => {
     for (const n of SIZES)
-      for (const shift of [1, 2, 13, 16, 20, 31, 32, 33, 40, 60, 61]) {
-        // The first words are 0, ±1 and ±(2^62 - 1), the others up to 2^62 in size.
-        const words = edgesAndRandom(n, 63, `truncate ${shift}`);
+      for (const shift of [1, 2, 13, 16, 20, ...(bits === 64 ? [31, 32, 33, 40] : []), bits - 4, bits - 3]) {
+        // The first words are 0, ±1 and ±(2^62 - 1), the others up to 2^62 in size; of 32 bits ±(2^30 - 1) and 2^30.
+        const words = edgesAndRandom(n, bits - 1, `truncate ${shift}`);
         const result = truncated(lab, words, shift, shift);
         for (let i = 0; i < n; i++) {
           const error = signed(result[i]) - (signed(words[i]) >> BigInt(shift));
@@ -141,7 +142,7 @@ function truncateValues(definition: ProtocolDefinition): void {
       }
     // Whatever the coin, exact multiples stay exact: one in 2^shift coins would show it, so small shifts tell.
     for (const shift of [1, 2, 8, 20]) {
-      const words = someWords(20000, 42, "multiples").map((word) => word << BigInt(shift));
+      const words = someWords(20000, bits - 22, "multiples").map((word) => word << BigInt(shift));
       same(
         truncated(lab, words, shift, shift),
         words.map((word) => BigInt.asUintN(64, signed(word) >> BigInt(shift))),
@@ -154,10 +155,11 @@ function truncateValues(definition: ProtocolDefinition): void {
 /** The mean of n coins of any bias has a standard deviation of at most 0.5 / sqrt(n); the limit is six of them. */
 function truncateMean(definition: ProtocolDefinition): void {
   const n = 20000;
+  const bits = wordBitsOf(definition);
   inLab(definition, (lab) => {
-    for (const shift of [1, 3, 8, 16, 20, 33])
+    for (const shift of [1, 3, 8, 16, 20, ...(bits === 64 ? [33] : [])])
       for (const [index, fraction] of [0.25, 0.5, 0.9].entries())
-        for (const whole of [5n, -7n, 1n << BigInt(60 - shift)]) {
+        for (const whole of [5n, -7n, 1n << BigInt(bits - 4 - shift)]) {
           const value = (whole << BigInt(shift)) + BigInt(Math.round(fraction * 2 ** shift));
           const words = new BigUint64Array(n).fill(BigInt.asUintN(64, value));
           let ups = 0;
@@ -172,10 +174,10 @@ function inputValues(definition: ProtocolDefinition): void {
   for (const n of SIZES)
     inLab(definition, (lab) => {
       for (const party of computing(definition)) {
-        const words = edgesAndRandom(n, 64, `input ${party}`);
+        const words = edgesAndRandom(n, wordBitsOf(definition), `input ${party}`);
         const { scope, ring } = lab.ends[party]!;
         const block = scope.alloc(n);
-        ring.u64(block).set(words);
+        ring.setWords(block, new BigInt64Array(words.buffer));
         const x = lab.call((end, site) =>
           end.protocol.input(site, party, end.self === party ? block : undefined, n),
         ).values;
@@ -193,11 +195,15 @@ function inputValues(definition: ProtocolDefinition): void {
 
 function outgoingValues(definition: ProtocolDefinition): void {
   inLab(definition, (lab) => {
-    const words = edgesAndRandom(1000, 64);
+    const wordBytes = wordBytesOf(definition);
+    const words = edgesAndRandom(1000, wordBitsOf(definition));
     const x = share(lab, words);
     const parts = lab.call((end, site) => end.protocol.outgoing(site, x[end.self]!)).values;
-    const bytes = parts.map((block, party) => new Uint8Array(take(lab, party, block).buffer));
-    same(new BigUint64Array(definition.sharing.combine(bytes).slice().buffer), words, "parts added up");
+    const bytes = parts.map((block, party) => lab.ends[party]!.ring.bytes(block).slice());
+    for (const [party, block] of parts.entries()) take(lab, party, block);
+    const sum = definition.sharing.combine(bytes, wordBytes).slice().buffer;
+    const added = wordBytes === 8 ? new BigUint64Array(sum) : BigUint64Array.from(new Int32Array(sum), BigInt);
+    same(added, words, "parts added up");
     free(lab, x);
   });
 }
@@ -206,7 +212,7 @@ function outgoingValues(definition: ProtocolDefinition): void {
 function incomingValues(definition: ProtocolDefinition): void {
   const { sharing } = definition;
   const [rowWords, rowCount] = [3, 400];
-  const words = someWords(rowWords * rowCount);
+  const words = someWords(rowWords * rowCount, wordBitsOf(definition));
   const seeds = sharing.freshSeeds();
   const bytes = new Uint8Array(words.buffer);
   const half = 8 * 501;
@@ -232,7 +238,7 @@ function incomingValues(definition: ProtocolDefinition): void {
 
 function lifetimes(definition: ProtocolDefinition): void {
   inLab(definition, (lab) => {
-    const words = someWords(77);
+    const words = someWords(77, wordBitsOf(definition));
     const x = share(lab, words);
     const saved = lab.ends.map((end) => end.protocol.save(x[end.self]!));
     const elsewhere = lab.ends.map((end) => end.ring.scope());
@@ -268,11 +274,12 @@ function errors(definition: ProtocolDefinition): void {
       (error) => error instanceof type && what.test(error.message),
       String(what),
     );
-  for (const shift of [0, 62, 1.5])
+  const most = wordBitsOf(definition);
+  for (const shift of [0, most - 2, 1.5])
     fails(BoundError, /truncate: expected a shift/, (end, site) => end.protocol.truncate(site, z[end.self]!, shift));
-  for (const width of [1, 65])
+  for (const width of [1, most + 1])
     fails(BoundError, /msb: expected/, (end, site) => end.protocol.msb(site, x[end.self]!, width));
-  for (const width of [0, 65]) {
+  for (const width of [0, most + 1]) {
     fails(BoundError, /isZero: expected/, (end, site) => end.protocol.isZero(site, x[end.self]!, width));
     fails(BoundError, /toBits: expected/, (end, site) => end.protocol.toBits(site, x[end.self]!, width));
   }

@@ -1,6 +1,6 @@
 /** Runs a kernel of the wasm build and of the readable twin on equal memories and compares all that they wrote. */
 import assert from "node:assert/strict";
-import { createJsKernels, createKernels, type Kernels } from "../../src/ring/index.js";
+import { createJsKernels, createKernels, type KernelSets, type Kernels, type WordBytes } from "../../src/ring/index.js";
 
 /** Words of memory on either side of the operands that must stay as they are. */
 const GUARD = 16;
@@ -32,6 +32,8 @@ export function fillWords(words: BigUint64Array, seed: number): void {
 
 export interface Operand {
   readonly words: number;
+  /** Planes of bits, which count in 64-bit words whatever the size of words. */
+  readonly planes?: true;
   /** Contents; default: pseudo-random. Views of 32 bits are for dims, strides and row numbers. */
   readonly i32?: readonly number[];
 }
@@ -39,11 +41,14 @@ export interface Operand {
 /**
  * Lays the operands out with guards between, calls `run` with their pointers on both kernels, and asserts that both
  * memories are equal afterwards, guards included. Returns the wasm side's words of each operand.
+ *
+ * Words of 32 bits lie in the room for as many of 64.
  */
-export function compareTwins(
+function compare(
   seed: number,
   operands: readonly Operand[],
   run: (kernels: Kernels, ...ptrs: number[]) => void,
+  wordBytes: WordBytes,
 ): BigUint64Array[] {
   const base = fast.heapBase;
   let at = GUARD;
@@ -57,7 +62,8 @@ export function compareTwins(
   operands.forEach(({ i32 }, i) => {
     if (i32) new Int32Array(contents.buffer, offsets[i]! * 8, i32.length).set(i32);
   });
-  const [left, right] = [fast, slow].map((kernels) => {
+  const [left, right] = [fast, slow].map((sets) => {
+    const kernels = wordBytes === 8 ? sets : sets.narrow;
     const missing = base + at * 8 - kernels.memory.buffer.byteLength;
     if (missing > 0) kernels.memory.grow(Math.ceil(missing / 65536));
     new BigUint64Array(kernels.memory.buffer, base, at).set(contents);
@@ -69,5 +75,31 @@ export function compareTwins(
     const operand = offsets.findLastIndex((offset) => offset <= i);
     assert.fail(`operand ${operand}, word ${i - offsets[operand]!}: wasm ${left![i]}, twin ${right![i]}`);
   }
-  return operands.map(({ words }, i) => left!.slice(offsets[i]!, offsets[i]! + words));
+  return operands.map(({ words, planes }, i) =>
+    wordBytes === 8 || planes
+      ? left!.slice(offsets[i]!, offsets[i]! + words)
+      : BigUint64Array.from(new Uint32Array(left!.buffer, offsets[i]! * 8, words), BigInt),
+  );
 }
+
+export type Compare<K extends Kernels = Kernels> = (
+  seed: number,
+  operands: readonly Operand[],
+  run: (kernels: K, ...ptrs: number[]) => void,
+) => BigUint64Array[];
+
+const size = (wordBytes: WordBytes, wordBits: number, compareTwins: Compare) => ({
+  wordBytes,
+  wordBits,
+  of: `${wordBits} bits`,
+  compareTwins,
+});
+/** The kernels of 64-bit words, with those that have no others. */
+export const compareTwins: Compare<KernelSets> = (seed, operands, run) =>
+  compare(seed, operands, (kernels, ...ptrs) => run(kernels as KernelSets, ...ptrs), 8);
+
+/** Both sizes of words, for loops over tests. */
+export const sizes = [
+  size(8, 64, (seed, operands, run) => compare(seed, operands, run, 8)),
+  size(4, 32, (seed, operands, run) => compare(seed, operands, run, 4)),
+];

@@ -12,6 +12,9 @@ test("kernelHash is the SHA-256 of the module", () => {
 test("both twins offer every kernel, over memories of their own", () => {
   const [fast, other, slow] = [createKernels(), createKernels(), createJsKernels()];
   for (const [name, value] of Object.entries(slow)) assert.equal(typeof fast[name as keyof typeof fast], typeof value);
+  for (const [name, value] of Object.entries(slow.narrow))
+    assert.equal(typeof fast.narrow[name as keyof typeof fast.narrow], typeof value, name);
+  assert.equal(fast.narrow.memory, fast.memory);
   assert.notEqual(fast.memory, other.memory);
   assert.equal(fast.heapBase % 64, 0);
   assert.ok(fast.heapBase < fast.memory.buffer.byteLength);

@@ -6,10 +6,10 @@
  *   record: number (8) | first 8 bytes of SHA-256 of id and number
  */
 import { createHash } from "node:crypto";
-import { closeSync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync } from "node:fs";
+import { closeSync, constants, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { StorageError } from "../../errors.js";
-import { FILE_MODE, readFully, shown, syncDirectory, systemError, writeAll, writeAllAt } from "../storage/durable.js";
+import { FILE_MODE, readFully, shown, syncDirectory, systemError, writeAll } from "../storage/durable.js";
 
 const MAGIC = Buffer.from("sgusedA1", "latin1");
 const HEAD_BYTES = MAGIC.length + 32;
@@ -43,7 +43,7 @@ export class Account {
     this.#path = accountPath(path);
     this.#id = id;
     try {
-      this.#fd = openSync(this.#path, "r+");
+      this.#fd = openSync(this.#path, constants.O_RDWR | constants.O_APPEND);
     } catch (error) {
       const code = error instanceof Error && "code" in error ? String(error.code) : "an error";
       throw new StorageError(
@@ -66,12 +66,9 @@ export class Account {
 
   /** When it returns, it is durable that `number`, and all before, are used. */
   use(number: number): void {
-    if (this.#failed || fstatSync(this.#fd).size !== this.#end)
-      throw new StorageError(
-        `${shown(this.#path)}: expected an account that only this process writes, got another or a failed write; try a restart`,
-      );
+    this.#refuseOthers();
     try {
-      writeAllAt(this.#fd, record(this.#id, number), this.#end);
+      writeAll(this.#fd, record(this.#id, number));
       fdatasyncSync(this.#fd);
     } catch (error) {
       // Nobody knows what is on the disk: nothing may be built on it.
@@ -79,11 +76,21 @@ export class Account {
       throw systemError(this.#path, "append to", error);
     }
     this.#end += RECORD_BYTES;
+    // Of two processes that append at the same time, at least the later one sees both records.
+    this.#refuseOthers();
     this.#next = Math.max(this.#next, number + 1);
   }
 
   close(): void {
     closeSync(this.#fd);
+  }
+
+  #refuseOthers(): void {
+    this.#failed ||= fstatSync(this.#fd).size !== this.#end;
+    if (this.#failed)
+      throw new StorageError(
+        `${shown(this.#path)}: expected an account that only this process writes, got another or a failed write; try a restart`,
+      );
   }
 
   #replay(): number {

@@ -7,8 +7,16 @@ import { join } from "node:path";
 import { compile, execute } from "../../engine/index.js";
 import { InputError } from "../../errors.js";
 import type { EvalHost } from "../../ops/index.js";
-import { type Plan, planCost, planDatasets, planScalars, planVariables, scalarFits } from "../../plan/index.js";
-import type { ProtocolDefinition } from "../../protocol/index.js";
+import {
+  type Plan,
+  planCost,
+  planDatasets,
+  planScalars,
+  planVariables,
+  scalarFits,
+  wordBytesOf,
+} from "../../plan/index.js";
+import type { Protocol, ProtocolDefinition } from "../../protocol/index.js";
 import { Prg, secureRandom } from "../../random/index.js";
 import { Ring, size } from "../../ring/index.js";
 import { dealtCoinKey, type Network } from "../dealing.js";
@@ -125,7 +133,7 @@ class AheadDealer {
 
   /** By party, what the dealer sends in the run of this segment. */
   async segment(number: number): Promise<Buffer[]> {
-    const ring = this.#ring;
+    const ring = wordBytesOf(this.#options.plan) === 8 ? this.#ring : this.#ring.narrow;
     const { keys } = this;
     const { names } = this.#options;
     const self = this.#live.dealer!;
@@ -146,7 +154,7 @@ class AheadDealer {
     const scope = ring.scope();
     const draft = this.#variables.draft();
     try {
-      const host = this.#host((name, share) => draft.assign(name, share, scope, unknownMeta));
+      const host = this.#host(protocol, (name, share) => draft.assign(name, share, scope, unknownMeta));
       await execute(this.#program, { ring, protocol, mesh, run: number, host, scope });
     } finally {
       draft.discard();
@@ -155,7 +163,7 @@ class AheadDealer {
     return frames.map((list) => Buffer.concat(list));
   }
 
-  #host(assign: EvalHost["assign"]): EvalHost {
+  #host(protocol: Protocol, assign: EvalHost["assign"]): EvalHost {
     const { plan, scalars } = this.#options;
     const nothing = { seeds: [] };
     return {
@@ -171,7 +179,8 @@ class AheadDealer {
         return { rowWords: size(rowShape), rows, stored: nothing };
       },
       rows: ({ batch }) => new Uint32Array(batch),
-      variable: (name) => this.#variables.read(name),
+      variable: (name) =>
+        wordBytesOf(plan) === 8 ? this.#variables.read(name) : this.#variables.readReduced(name, protocol),
       assign,
       reveal: () => {},
     };

@@ -15,8 +15,8 @@ import type { Block, Kernels, Scope } from "../../ring/index.js";
 import { planeWords } from "../planes.js";
 import type { Adder } from "./layout.js";
 
-/** Words of a plane that one pass over the cache handles. */
-export const STEP = 256;
+/** Elements that one pass over the cache handles. */
+export const STEP = 16384;
 
 /**
  * Walks over the lowest `width` bits of n words in steps that fit the cache: `write` puts words [first, first + count) to `dst`,
@@ -30,14 +30,14 @@ export function forBits(
   write: (dst: number, first: number, count: number) => void,
   step: (at: number, count: number, planes: number) => void,
 ): void {
-  const all = planeWords(n);
-  const planes = scope.alloc(width * Math.min(all, STEP));
-  const words = scope.alloc(Math.min(n, STEP * 64));
-  for (let at = 0; at < all; at += STEP) {
-    const elements = Math.min(STEP * 64, n - at * 64);
-    write(words.ptr, at * 64, elements);
+  const most = Math.min(n, STEP);
+  const planes = scope.alloc(width * planeWords(most, kernels));
+  const words = scope.alloc(most);
+  for (let first = 0; first < n; first += STEP) {
+    const elements = Math.min(STEP, n - first);
+    write(words.ptr, first, elements);
     kernels.slice(planes.ptr, words.ptr, elements, width);
-    step(at, planeWords(elements), planes.ptr);
+    step(planeWords(first, kernels), planeWords(elements, kernels), planes.ptr);
   }
   scope.free(planes);
   scope.free(words);
@@ -65,17 +65,18 @@ export function addCarries(
   { n, c, from = 0, shared, gates, leads }: Holder,
   single: (index: number, at: number, count: number, bit: number) => void,
 ): void {
-  const words = planeWords(n);
-  const prefix = scope.alloc(STEP);
+  const { wordBytes } = kernels;
+  const words = planeWords(n, kernels);
+  const prefix = scope.alloc(planeWords(Math.min(n, STEP), kernels));
   const [sharedPtr, gatesPtr] = [shared.ptr, gates.ptr];
   const write = (dst: number, first: number, count: number) =>
-    kernels.addScalar(dst, c.ptr + (from + first) * 8, adder.offset, count);
+    kernels.addScalar(dst, c.ptr + (from + first) * wordBytes, adder.offset, count);
   forBits(kernels, scope, n, adder.width, write, (at, count, planes) => {
     for (const [index, { position }] of adder.singles.entries())
-      single(index, at, count, planes + position * count * 8);
+      single(index, at, count, planes + position * count * wordBytes);
     for (const block of adder.blocks) {
-      const cAt = (position: number) => planes + (block.from + position) * count * 8;
-      const sharedAt = (set: number) => sharedPtr + ((block.base + set - 1) * words + at) * 8;
+      const cAt = (position: number) => planes + (block.from + position) * count * wordBytes;
+      const sharedAt = (set: number) => sharedPtr + ((block.base + set - 1) * words + at) * wordBytes;
       // In place, from short runs m..j to long ones: each s_S meets c of its gaps exactly once.
       if (block.gates.length > 0)
         for (let j = 1; j < block.bits; j++)
@@ -83,7 +84,7 @@ export function addCarries(
             for (let above = 0; above < 1 << block.bits; above += 2 << j)
               kernels.andXor(sharedAt(run(m, j) + above), sharedAt(run(m, j - 1) + above), cAt(j), count);
       for (const { kind, top, plane } of block.gates) {
-        const target = gatesPtr + (plane * words + at) * 8;
+        const target = gatesPtr + (plane * words + at) * wordBytes;
         if (kind === "generate")
           for (let m = 0; m <= top; m++) kernels.andXor(target, sharedAt(run(m, top)), cAt(m), count);
         else {

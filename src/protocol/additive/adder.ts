@@ -31,13 +31,13 @@ export class PublicSum {
     this.#adder = adder;
     this.#n = x.n;
     this.#use = sight(party, site, deal, x, adder.width);
-    this.#shared = deal.given(adder.monomials * planeWords(x.n), (dst) => this.#products(dst), "xor");
+    this.#shared = deal.given(adder.monomials * planeWords(x.n, party.kernels), (dst) => this.#products(dst), "xor");
   }
 
   /** This party's part of the gates, then of x's own bits at `singles`; nothing at the dealer. */
   planes(): Block | undefined {
     const { scope } = this.#site;
-    const words = planeWords(this.#n);
+    const words = planeWords(this.#n, this.#party.kernels);
     const result = this.#party.deals ? undefined : scope.alloc(planesOf(this.#adder) * words);
     if (result) this.#meet(result);
     this.#use.release();
@@ -48,17 +48,18 @@ export class PublicSum {
   /** At the dealer: for every set S of positions of a block the AND of the a_j in S. */
   #products(dst: Block): void {
     const { kernels } = this.#party;
-    const words = planeWords(this.#n);
+    const { wordBytes } = kernels;
+    const words = planeWords(this.#n, kernels);
     const { mask } = this.#use;
-    const write = (to: number, first: number, count: number) => kernels.copy(to, mask.ptr + first * 8, count);
+    const write = (to: number, first: number, count: number) => kernels.copy(to, mask.ptr + first * wordBytes, count);
     forBits(kernels, this.#site.scope, this.#n, this.#adder.width, write, (at, count, planes) => {
       for (const { base, from, bits } of this.#adder.blocks)
         for (let set = 1; set < 2 ** bits; set++) {
           const lowest = set & -set;
-          const target = dst.ptr + ((base + set - 1) * words + at) * 8;
-          const bit = planes + (from + Math.log2(lowest)) * count * 8;
+          const target = dst.ptr + ((base + set - 1) * words + at) * wordBytes;
+          const bit = planes + (from + Math.log2(lowest)) * count * wordBytes;
           if (set === lowest) kernels.copy(target, bit, count);
-          else kernels.and(target, dst.ptr + ((base + (set ^ lowest) - 1) * words + at) * 8, bit, count);
+          else kernels.and(target, dst.ptr + ((base + (set ^ lowest) - 1) * words + at) * wordBytes, bit, count);
         }
     });
   }
@@ -66,15 +67,20 @@ export class PublicSum {
   /** Uses the shared products up. */
   #meet(result: Block): void {
     const { kernels, self } = this.#party;
+    const { wordBytes } = kernels;
     const adder = this.#adder;
-    const words = planeWords(this.#n);
+    const words = planeWords(this.#n, kernels);
     kernels.fill(result.ptr, 0n, adder.gates * words);
     for (const [index, { monomial }] of adder.singles.entries())
-      kernels.copy(result.ptr + (adder.gates + index) * words * 8, this.#shared.ptr + monomial * words * 8, words);
+      kernels.copy(
+        result.ptr + (adder.gates + index) * words * wordBytes,
+        this.#shared.ptr + monomial * words * wordBytes,
+        words,
+      );
     const leads = self === 0;
     const holder = { n: this.#n, c: this.#use.difference!, shared: this.#shared, gates: result, leads };
     addCarries(kernels, this.#site.scope, adder, holder, (index, at, count, bit) => {
-      const target = result.ptr + ((adder.gates + index) * words + at) * 8;
+      const target = result.ptr + ((adder.gates + index) * words + at) * wordBytes;
       if (leads) kernels.xor(target, target, bit, count);
     });
   }

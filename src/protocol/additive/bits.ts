@@ -16,7 +16,7 @@ export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
   site.nonce();
   const [left, right] = openPair("xor", x, y);
   const { n, width } = left;
-  const words = width * planeWords(n);
+  const words = width * planeWords(n, party.kernels);
   const block = place(party, site.scope, words);
   if (block) party.kernels.xor(block.ptr, left.words!.ptr, right.words!.ptr, words);
   return asBits(new Planes(n, width, block));
@@ -26,7 +26,7 @@ export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
 export function not(party: Party, site: Site, x: Bits): Bits {
   site.nonce();
   const { n, width, words, sign } = openBits(x);
-  const count = width * planeWords(n);
+  const count = width * planeWords(n, party.kernels);
   const block = place(party, site.scope, count);
   if (block) party.kernels[party.self === 0 ? "not" : "copy"](block.ptr, words!.ptr, count);
   const result = new Planes(n, width, block);
@@ -56,7 +56,7 @@ export function linearBits(
 ): Bits {
   site.nonce();
   const open = inputs.map(openBits);
-  const block = place(party, site.scope, width * planeWords(n));
+  const block = place(party, site.scope, width * planeWords(n, party.kernels));
   if (block)
     map(
       block,
@@ -67,27 +67,29 @@ export function linearBits(
 
 /** Local: planes [from, from + count). */
 export function planes(party: Party, site: Site, x: Bits, from: number, count: number): Bits {
+  const { wordBytes } = party.kernels;
   site.nonce();
   const { n, width, words } = openBits(x);
   checkRange("planes", from, count, width);
-  const size = planeWords(n);
+  const size = planeWords(n, party.kernels);
   const block = place(party, site.scope, count * size);
-  if (block) party.kernels.copy(block.ptr, words!.ptr + from * size * 8, count * size);
+  if (block) party.kernels.copy(block.ptr, words!.ptr + from * size * wordBytes, count * size);
   return asBits(new Planes(n, count, block));
 }
 
 /** Local: one behind the other. */
 export function join(party: Party, site: Site, parts: readonly Bits[]): Bits {
+  const { wordBytes } = party.kernels;
   site.nonce();
   const open = parts.map(openBits);
   const { n } = open[0]!;
   for (const part of open) checkSame("join", part.n, n);
   const width = open.reduce((sum, part) => sum + part.width, 0);
-  const size = planeWords(n);
+  const size = planeWords(n, party.kernels);
   const block = place(party, site.scope, width * size);
   let at = 0;
   for (const part of open) {
-    if (block) party.kernels.copy(block.ptr + at * 8, part.words!.ptr, part.width * size);
+    if (block) party.kernels.copy(block.ptr + at * wordBytes, part.words!.ptr, part.width * size);
     at += part.width * size;
   }
   return asBits(new Planes(n, width, block));
@@ -97,7 +99,7 @@ export function join(party: Party, site: Site, parts: readonly Bits[]): Bits {
 export function* and(party: Party, site: Site, x: Bits, y: Bits): Rounds<Bits> {
   const [left, right] = openPair("and", x, y);
   const { n, width } = left;
-  const words = width * planeWords(n);
+  const words = width * planeWords(n, party.kernels);
   const deal = new Deal(party, site);
   const gate = new Gate(party, deal, words);
   if (!party.deals) gate.open(left.words!.ptr, right.words!.ptr);
@@ -128,7 +130,12 @@ export class Gate {
     this.#a = other ? other.#a : deal.random(words, "xor");
     this.#b = deal.random(words, "xor");
     const { kernels } = party;
-    this.#c = deal.given(words, (dst) => kernels.and(dst.ptr, this.#a.ptr + skip * 8, this.#b.ptr, words), "xor");
+    const { wordBytes } = kernels;
+    this.#c = deal.given(
+      words,
+      (dst) => kernels.and(dst.ptr, this.#a.ptr + skip * wordBytes, this.#b.ptr, words),
+      "xor",
+    );
   }
   /** At a party: opens what the masks leave of x and y with the deal's next round. x is not read where a gate opens it already. */
   open(x: number, y: number): void {
@@ -147,8 +154,9 @@ export class Gate {
   result(): Block | undefined {
     if (this.#party.deals) return undefined;
     const { kernels, self } = this.#party;
+    const { wordBytes } = kernels;
     const { words, skip } = this;
-    const [d, e, a] = [this.#x!.ptr + skip * 8, this.#y!, this.#a.ptr + skip * 8];
+    const [d, e, a] = [this.#x!.ptr + skip * wordBytes, this.#y!, this.#a.ptr + skip * wordBytes];
     const block = this.#deal.block(words);
     // c ^ e a ^ d b, and at party 0 d e: d (b ^ e).
     if (self === 0) kernels.xor(this.#b.ptr, this.#b.ptr, e.ptr, words);

@@ -16,11 +16,12 @@ import { MOST_KEYS, signByKeys } from "./sign-by-keys.js";
 
 /** Plane x < 0. log2 L rounds for L blocks, of 3h - 1 planes for h pairs; one more with n words unless x's mask is open. */
 export function* msb(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
-  checkWidth("msb", width, 2);
+  const { wordBytes } = party.kernels;
+  checkWidth("msb", party.kernels, width, 2);
   const open = openShare(x);
   const { n } = open;
   if (party.keys && n <= MOST_KEYS) return yield* signByKeys(party, site, open, width);
-  const words = planeWords(n);
+  const words = planeWords(n, party.kernels);
   const adder = signAdder(n, width);
   const deal = new Deal(party, site);
   const sum = new PublicSum(party, site, deal, adder, open);
@@ -38,10 +39,10 @@ export function* msb(party: Party, site: Site, x: Share, width: number): Rounds<
     } else {
       // g of all blocks, then p of all but the lowest: the high halves are p_hi and g_hi.
       const g = level.ptr;
-      const p = g + (2 * h - 1) * words * 8;
-      const half = h * words * 8;
+      const p = g + (2 * h - 1) * words * wordBytes;
+      const half = h * words * wordBytes;
       carry.open(p + half, g);
-      both.open(p + half + words * 8, p + words * 8);
+      both.open(p + half + words * wordBytes, p + words * wordBytes);
       yield* deal.exchange();
       const [carries, products] = [carry.result()!, both.result()!];
       const next = site.scope.alloc((2 * h - 1) * words);
@@ -56,7 +57,7 @@ export function* msb(party: Party, site: Site, x: Share, width: number): Rounds<
   }
   if (!first) return asBits(new Planes(n, 1, undefined));
   const sign = site.scope.alloc(words);
-  party.kernels.xor(sign.ptr, level!.ptr, first.ptr + adder.gates * words * 8, words);
+  party.kernels.xor(sign.ptr, level!.ptr, first.ptr + adder.gates * words * wordBytes, words);
   if (level !== first) deal.free(level);
   deal.free(first);
   return asBits(new Planes(n, 1, sign));
@@ -64,10 +65,11 @@ export function* msb(party: Party, site: Site, x: Share, width: number): Rounds<
 
 /** Plane x = 0 of the low `width` bits. log2 L rounds of 2h planes; one more with n words unless x's mask is open. */
 export function* isZero(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
-  checkWidth("isZero", width, 1);
+  const { wordBytes } = party.kernels;
+  checkWidth("isZero", party.kernels, width, 1);
   const open = openShare(x);
   const { n } = open;
-  const words = planeWords(n);
+  const words = planeWords(n, party.kernels);
   const adder = zeroAdder(n, width);
   const deal = new Deal(party, site);
   const sum = new PublicSum(party, site, deal, adder, open);
@@ -76,7 +78,7 @@ export function* isZero(party: Party, site: Site, x: Share, width: number): Roun
   yield* deal.first();
   let level: Block | undefined = sum.planes();
   for (const gate of gates) {
-    if (level) gate.open(level.ptr, level.ptr + gate.words * 8);
+    if (level) gate.open(level.ptr, level.ptr + gate.words * wordBytes);
     yield* deal.exchange();
     deal.free(level);
     level = gate.result();

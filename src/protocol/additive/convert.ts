@@ -11,12 +11,13 @@ import { asBits, openShare, type Party, Planes } from "./share.js";
 
 /** log2 L rounds for L blocks, 2 planes an AND of Sklansky's levels; one more with n words unless x's mask is open. */
 export function* toBits(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
-  checkWidth("toBits", width, 1);
+  checkWidth("toBits", party.kernels, width, 1);
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const open = openShare(x);
   const { n } = open;
-  const words = planeWords(n);
-  const bytes = words * 8;
+  const words = planeWords(n, kernels);
+  const bytes = words * wordBytes;
   const adder = bitsAdder(width);
   const deal = new Deal(party, site);
   const sum = new PublicSum(party, site, deal, adder, open);

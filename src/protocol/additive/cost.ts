@@ -2,7 +2,7 @@
  * What each primitive of additive sharing costs, as formulas in n, width and shift, for values whose mask is open; the first one
  * to look at a value opens it. Not measured: the conformance suite asserts that the traffic equals them exactly.
  *
- * Notation: W = ceil(n/64) words in a plane, L blocks of bits, M planes of products (the sum of 2^bits - 1 over the blocks, and
+ * Notation: W = ceil(n/64) words in a plane (of 32 bits: twice as many), L blocks of bits, M planes of products (the sum of 2^bits - 1 over the blocks, and
  * single bits). Words that a party sends to each of the other n - 1 parties, and words of the dealer to the last party:
  *
  * | primitive | rounds     | to each other party              | dealer to the last                   |
@@ -26,16 +26,19 @@
  */
 import { signAdder, zeroAdder } from "../adder/compare.js";
 import { bitsAdder, sklansky } from "../adder/convert.js";
-import type { Cost } from "../cost.js";
+import { bySize, type Cost, type WordSize } from "../cost.js";
 import { fieldWords, planeWords } from "../planes.js";
 import type { Costs } from "../protocol.js";
 import { correctionBytes } from "./dcf.js";
 import { keyShape, MOST_KEYS } from "./sign-by-keys.js";
 
-export function costs(count: number, keys = false): Costs {
+export const costs = (count: number, keys = false) => bySize((word) => costsOf(count, keys, word));
+
+function costsOf(count: number, keys: boolean, word: WordSize): Costs {
+  const { wordBytes, wordBits } = word;
   const each = (rounds: number, words: number, dealt: number): Cost => ({
     rounds,
-    bytes: [...new Array<number>(count).fill((count - 1) * words * 8), dealt * 8],
+    bytes: [...new Array<number>(count).fill((count - 1) * words * wordBytes), dealt * wordBytes],
   });
   const delivered = (rounds: number, words: number, dealt: number): Cost => ({
     ...each(rounds, words, dealt),
@@ -49,31 +52,32 @@ export function costs(count: number, keys = false): Costs {
   };
   /** To both parties the corrections of the keys, to the last one a word for each of the payload. */
   const byKeys = (n: number, width: number, rounded: boolean): Cost => {
-    const shape = keyShape(n, width, rounded);
-    return { rounds: 0, delivery: true, bytes: [0, 0, 2 * correctionBytes(shape) + shape.words * n * 8] };
+    const { shape, columns } = keyShape(n, width, rounded, word);
+    return { rounds: 0, delivery: true, bytes: [0, 0, 2 * correctionBytes(shape) + columns * n * wordBytes] };
   };
   return {
+    wordBits,
     masks: {
       open: (n) => each(1, n, 0),
-      rounded: (shift, width) => width <= 64 - shift,
+      rounded: (shift, width) => width <= wordBits - shift,
       ...(keys
         ? {
             msbRounded: (n, width) => (n <= MOST_KEYS ? byKeys(n, width, true) : undefined),
             selectsSigns: (n) => n <= MOST_KEYS,
           }
         : {}),
-      selectRounded: (n, shift) => each(1, planeWords(n), 2 * n + fieldWords(n, shift)),
+      selectRounded: (n, shift) => each(1, planeWords(n, word), 2 * n + fieldWords(n, shift, word)),
     },
     product: (n) => delivered(0, 0, n),
     separable: (n, terms) => delivered(0, 0, terms * n),
     reshare: () => each(0, 0, 0),
-    truncate: (n, shift) => each(1, n, n + fieldWords(n, shift)),
-    and: (n, width) => each(1, 2 * width * planeWords(n), width * planeWords(n)),
+    truncate: (n, shift) => each(1, n, n + fieldWords(n, shift, word)),
+    and: (n, width) => each(1, 2 * width * planeWords(n, word), width * planeWords(n, word)),
     msb(n, width) {
       if (keys && n <= MOST_KEYS) return byKeys(n, width, false);
       const adder = signAdder(n, width);
       const levels = halvings((adder.gates + 1) / 2);
-      const W = planeWords(n);
+      const W = planeWords(n, word);
       return delivered(
         levels.length,
         W * sum(levels.map((h) => 3 * h - 1)),
@@ -83,22 +87,24 @@ export function costs(count: number, keys = false): Costs {
     isZero(n, width) {
       const adder = zeroAdder(n, width);
       const levels = halvings(adder.gates);
-      const W = planeWords(n);
+      const W = planeWords(n, word);
       return delivered(levels.length, W * sum(levels.map((h) => 2 * h)), W * (adder.monomials + sum(levels)));
     },
     toBits(n, width) {
       const levels = sklansky(width).map((steps) => steps.length);
-      const W = planeWords(n);
+      const W = planeWords(n, word);
       return delivered(levels.length, W * 2 * sum(levels), W * (bitsAdder(width).monomials + sum(levels)));
     },
-    fromBits: (n) => each(1, planeWords(n), n),
-    weigh: (n, width) => each(1, width * planeWords(n), width * n),
-    select: (n) => each(1, planeWords(n), 2 * n),
+    fromBits: (n) => each(1, planeWords(n, word), n),
+    weigh: (n, width) => each(1, width * planeWords(n, word), width * n),
+    select: (n) => each(1, planeWords(n, word), 2 * n),
     input: () => each(0, 0, 0),
     reveal: (n) => each(1, n, 0),
     revealTo: (n, to) => ({
       rounds: 1,
-      bytes: Array.from({ length: count + 1 }, (_, party) => (party < count && party !== to && to < count ? n * 8 : 0)),
+      bytes: Array.from({ length: count + 1 }, (_, party) =>
+        party < count && party !== to && to < count ? n * wordBytes : 0,
+      ),
     }),
   };
 }

@@ -1,6 +1,7 @@
 /**
  * The loops of one party's evaluation in TypeScript: what they do says dcf-kernels.ts. `m` is the memory in 32-bit halves of words,
  * signed ones, which V8 keeps in registers whatever their value.
+ * `wide` is 1, or 0 in a ring of 32-bit words: halves of a payload's words are then numbers of their own, into which nothing is carried.
  */
 
 /** Carry out of sum = a + b. */
@@ -9,8 +10,8 @@ const carry = (a: number, b: number, sum: number): number => ((a & b) | ((a | b)
 /** Blocks that hold the words of one child. */
 const valueBlocks = (words: number): number => (words + 1) >> 1;
 
-const bitAt = (m: Int32Array, words: number, i: number, bit: number): number =>
-  (m[words + 2 * i + (bit >> 5)]! >>> (bit & 31)) & 1;
+const bitAt = (m: Int32Array, wide: number, words: number, i: number, bit: number): number =>
+  (m[words + (i << wide) + (bit >> 5)]! >>> (bit & 31)) & 1;
 
 /** sigma(s) under the labels of path bit d, to index `at`. */
 function writeRow(
@@ -49,6 +50,7 @@ function writeRow(
 
 export function evalStart(
   m: Int32Array,
+  wide: number,
   rows: number,
   roots: number,
   x: number,
@@ -62,13 +64,24 @@ export function evalStart(
   const stride = 4 * (valueBlocks(words) + (bit > 0 ? 1 : 0));
   for (let i = 0; i < n; i++) {
     const s = roots + 4 * i;
-    writeRow(m, rows + stride * i, m[s]! & ~3, m[s + 1]!, m[s + 2]!, m[s + 3]!, bitAt(m, x, i, bit), words, bit > 0);
+    writeRow(
+      m,
+      rows + stride * i,
+      m[s]! & ~3,
+      m[s + 1]!,
+      m[s + 2]!,
+      m[s + 3]!,
+      bitAt(m, wide, x, i, bit),
+      words,
+      bit > 0,
+    );
   }
 }
 
 /** sum += conv(row ^ hashed) + (value & t), for G words. */
 function addWords(
   m: Int32Array,
+  wide: number,
   row: number,
   hashed: number,
   sum: number,
@@ -84,12 +97,13 @@ function addWords(
     const abc = (ab + c) | 0;
     const high = (m[row + g + 1]! ^ m[hashed + g + 1]!) + (m[value + g + 1]! & t) + m[sum + g + 1]!;
     m[sum + g] = abc;
-    m[sum + g + 1] = high + carry(a, b, ab) + carry(ab, c, abc);
+    m[sum + g + 1] = high + wide * (carry(a, b, ab) + carry(ab, c, abc));
   }
 }
 
 export function evalStep(
   m: Int32Array,
+  wide: number,
   rows: number,
   hashed: number,
   control: number,
@@ -114,11 +128,11 @@ export function evalStep(
   const nextStride = bit > 1 ? stride : child;
   for (let i = 0; i < n; i++) {
     const t = m[control + i]!;
-    const d = bitAt(m, x, i, bit);
+    const d = bitAt(m, wide, x, i, bit);
     const row = rows + stride * i;
     const out = hashed + stride * i;
     const skipped = 2 * (d & words);
-    addWords(m, row + skipped, out + skipped, sums + 2 * words * i, values + 2 * words * i, t, words);
+    addWords(m, wide, row + skipped, out + skipped, sums + 2 * words * i, values + 2 * words * i, t, words);
     const r = row + child;
     const h = out + child;
     const c = seeds + 4 * i;
@@ -128,12 +142,13 @@ export function evalStep(
     const s2 = m[r + 2]! ^ m[h + 2]! ^ (m[c + 2]! & t);
     const s3 = m[r + 3]! ^ m[h + 3]! ^ (m[c + 3]! & t);
     m[control + i] = 0 - ((h0 ^ (c0 >>> d)) & 1);
-    writeRow(m, rows + nextStride * i, (h0 ^ c0) & ~3, s1, s2, s3, bitAt(m, x, i, bit - 1), words, bit > 1);
+    writeRow(m, rows + nextStride * i, (h0 ^ c0) & ~3, s1, s2, s3, bitAt(m, wide, x, i, bit - 1), words, bit > 1);
   }
 }
 
 export function evalEnd(
   m: Int32Array,
+  wide: number,
   rows: number,
   hashed: number,
   control: number,
@@ -153,9 +168,9 @@ export function evalEnd(
   x >>>= 2;
   const stride = 4 * valueBlocks(words);
   for (let i = 0; i < n; i++) {
-    const d = bitAt(m, x, i, 0);
+    const d = bitAt(m, wide, x, i, 0);
     const at = stride * i + 2 * (d & words);
     const value = values + 2 * words * i + d * skip;
-    addWords(m, rows + at, hashed + at, sums + 2 * words * i, value, m[control + i]!, words);
+    addWords(m, wide, rows + at, hashed + at, sums + 2 * words * i, value, m[control + i]!, words);
   }
 }

@@ -1,6 +1,7 @@
 /**
  * The loops of the dealer's generation in TypeScript: what they do says dcf-kernels.ts. `m` is the memory in 32-bit halves of words,
  * signed ones, which V8 keeps in registers whatever their value.
+ * `wide` is 1, or 0 in a ring of 32-bit words: halves of a payload's words are then numbers of their own, into which nothing is carried.
  */
 
 /** Carry out of sum = a + b. */
@@ -10,8 +11,8 @@ const borrow = (a: number, b: number, difference: number): number => ((~a & b) |
 /** 1 where a is 0, else 0. */
 const isZero = (a: number): number => ~(a | -a) >>> 31;
 
-const bitAt = (m: Int32Array, words: number, i: number, bit: number): number =>
-  (m[words + 2 * i + (bit >> 5)]! >>> (bit & 31)) & 1;
+const bitAt = (m: Int32Array, wide: number, words: number, i: number, bit: number): number =>
+  (m[words + (i << wide) + (bit >> 5)]! >>> (bit & 31)) & 1;
 
 /** sigma(s) under `blocks` labels from `label` on, to index `at`. */
 function writeRow(
@@ -37,6 +38,7 @@ function writeRow(
 
 export function genStart(
   m: Int32Array,
+  _wide: number,
   rows: number,
   roots0: number,
   roots1: number,
@@ -65,6 +67,7 @@ export function genStart(
  */
 function correctWords(
   m: Int32Array,
+  wide: number,
   row: number,
   hashed: number,
   across: number,
@@ -81,14 +84,14 @@ function correctWords(
     const l1 = m[row + across + g]! ^ m[hashed + across + g]!;
     const l1h = m[row + across + g + 1]! ^ m[hashed + across + g + 1]!;
     const left = (l1 - l0) | 0;
-    const leftH = (l1h - l0h - borrow(l1, l0, left)) | 0;
+    const leftH = (l1h - l0h - wide * borrow(l1, l0, left)) | 0;
     const right = g + 2 * words;
     const r0 = m[row + right]! ^ m[hashed + right]!;
     const r0h = m[row + right + 1]! ^ m[hashed + right + 1]!;
     const r1 = m[row + across + right]! ^ m[hashed + across + right]!;
     const r1h = m[row + across + right + 1]! ^ m[hashed + across + right + 1]!;
     const rightL = (r1 - r0) | 0;
-    const rightH = (r1h - r0h - borrow(r1, r0, rightL)) | 0;
+    const rightH = (r1h - r0h - wide * borrow(r1, r0, rightL)) | 0;
     const [both, bothH] = [left ^ rightL, leftH ^ rightH];
     const lose = rightL ^ (a & both);
     const loseH = rightH ^ (a & bothH);
@@ -96,20 +99,21 @@ function correctWords(
     const keepH = loseH ^ bothH;
     const b = m[beta + g]! & a;
     const u = (lose + b) | 0;
-    const uh = (loseH + (m[beta + g + 1]! & a) + carry(lose, b, u)) | 0;
+    const uh = (loseH + (m[beta + g + 1]! & a) + wide * carry(lose, b, u)) | 0;
     const s = m[sum + g]!;
     const v = (u - s) | 0;
-    const vh = (uh - m[sum + g + 1]! - borrow(u, s, v)) | 0;
+    const vh = (uh - m[sum + g + 1]! - wide * borrow(u, s, v)) | 0;
     m[value + g] = (v ^ t) - t;
-    m[value + g + 1] = (vh ^ t) + (t & isZero(v));
+    m[value + g + 1] = (vh ^ t) + (t & (isZero(v) | (wide ^ 1)));
     const w = (u - keep) | 0;
     m[sum + g] = w;
-    m[sum + g + 1] = uh - keepH - borrow(u, keep, w);
+    m[sum + g + 1] = uh - keepH - wide * borrow(u, keep, w);
   }
 }
 
 export function genStep(
   m: Int32Array,
+  wide: number,
   rows: number,
   hashed: number,
   control: number,
@@ -135,12 +139,12 @@ export function genStep(
   const label = bit > 1 ? 0 : 2;
   const blocks = words + 2 - label;
   for (let i = 0; i < n; i++) {
-    const a = 0 - bitAt(m, alpha, i, bit);
+    const a = 0 - bitAt(m, wide, alpha, i, bit);
     const t = m[control + i]!;
     const r = rows + 2 * across * i;
     const h = hashed + 2 * across * i;
     const p = 2 * words * i;
-    correctWords(m, r + 8, h + 8, across, sums + p, values + p, beta + p, a, t, words);
+    correctWords(m, wide, r + 8, h + 8, across, sums + p, values + p, beta + p, a, t, words);
 
     // Both parties' children: `keep` lies on alpha's path, `lose` = keep ^ both does not. The correction c makes the
     // parties' seeds equal off the path, and the control bits' corrections make those differ on the path only.
@@ -203,6 +207,7 @@ export function genStep(
 
 export function genEnd(
   m: Int32Array,
+  wide: number,
   rows: number,
   hashed: number,
   control: number,
@@ -224,14 +229,14 @@ export function genEnd(
   beta >>>= 2;
   const across = 4 * words;
   for (let i = 0; i < n; i++) {
-    const a = 0 - bitAt(m, alpha, i, 0);
+    const a = 0 - bitAt(m, wide, alpha, i, 0);
     const t = m[control + i]!;
     for (let g = 0; g < 2 * words; g += 2) {
       const word = 2 * words * i + g;
       const left = 2 * across * i + g;
-      correctLast(m, rows + left, hashed + left, across, sums + word, values + word, beta + word, a, t);
+      correctLast(m, wide, rows + left, hashed + left, across, sums + word, values + word, beta + word, a, t);
       const right = left + 2 * words;
-      correctLast(m, rows + right, hashed + right, across, sums + word, values + word + skip, beta + word, 0, t);
+      correctLast(m, wide, rows + right, hashed + right, across, sums + word, values + word + skip, beta + word, 0, t);
     }
   }
 }
@@ -239,6 +244,7 @@ export function genEnd(
 /** value = (-1)^t (conv_1 - conv_0 - sum + target), where the target is beta under the mask. */
 function correctLast(
   m: Int32Array,
+  wide: number,
   row: number,
   hashed: number,
   across: number,
@@ -257,7 +263,12 @@ function correctLast(
   const z = (y - s) | 0;
   const high = (m[row + across + 1]! ^ m[hashed + across + 1]!) - (m[row + 1]! ^ m[hashed + 1]!);
   const carried =
-    (high | 0) + (m[beta + 1]! & mask) - m[sum + 1]! - borrow(v1, v0, x) + carry(x, b, y) - borrow(y, s, z);
+    (high | 0) +
+    (m[beta + 1]! & mask) -
+    m[sum + 1]! -
+    wide * borrow(v1, v0, x) +
+    wide * carry(x, b, y) -
+    wide * borrow(y, s, z);
   m[value] = (z ^ t) - t;
-  m[value + 1] = (carried ^ t) + (t & isZero(z));
+  m[value + 1] = (carried ^ t) + (t & (isZero(z) | (wide ^ 1)));
 }

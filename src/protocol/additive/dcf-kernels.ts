@@ -13,8 +13,9 @@
  * (in generation party 1's; party 0's is the opposite, since the dealer walks along alpha). `seeds` and `values` point at
  * the corrections of this level and these instances. `sums` is n x G words, starting from 0: of one party's result in
  * evaluation, of both parties' together in generation.
- * `alpha`, `beta` and `x` are words; bit `bit` of alpha or x decides the path; bits above are ignored.
- * Pointers are multiples of 8. Branches and addresses depend on x and sizes, never on seeds, control bits, alpha or beta.
+ * `alpha` and `x` are words of the ring; bit `bit` of them decides the path; bits above are ignored. `beta` and all other words have 64
+ * bits: in a ring of 32-bit words each is two numbers of 32 bits, which are added apart.
+ * Pointers are multiples of 8, those of alpha and x of a word. Branches and addresses depend on x and sizes, never on seeds, control bits, alpha or beta.
  */
 import type { Kernels } from "../../ring/index.js";
 import { evalEnd, evalStart, evalStep } from "./dcf-evaluate.js";
@@ -82,13 +83,14 @@ export interface DcfKernels {
 /** The ring's own kernels where it has these, else the loops in TypeScript over its memory. */
 export function dcfKernels(kernels: Kernels & Partial<DcfKernels>): DcfKernels {
   if (kernels.dcfEvalStep) return kernels as Kernels & DcfKernels;
+  const wide = kernels.wordBytes === 8 ? 1 : 0;
   const view = () => new Int32Array(kernels.memory.buffer);
   return {
-    dcfEvalStart: (...a) => evalStart(view(), ...a),
-    dcfEvalStep: (...a) => evalStep(view(), ...a),
-    dcfEvalEnd: (...a) => evalEnd(view(), ...a),
-    dcfGenStart: (...a) => genStart(view(), ...a),
-    dcfGenStep: (...a) => genStep(view(), ...a),
-    dcfGenEnd: (...a) => genEnd(view(), ...a),
+    dcfEvalStart: (...a) => evalStart(view(), wide, ...a),
+    dcfEvalStep: (...a) => evalStep(view(), wide, ...a),
+    dcfEvalEnd: (...a) => evalEnd(view(), wide, ...a),
+    dcfGenStart: (...a) => genStart(view(), wide, ...a),
+    dcfGenStep: (...a) => genStep(view(), wide, ...a),
+    dcfGenEnd: (...a) => genEnd(view(), wide, ...a),
   };
 }

@@ -16,16 +16,16 @@ export interface DcfShape {
   readonly instances: number;
   /** Bits of the input, 1 to 63. */
   readonly bits: number;
-  /** G: words of the payload, 1 to 4. */
+  /** G: words of 64 bits of the payload, 1 to 4. In a ring of 32-bit words each is two numbers of 32 bits. */
   readonly words: number;
 }
 
 /** One party's key. */
 export interface DcfKey {
   readonly shape: DcfShape;
-  /** 2 N words, uniform: known to this party and the dealer only. */
+  /** rootBytes(shape), uniform: known to this party and the dealer only. */
   readonly roots: Block;
-  /** correctionBytes(shape) / 8 words: the same at both parties. */
+  /** correctionBytes(shape): the same at both parties. */
   readonly corrections: Block;
 }
 
@@ -46,7 +46,7 @@ export function checkShape(where: string, { instances, bits, words }: DcfShape):
   checkInteger(where, "words", words, 1, LARGEST_WORDS);
 }
 
-/** Throws ShapeError unless the block has as many words as the shape asks for. */
+/** Throws ShapeError unless the block has as many words (of the ring) as the shape asks for. */
 export function checkWords(where: string, what: string, block: Block, expected: number): void {
   if (block.words !== expected)
     throw new ShapeError(
@@ -86,7 +86,7 @@ export function decodeKey(ring: Ring, scope: Scope, shape: DcfShape, bytes: Uint
   }
   const cut = rootBytes(shape);
   const take = (part: Uint8Array): Block => {
-    const block = scope.alloc(part.length / 8);
+    const block = scope.alloc(part.length / ring.wordBytes);
     ring.bytes(block).set(part);
     return block;
   };

@@ -47,12 +47,12 @@ class Pass {
   ) {
     this.n = Math.max(1, Math.min(instances, Math.floor(CALL / rowBytes)));
     this.#scope = ring.scope();
-    this.rows = this.#scope.alloc((this.n * rowBytes) / 8);
-    this.hashed = this.#scope.alloc(this.rows.words);
-    this.control = this.#scope.alloc(Math.ceil(this.n / 2));
+    this.rows = this.alloc(this.n * rowBytes);
+    this.hashed = this.alloc(this.n * rowBytes);
+    this.control = this.alloc(this.n * 4);
   }
-  alloc(words: number): Block {
-    return this.#scope.alloc(words);
+  alloc(bytes: number): Block {
+    return this.#scope.alloc(Math.ceil(bytes / this.ring.wordBytes));
   }
   /** hashed = pi(rows), for the first `bytes` bytes. */
   hash(bytes: number): void {
@@ -82,10 +82,11 @@ export function generate(
   checkShape("dcf.generate", shape);
   const { instances, bits, words } = shape;
   checkWords("dcf.generate", "alpha", alpha, instances);
-  checkWords("dcf.generate", "beta", beta, instances * words);
-  const corrections = scope.alloc(correctionBytes(shape) / 8);
+  checkWords("dcf.generate", "beta", beta, (instances * words * 8) / ring.wordBytes);
+  const { wordBytes } = ring;
+  const corrections = scope.alloc(correctionBytes(shape) / wordBytes);
   const roots = fills.map((fill) => {
-    const block = scope.alloc(rootBytes(shape) / 8);
+    const block = scope.alloc(rootBytes(shape) / wordBytes);
     fill(ring.bytes(block));
     return block;
   }) as [Block, Block];
@@ -94,11 +95,11 @@ export function generate(
   const pass = new Pass(ring, cipher, instances, rowBytes);
   try {
     const { rows, hashed, control } = pass;
-    const sums = pass.alloc(pass.n * words);
+    const sums = pass.alloc(pass.n * 8 * words);
     const value = 8 * words;
     for (let first = 0; first < instances; first += pass.n) {
       const n = Math.min(pass.n, instances - first);
-      const a = alpha.ptr + 8 * first;
+      const a = alpha.ptr + wordBytes * first;
       const b = beta.ptr + value * first;
       ring.bytes(control).fill(255);
       ring.bytes(sums).fill(0);
@@ -140,10 +141,11 @@ export function evaluate(
   const { shape, roots, corrections } = key;
   checkShape("dcf.evaluate", shape);
   const { instances, bits, words } = shape;
-  checkWords("dcf.evaluate", "root seeds", roots, rootBytes(shape) / 8);
-  checkWords("dcf.evaluate", "corrections", corrections, correctionBytes(shape) / 8);
+  const { wordBytes } = ring;
+  checkWords("dcf.evaluate", "root seeds", roots, rootBytes(shape) / wordBytes);
+  checkWords("dcf.evaluate", "corrections", corrections, correctionBytes(shape) / wordBytes);
   checkWords("dcf.evaluate", "x", x, instances);
-  checkWords("dcf.evaluate", "dst", dst, instances * words);
+  checkWords("dcf.evaluate", "dst", dst, (instances * words * 8) / wordBytes);
   const kernels = dcfKernels(ring.kernels);
   const valueBytes = 16 * Math.ceil(words / 2);
   const rowBytes = valueBytes + 16;
@@ -154,7 +156,7 @@ export function evaluate(
     ring.bytes(dst).fill(0);
     for (let first = 0; first < instances; first += pass.n) {
       const n = Math.min(pass.n, instances - first);
-      const points = x.ptr + 8 * first;
+      const points = x.ptr + wordBytes * first;
       const sums = dst.ptr + value * first;
       ring.bytes(control).fill(party === 1 ? 255 : 0);
       kernels.dcfEvalStart(rows.ptr, roots.ptr + 16 * first, points, bits - 1, n, words);

@@ -75,6 +75,7 @@ export class Deal {
    */
   given(words: number, make: (dst: Block) => void, how: Combine = "add"): Block {
     const { party, site } = this;
+    const { wordBytes } = party.kernels;
     const block = site.scope.alloc(words);
     const last = party.count - 1;
     if (party.deals) {
@@ -83,10 +84,10 @@ export class Deal {
       party.kernels.copy(difference.ptr, block.ptr, words);
       const off = how === "add" ? "sub" : "xor";
       for (const stream of this.#streams.slice(0, last)) this.#draw(stream, difference, words, off);
-      this.#send.push({ peer: last, block: difference, bytes: words * 8 });
+      this.#send.push({ peer: last, block: difference, bytes: words * wordBytes });
       this.#temporary.push(difference);
     } else if (party.self < last) this.#draw(this.#streams[0]!, block, words, undefined);
-    else this.#receive.push({ peer: party.count, block, bytes: words * 8 });
+    else this.#receive.push({ peer: party.count, block, bytes: words * wordBytes });
     return block;
   }
   #temporary: Block[] = [];
@@ -98,29 +99,30 @@ export class Deal {
   givenFields(n: number, bits: number, make: (dst: Block) => void): Block {
     const { party, site } = this;
     const { kernels } = party;
-    const planes = fieldWords(n, bits);
+    const { wordBytes } = kernels;
+    const planes = fieldWords(n, bits, kernels);
     const last = party.count - 1;
     if (!party.deals) {
       const block = site.scope.alloc(planes);
       if (party.self < last) this.#draw(this.#streams[0]!, block, planes, undefined);
-      else this.#receive.push({ peer: party.count, block, bytes: planes * 8 });
+      else this.#receive.push({ peer: party.count, block, bytes: planes * wordBytes });
       return block;
     }
     const block = site.scope.alloc(n);
     make(block);
     const most = Math.min(n, CHUNK);
     const [difference, field] = [site.scope.alloc(most), site.scope.alloc(most)];
-    const [sliced, drawn] = [site.scope.alloc(planes), site.scope.alloc(fieldWords(most, bits))];
-    forFields(n, bits, (at, count, plane) => {
-      kernels.copy(difference.ptr, block.ptr + at * 8, count);
+    const [sliced, drawn] = [site.scope.alloc(planes), site.scope.alloc(fieldWords(most, bits, kernels))];
+    forFields(n, bits, kernels, (at, count, plane) => {
+      kernels.copy(difference.ptr, block.ptr + at * wordBytes, count);
       for (const stream of this.#streams.slice(0, last)) {
-        this.#draw(stream, drawn, fieldWords(count, bits), undefined);
+        this.#draw(stream, drawn, fieldWords(count, bits, kernels), undefined);
         kernels.unslice(field.ptr, drawn.ptr, count, bits);
         kernels.sub(difference.ptr, difference.ptr, field.ptr, count);
       }
-      kernels.slice(sliced.ptr + plane * 8, difference.ptr, count, bits);
+      kernels.slice(sliced.ptr + plane * wordBytes, difference.ptr, count, bits);
     });
-    this.#send.push({ peer: last, block: sliced, bytes: planes * 8 });
+    this.#send.push({ peer: last, block: sliced, bytes: planes * wordBytes });
     this.#temporary.push(sliced);
     this.free(difference, field, drawn);
     return block;
@@ -133,27 +135,29 @@ export class Deal {
   /** What the dealer works out for all parties alike: theirs with the next round. */
   toAll(words: number, make: () => Block): Block {
     const { party } = this;
+    const { wordBytes } = party.kernels;
     if (!party.deals) {
       const block = this.block(words);
-      this.#receive.push({ peer: party.count, block, bytes: words * 8 });
+      this.#receive.push({ peer: party.count, block, bytes: words * wordBytes });
       return block;
     }
     const block = make();
-    for (let peer = 0; peer < party.count; peer++) this.#send.push({ peer, block, bytes: words * 8 });
+    for (let peer = 0; peer < party.count; peer++) this.#send.push({ peer, block, bytes: words * wordBytes });
     return block;
   }
 
   /** At a party: with the next round, `block` becomes the sum or XOR of all parties' blocks. At the dealer: nothing. */
   open(block: Block, words: number, how: Combine = "add"): Opening {
     const { party, site } = this;
+    const { wordBytes } = party.kernels;
     const received: Block[] = [];
     if (!party.deals)
       for (let peer = 0; peer < party.count; peer++) {
         if (peer === party.self) continue;
         const other = site.scope.alloc(words);
         received.push(other);
-        this.#send.push({ peer, block, bytes: words * 8 });
-        this.#receive.push({ peer, block: other, bytes: words * 8 });
+        this.#send.push({ peer, block, bytes: words * wordBytes });
+        this.#receive.push({ peer, block: other, bytes: words * wordBytes });
       }
     const opening = new Opening(party, site.scope, block, words, how, received);
     this.#openings.push(opening);
@@ -190,15 +194,16 @@ export class Deal {
   /** The next words of a stream, put into `block` or combined with what is there. */
   #draw(stream: Stream, block: Block, words: number, how: "add" | "sub" | "xor" | undefined): void {
     const { ring, kernels } = this.party;
+    const { wordBytes } = kernels;
     if (how === undefined) {
-      stream.fill(ring.bytes(block, 0, words * 8));
+      stream.fill(ring.bytes(block, 0, words * wordBytes));
       return;
     }
     const mask = this.site.scope.alloc(Math.min(words, CHUNK));
     for (let at = 0; at < words; at += CHUNK) {
       const count = Math.min(CHUNK, words - at);
-      stream.fill(ring.bytes(mask, 0, count * 8));
-      kernels[how](block.ptr + at * 8, block.ptr + at * 8, mask.ptr, count);
+      stream.fill(ring.bytes(mask, 0, count * wordBytes));
+      kernels[how](block.ptr + at * wordBytes, block.ptr + at * wordBytes, mask.ptr, count);
     }
     this.site.scope.free(mask);
   }

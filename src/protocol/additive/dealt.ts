@@ -4,7 +4,7 @@
  * keys and corrections that no other run has had.
  */
 import { secureRandom } from "../../random/index.js";
-import type { Cost } from "../cost.js";
+import { bySize, type Cost } from "../cost.js";
 import type { ProtocolDefinition } from "../protocol.js";
 import { colluders } from "./definition.js";
 
@@ -17,13 +17,20 @@ export function dealtAhead(live: ProtocolDefinition): ProtocolDefinition {
     parties: count,
     live,
     protects: `${colluders(count)}, nor does the dealer, as long as all follow the protocol; the dealer, or whoever has the files that it made for all parties, learns everything with any one party.`,
-    costs: among(live.costs, count),
-    ...(comparisons ? { comparisons: among(comparisons, count) } : {}),
+    costs: bySize(({ wordBytes }) => among(live.costs(wordBytes), count)),
+    ...(comparisons
+      ? {
+          comparisons: {
+            adder: bySize(({ wordBytes }) => among(comparisons.adder(wordBytes), count)),
+            fss: bySize(({ wordBytes }) => among(comparisons.fss(wordBytes), count)),
+          },
+        }
+      : {}),
     sharing: {
       freshSeeds: () => ({ byParty: sharing.freshSeeds().byParty.slice(0, count) }),
       correction: (seeds, offset, words) => sharing.correction(seeds, offset, words),
       keepsCorrection: sharing.keepsCorrection.slice(0, count),
-      combine: (parts) => sharing.combine(parts),
+      combine: (parts, wordBytes) => sharing.combine(parts, wordBytes),
     },
     // For storage, and for what needs nothing dealt: the key with the dealer matches nobody's.
     create: (host) =>

@@ -21,7 +21,7 @@ import { isZero, msb } from "./compare.js";
 import { toBits } from "./convert.js";
 import { costs } from "./cost.js";
 import { fromBits, select } from "./inject.js";
-import { incoming, input, load, outgoing, reveal, revealTo, save, sharing } from "./io.js";
+import { incoming, input, load, outgoing, reduce, reveal, revealTo, save, sharing } from "./io.js";
 import { fromPublic, lift, linear, linearProduct, random } from "./linear.js";
 import { freeValue, letGo } from "./masks.js";
 import { product, reshare } from "./multiply.js";
@@ -181,5 +181,8 @@ class AdditiveEnd implements Protocol {
   }
   load(scope: Scope, saved: Uint8Array) {
     return load(this.#party, scope, saved);
+  }
+  reduced(scope: Scope, wide: Share) {
+    return reduce(this.#party, scope, wide);
   }
 }

@@ -17,19 +17,20 @@ export function* fromBits(party: Party, site: Site, bits: Bits): Rounds<Share> {
   const x = onePlane("fromBits", bits);
   const { n } = x;
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const deal = new Deal(party, site);
-  const r = deal.random(planeWords(n), "xor");
+  const r = deal.random(planeWords(n, kernels), "xor");
   const number = deal.given(n, (dst) => kernels.unslice(dst.ptr, r.ptr, n, 1));
   if (party.deals) {
     yield* deal.exchange();
     deal.free(r, number);
     return asShare(new Additive(n, undefined, site.scope));
   }
-  kernels.xor(r.ptr, r.ptr, x.words!.ptr, planeWords(n));
-  deal.open(r, planeWords(n), "xor");
+  kernels.xor(r.ptr, r.ptr, x.words!.ptr, planeWords(n, kernels));
+  deal.open(r, planeWords(n, kernels), "xor");
   yield* deal.exchange();
   forSigns(party, site, r, n, (at, count, c, minus) => {
-    const y = number.ptr + at * 8;
+    const y = number.ptr + at * wordBytes;
     flip(party, y, minus, count);
     if (party.self === 0) kernels.add(y, y, c, count);
   });
@@ -48,10 +49,11 @@ export function* select(party: Party, site: Site, bits: Bits, x: Share): Rounds<
   checkSame("select", bit.n, n);
   if (bit.sign?.of === open) return selectKnown(party, site, bit, n);
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const deal = new Deal(party, site);
   const rounding = roundingOf(party, open);
   const use = rounding ? sightOfRounded(party, site, open, rounding) : masked(party, deal, open);
-  const r = deal.random(planeWords(n), "xor");
+  const r = deal.random(planeWords(n, kernels), "xor");
   const number = deal.given(n, (dst) => kernels.unslice(dst.ptr, r.ptr, n, 1));
   const product = deal.given(n, (dst) => kernels.mul(dst.ptr, number.ptr, use.mask.ptr, n));
   const wrap = rounding && wrapTimes(party, site.scope, deal, rounding, number);
@@ -62,16 +64,16 @@ export function* select(party: Party, site: Site, bits: Bits, x: Share): Rounds<
     deal.free(r, number, product);
     return asShare(new Additive(n, undefined, site.scope));
   }
-  kernels.xor(r.ptr, r.ptr, bit.words!.ptr, planeWords(n));
-  deal.open(r, planeWords(n), "xor");
+  kernels.xor(r.ptr, r.ptr, bit.words!.ptr, planeWords(n, kernels));
+  deal.open(r, planeWords(n, kernels), "xor");
   yield* deal.exchange();
   const e = use.difference!;
   wrap?.addTo(product);
   forSigns(party, site, r, n, (at, count, c, minus) => {
-    const [z, w] = [product.ptr + at * 8, number.ptr + at * 8];
-    kernels.mulAdd(z, e.ptr + at * 8, w, count);
+    const [z, w] = [product.ptr + at * wordBytes, number.ptr + at * wordBytes];
+    kernels.mulAdd(z, e.ptr + at * wordBytes, w, count);
     flip(party, z, minus, count);
-    kernels.mul(w, c, open.words!.ptr + at * 8, count);
+    kernels.mul(w, c, open.words!.ptr + at * wordBytes, count);
     kernels.add(z, z, w, count);
   });
   use.release();
@@ -100,7 +102,7 @@ function forSigns(
   const [c, minus] = [site.scope.alloc(most), site.scope.alloc(most)];
   for (let at = 0; at < n; at += CHUNK) {
     const count = Math.min(CHUNK, n - at);
-    party.kernels.unslice(c.ptr, plane.ptr + (at / 64) * 8, count, 1);
+    party.kernels.unslice(c.ptr, plane.ptr + at / 8, count, 1);
     party.kernels.neg(minus.ptr, c.ptr, count);
     step(at, count, c.ptr, minus.ptr);
   }

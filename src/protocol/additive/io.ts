@@ -1,18 +1,19 @@
 /** In and out: inputs of parties and outsiders, reveals, storage. The dealer takes part with nothing, and learns nothing. */
 import { BoundError, StorageError } from "../../errors.js";
-import { expander, type Stream, secureRandom } from "../../random/index.js";
+import { type Stream, secureRandom } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
 import { checkInput } from "../checks.js";
 import { CHUNK } from "../planes.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds, Transfer } from "../rounds.js";
-import { loadWords, readRows } from "../stored.js";
+import { loadWords, reader, readRows, reduced } from "../stored.js";
 import { addWords, correctionOf } from "../words.js";
 import { Additive, asShare, openShare, type Party } from "./share.js";
 
 /** 0 rounds: the others draw their parts from the key that they have in common with the owner. */
 // biome-ignore lint/correctness/useYield: other protocols need rounds here
 export function* input(party: Party, site: Site, owner: number, words: Block | undefined, n: number): Rounds<Share> {
+  const { wordBytes } = party.kernels;
   const nonce = site.nonce();
   if (!Number.isInteger(owner) || owner < 0 || owner >= party.count)
     throw new BoundError(
@@ -20,7 +21,7 @@ export function* input(party: Party, site: Site, owner: number, words: Block | u
     );
   if (party.deals) return asShare(new Additive(n, undefined, site.scope));
   const block = site.scope.alloc(n);
-  if (party.self !== owner) party.pairs[owner]!.stream(nonce).fill(party.ring.bytes(block, 0, n * 8));
+  if (party.self !== owner) party.pairs[owner]!.stream(nonce).fill(party.ring.bytes(block, 0, n * wordBytes));
   else {
     checkInput(words, n);
     party.kernels.copy(block.ptr, words.ptr, n);
@@ -31,11 +32,12 @@ export function* input(party: Party, site: Site, owner: number, words: Block | u
 
 /** 1 round, n words to each other party. The dealer gets zeros. */
 export function* reveal(party: Party, site: Site, x: Share): Rounds<Block> {
+  const { wordBytes } = party.kernels;
   const part = outgoing(party, site, x);
   const others = party.deals ? [] : peers(party).map((peer) => ({ peer, block: site.scope.alloc(part.words) }));
   yield {
-    send: others.map(({ peer }): Transfer => ({ peer, block: part, bytes: part.words * 8 })),
-    receive: others.map(({ peer, block }) => ({ peer, block, bytes: part.words * 8 })),
+    send: others.map(({ peer }): Transfer => ({ peer, block: part, bytes: part.words * wordBytes })),
+    receive: others.map(({ peer, block }) => ({ peer, block, bytes: part.words * wordBytes })),
   };
   for (const { block } of others) {
     party.kernels.add(part.ptr, part.ptr, block.ptr, part.words);
@@ -46,8 +48,9 @@ export function* reveal(party: Party, site: Site, x: Share): Rounds<Block> {
 
 /** 1 round, n words from each other party to `to`. */
 export function* revealTo(party: Party, site: Site, x: Share, to: number): Rounds<Block | undefined> {
+  const { wordBytes } = party.kernels;
   const part = outgoing(party, site, x);
-  const bytes = part.words * 8;
+  const bytes = part.words * wordBytes;
   const others = party.self === to && !party.deals ? peers(party) : [];
   const received = others.map((peer) => ({ peer, block: site.scope.alloc(part.words), bytes }));
   yield {
@@ -91,14 +94,15 @@ export function incoming(party: Party, site: Site, stored: StoredShare, rowWords
       `incoming: expected ${seeded ? "one seed" : party.deals ? "nothing" : "the correction"}, got ${seeds.length} seeds; try sharing it again`,
     );
   if (party.deals) return asShare(new Additive(n, undefined, site.scope));
-  const read = seeded ? expander(seeds[0]!) : correction!;
+  const read = seeded ? reader(seeds[0]!) : correction!;
   return asShare(new Additive(n, readRows(party.ring, site.scope, rows, rowWords, read), site.scope));
 }
 
 /** x_i; at the dealer how many words there are. */
 export function save(party: Party, x: Share): Uint8Array {
+  const { wordBytes } = party.kernels;
   const { n, words } = openShare(x);
-  if (words) return party.ring.bytes(words, 0, n * 8).slice();
+  if (words) return party.ring.bytes(words, 0, n * wordBytes).slice();
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(n), true);
   return bytes;
@@ -115,6 +119,11 @@ export function load(party: Party, scope: Scope, saved: Uint8Array): Share {
   return asShare(new Additive(words.words, words, scope));
 }
 
+export function reduce(party: Party, scope: Scope, wide: Share): Share {
+  const { n, words } = openShare(wide);
+  return asShare(new Additive(n, words && reduced(party.ring, scope, words), scope));
+}
+
 /** The outsider's side: seeds of all parts but the last, and the correction x - x_0 - … for the last one. */
 export function sharing(count: number): Sharing {
   const parties = Array.from({ length: count + 1 }, (_, party) => party);
@@ -122,7 +131,7 @@ export function sharing(count: number): Sharing {
     freshSeeds: (): Seeds => ({ byParty: parties.map((party) => (party < count - 1 ? [secureRandom(16)] : [])) }),
     correction: (seeds, offset, words) => correctionOf(words, offset, seeds.byParty.flat()),
     keepsCorrection: parties.map((party) => party === count - 1),
-    combine: (parts) => addWords(parts.slice(0, count)),
+    combine: (parts, wordBytes) => addWords(parts.slice(0, count), [], wordBytes),
   };
 }
 
@@ -130,11 +139,12 @@ const peers = ({ count, self }: Party): number[] =>
   Array.from({ length: count }, (_, peer) => peer).filter((peer) => peer !== self);
 
 function combine(party: Party, site: Site, stream: Stream, block: Block, n: number, how: "add" | "sub"): void {
+  const { wordBytes } = party.kernels;
   const mask = site.scope.alloc(Math.min(n, CHUNK));
   for (let at = 0; at < n; at += CHUNK) {
     const count = Math.min(CHUNK, n - at);
-    stream.fill(party.ring.bytes(mask, 0, count * 8));
-    party.kernels[how](block.ptr + at * 8, block.ptr + at * 8, mask.ptr, count);
+    stream.fill(party.ring.bytes(mask, 0, count * wordBytes));
+    party.kernels[how](block.ptr + at * wordBytes, block.ptr + at * wordBytes, mask.ptr, count);
   }
   site.scope.free(mask);
 }

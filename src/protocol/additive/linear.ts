@@ -73,8 +73,9 @@ export function linearProduct(party: Party, site: Site, inputs: readonly Product
 
 /** Each part from a key that no other member has. */
 export function random(party: Party, site: Site, n: number): Share {
+  const { wordBytes } = party.kernels;
   const nonce = site.nonce();
   const block = place(party, site.scope, n);
-  if (block) party.own!.stream(nonce).fill(party.ring.bytes(block, 0, n * 8));
+  if (block) party.own!.stream(nonce).fill(party.ring.bytes(block, 0, n * wordBytes));
   return asShare(new Additive(n, block, site.scope));
 }

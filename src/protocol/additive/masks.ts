@@ -103,7 +103,7 @@ export const sightOfRounded = (party: Party, { scope }: Site, x: Additive, round
 /** What the truncation of x left open of its low `width` bits, unless x has an open mask, which is better. */
 export function roundingOf(party: Party, x: Additive, width = 0): Rounding | undefined {
   forget(party, x);
-  return x.masked || (x.rounding && width > 64 - x.rounding.shift) ? undefined : x.rounding;
+  return x.masked || (x.rounding && width > party.kernels.wordBits - x.rounding.shift) ? undefined : x.rounding;
 }
 
 /** Frees a value, and its mask with it: at once, or when its last view and the last primitive that uses it are through. */

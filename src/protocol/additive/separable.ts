@@ -15,6 +15,7 @@ import { asProduct, openBits, openShare, type Party, Summand } from "./share.js"
 
 /** A round if x has no open mask yet: n words to each other party. The dealer sends n words a g_k to the last one. */
 export function* separable(party: Party, site: Site, x: Share, f: Separable): Rounds<Product> {
+  const { wordBytes } = party.kernels;
   const open = openShare(x);
   const { n } = open;
   const deal = new Deal(party, site);
@@ -24,7 +25,7 @@ export function* separable(party: Party, site: Site, x: Share, f: Separable): Ro
   };
   // Rows of one chunk lie together.
   const g = deal.given(f.terms * n, (dst) =>
-    step((at, count) => f.left(dst.ptr + at * f.terms * 8, use.mask.ptr + at * 8, count)),
+    step((at, count) => f.left(dst.ptr + at * f.terms * wordBytes, use.mask.ptr + at * wordBytes, count)),
   );
   yield* deal.first();
   let result: Block | undefined;
@@ -33,7 +34,9 @@ export function* separable(party: Party, site: Site, x: Share, f: Separable): Ro
     result = site.scope.alloc(f.outputs * n);
     party.kernels.fill(result.ptr, 0n, f.outputs * n);
     const to = result.ptr;
-    step((at, count) => f.right(to + at * 8, n, e.ptr + at * 8, g.ptr + at * f.terms * 8, count));
+    step((at, count) =>
+      f.right(to + at * wordBytes, n, e.ptr + at * wordBytes, g.ptr + at * f.terms * wordBytes, count),
+    );
   }
   use.release();
   deal.free(g);
@@ -43,14 +46,15 @@ export function* separable(party: Party, site: Site, x: Share, f: Separable): Ro
 /** 1 round: 1 bit a plane to each other party; the dealer sends n words a plane to the last one. */
 export function* weigh(party: Party, site: Site, x: Bits, weights: readonly (readonly bigint[])[]): Rounds<Product> {
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const { n, width, words } = openBits(x);
   checkWeights(weights, width);
-  const planes = width * planeWords(n);
+  const planes = width * planeWords(n, kernels);
   const deal = new Deal(party, site);
   const r = deal.random(planes, "xor");
-  const plane = (block: Block, index: number) => block.ptr + index * planeWords(n) * 8;
+  const plane = (block: Block, index: number) => block.ptr + index * planeWords(n, kernels) * wordBytes;
   const numbers = deal.given(width * n, (dst) => {
-    for (let index = 0; index < width; index++) kernels.unslice(dst.ptr + index * n * 8, plane(r, index), n, 1);
+    for (let index = 0; index < width; index++) kernels.unslice(dst.ptr + index * n * wordBytes, plane(r, index), n, 1);
   });
   if (!party.deals) {
     kernels.xor(r.ptr, r.ptr, words!.ptr, planes);
@@ -64,14 +68,14 @@ export function* weigh(party: Party, site: Site, x: Bits, weights: readonly (rea
     const minus = site.scope.alloc(n);
     for (let index = 0; index < width; index++) {
       // bit = c + (1 - 2c) r, where party 0 adds the c.
-      const t = numbers.ptr + index * n * 8;
+      const t = numbers.ptr + index * n * wordBytes;
       kernels.unslice(minus.ptr, plane(r, index), n, 1);
       kernels.neg(minus.ptr, minus.ptr, n);
       kernels.xor(t, t, minus.ptr, n);
       kernels.sub(t, t, minus.ptr, n);
       if (party.self === 0) kernels.sub(t, t, minus.ptr, n);
       for (const [row, list] of weights.entries())
-        if (list[index] !== 0n) kernels.mulScalarAdd(result.ptr + row * n * 8, t, list[index]!, n);
+        if (list[index] !== 0n) kernels.mulScalarAdd(result.ptr + row * n * wordBytes, t, list[index]!, n);
     }
     site.scope.free(minus);
   }

@@ -1,7 +1,7 @@
 /**
  * Additive sharing among n parties with a dealer: how a share lies in memory, and which keys there are. No arithmetic.
  *
- * x = x_0 + … + x_{n-1} mod 2^64; party i holds x_i. Bits are the same with XOR. The dealer is party n: it holds nothing of
+ * x = x_0 + … + x_{n-1} modulo 2^64, or 2^32; party i holds x_i. Bits are the same with XOR. The dealer is party n: it holds nothing of
  * any value, knows every mask, and is sent nothing. The last of the n, party n-1, gets from the dealer what cannot be
  * drawn from keys.
  */

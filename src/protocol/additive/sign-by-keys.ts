@@ -10,7 +10,7 @@
  * serves the comparison, too, is docs/decisions/0012-dealer.md).
  */
 import type { Block } from "../../ring/index.js";
-import { planeWords } from "../planes.js";
+import { planeWords, type Word } from "../planes.js";
 import type { Bits, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
 import { correctionBytes, type DcfShape, evaluate, generate, rootBytes } from "./dcf.js";
@@ -32,26 +32,30 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
   const use = rounding ? sightOfRounded(party, site, x, rounding) : masked(party, deal, x);
   // For the sign, which may be all that keeps it when the round is over.
   hold(x, scope);
-  const shape = keyShape(n, width, rounding !== undefined);
-  const { words: count } = shape;
+  const { wordBytes, wordBits } = kernels;
+  const { shape, columns: count } = keyShape(n, width, rounding !== undefined, kernels);
+  /** As many numbers as the keys' payload has room for. */
+  const room = (shape.words * 8) / wordBytes;
   // At the dealer: a_k, then 1, a and the wrap, in columns.
-  const [top, columns] = party.deals ? [scope.alloc(n), scope.alloc(n * count)] : [undefined, undefined];
+  const [top, columns] = party.deals ? [scope.alloc(n), scope.alloc(n * room)] : [undefined, undefined];
   if (top && columns) {
     kernels.shr(top.ptr, use.mask.ptr, k, n);
     kernels.andScalar(top.ptr, top.ptr, 1n, n);
     kernels.fill(columns.ptr, 1n, n);
-    kernels.copy(columns.ptr + n * 8, use.mask.ptr, n);
+    kernels.copy(columns.ptr + n * wordBytes, use.mask.ptr, n);
     if (rounding) {
-      kernels.shr(columns.ptr + n * 16, rounding.words.ptr, 63, n);
-      kernels.shl(columns.ptr + n * 16, columns.ptr + n * 16, 64 - rounding.shift, n);
+      const wrap = columns.ptr + 2 * n * wordBytes;
+      kernels.shr(wrap, rounding.words.ptr, wordBits - 1, n);
+      kernels.shl(wrap, wrap, wordBits - rounding.shift, n);
     }
+    kernels.fill(columns.ptr + count * n * wordBytes, 0n, (room - count) * n);
   }
   const products = Array.from({ length: count }, (_, column) =>
-    deal.given(n, (dst) => kernels.mul(dst.ptr, top!.ptr, columns!.ptr + column * n * 8, n)),
+    deal.given(n, (dst) => kernels.mul(dst.ptr, top!.ptr, columns!.ptr + column * n * wordBytes, n)),
   );
   if (top && columns) {
     const roots = deal.fills as [(target: Uint8Array) => void, (target: Uint8Array) => void];
-    const corrections = deal.toAll(correctionBytes(shape) / 8, () =>
+    const corrections = deal.toAll(correctionBytes(shape) / wordBytes, () =>
       keysOf(party, site, shape, use.mask, top, columns, roots),
     );
     yield* deal.first();
@@ -61,23 +65,23 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
     bits.sign = new Sign(x, undefined, undefined);
     return asBits(bits);
   }
-  const roots = scope.alloc(rootBytes(shape) / 8);
+  const roots = scope.alloc(rootBytes(shape) / wordBytes);
   deal.fills[0]!(ring.bytes(roots));
-  const corrections = deal.toAll(correctionBytes(shape) / 8, () => roots);
+  const corrections = deal.toAll(correctionBytes(shape) / wordBytes, () => roots);
   yield* deal.first();
   const e = use.difference!;
-  const [point, values, byColumn] = [scope.alloc(n), scope.alloc(n * count), scope.alloc(n * count)];
+  const [point, values, byColumn] = [scope.alloc(n), scope.alloc(n * room), scope.alloc(n * room)];
   kernels.not(point.ptr, e.ptr, n);
   evaluate(ring, party.self as 0 | 1, { shape, roots, corrections }, point, values);
-  kernels.transpose(byColumn.ptr, values.ptr, n, count);
+  kernels.transpose(byColumn.ptr, values.ptr, n, room);
   const [number, times, wrap] = products;
   // u, and u x = e u + u a + u wrap where c has no sign.
   kernels.add(number!.ptr, number!.ptr, byColumn.ptr, n);
-  kernels.add(times!.ptr, times!.ptr, byColumn.ptr + n * 8, n);
+  kernels.add(times!.ptr, times!.ptr, byColumn.ptr + n * wordBytes, n);
   kernels.mulAdd(times!.ptr, e.ptr, number!.ptr, n);
   if (rounding) {
-    kernels.add(wrap!.ptr, wrap!.ptr, byColumn.ptr + n * 16, n);
-    kernels.sar(point.ptr, rounding.words.ptr, 63, n);
+    kernels.add(wrap!.ptr, wrap!.ptr, byColumn.ptr + 2 * n * wordBytes, n);
+    kernels.sar(point.ptr, rounding.words.ptr, wordBits - 1, n);
     kernels.not(point.ptr, point.ptr, n);
     kernels.and(wrap!.ptr, wrap!.ptr, point.ptr, n);
     kernels.add(times!.ptr, times!.ptr, wrap!.ptr, n);
@@ -93,7 +97,7 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
   }
   kernels.mulAdd(times!.ptr, bit.ptr, x.words!.ptr, n);
   if (party.self === 0) kernels.add(number!.ptr, number!.ptr, bit.ptr, n);
-  const plane = scope.alloc(planeWords(n));
+  const plane = scope.alloc(planeWords(n, kernels));
   kernels.slice(plane.ptr, number!.ptr, n, 1);
   use.release();
   deal.free(roots, corrections, point, values, byColumn, wrap);
@@ -102,12 +106,16 @@ export function* signByKeys(party: Party, site: Site, x: Additive, width: number
   return asBits(bits);
 }
 
-/** What keys there are for the sign of n values: two words each, three after a truncation. */
-export const keyShape = (n: number, width: number, rounded: boolean): DcfShape => ({
-  instances: n,
-  bits: width - 1,
-  words: rounded ? 3 : 2,
-});
+/** What keys there are for the sign of n values: two columns of numbers in their payload, three after a truncation. */
+export function keyShape(
+  n: number,
+  width: number,
+  rounded: boolean,
+  { wordBytes }: Word,
+): { readonly shape: DcfShape; readonly columns: number } {
+  const columns = rounded ? 3 : 2;
+  return { shape: { instances: n, bits: width - 1, words: Math.ceil((columns * wordBytes) / 8) }, columns };
+}
 
 /** The dealer's keys: payload (1 - 2 a_k) times each column. */
 function keysOf(
@@ -119,15 +127,17 @@ function keysOf(
   columns: Block,
   roots: readonly [(target: Uint8Array) => void, (target: Uint8Array) => void],
 ): Block {
-  const { instances: n, words } = shape;
-  const [sign, payload] = [scope.alloc(n), scope.alloc(n * words)];
+  const { wordBytes } = kernels;
+  const { instances: n } = shape;
+  const room = (shape.words * 8) / wordBytes;
+  const [sign, payload] = [scope.alloc(n), scope.alloc(n * room)];
   kernels.mulScalar(sign.ptr, top.ptr, -2n, n);
   kernels.addScalar(sign.ptr, sign.ptr, 1n, n);
-  for (let column = 0; column < words; column++) {
-    const at = columns.ptr + column * n * 8;
+  for (let column = 0; column < room; column++) {
+    const at = columns.ptr + column * n * wordBytes;
     kernels.mul(at, at, sign.ptr, n);
   }
-  kernels.transpose(payload.ptr, columns.ptr, words, n);
+  kernels.transpose(payload.ptr, columns.ptr, room, n);
   const keys = generate(ring, scope, shape, mask, payload, roots);
   for (const block of [sign, payload, keys[0].roots, keys[1].roots]) scope.free(block);
   return keys[0].corrections;

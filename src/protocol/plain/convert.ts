@@ -9,9 +9,9 @@ import { asBits, open, type Party } from "./share.js";
 // biome-ignore lint/correctness/useYield: plain has nobody to talk to
 export function* toBits(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
   site.nonce();
-  checkWidth("toBits", width, 1);
+  checkWidth("toBits", party.kernels, width, 1);
   const { n, words } = open(x);
-  const planes = site.scope.alloc(width * planeWords(n));
+  const planes = site.scope.alloc(width * planeWords(n, party.kernels));
   party.kernels.slice(planes.ptr, words.ptr, n, width);
   return asBits(n, width, planes);
 }

@@ -19,7 +19,7 @@ import { isZero, msb } from "./compare.js";
 import { toBits } from "./convert.js";
 import { costs } from "./cost.js";
 import { fromBits, select, weigh } from "./inject.js";
-import { incoming, input, load, outgoing, reveal, save, sharing } from "./io.js";
+import { incoming, input, load, outgoing, reduce, reveal, save, sharing } from "./io.js";
 import { fromPublic, lift, linear, linearProduct, random } from "./linear.js";
 import { product, reshare, separable } from "./multiply.js";
 import { asShare, Clear, ClearBits, open, type Party, publicCoins } from "./share.js";
@@ -78,7 +78,7 @@ class Plain implements Protocol {
     return not(this.#party, site, x);
   }
   linearBits(site: Site, inputs: readonly Bits[], n: number, width: number, map: Linear) {
-    return linearBits(site, inputs, n, width, map);
+    return linearBits(this.#party, site, inputs, n, width, map);
   }
   planes(site: Site, x: Bits, from: number, count: number) {
     return planes(this.#party, site, x, from, count);
@@ -136,5 +136,8 @@ class Plain implements Protocol {
   }
   load(scope: Scope, saved: Uint8Array) {
     return load(this.#party, scope, saved);
+  }
+  reduced(scope: Scope, wide: Share) {
+    return reduce(this.#party, scope, wide);
   }
 }

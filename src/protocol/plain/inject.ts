@@ -37,15 +37,16 @@ export function* select(party: Party, site: Site, bits: Bits, x: Share): Rounds<
 export function* weigh(party: Party, site: Site, bits: Bits, weights: readonly (readonly bigint[])[]): Rounds<Product> {
   site.nonce();
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const { n, width, planes } = openBits(bits);
   checkWeights(weights, width);
   const result = site.scope.alloc(weights.length * n);
   const number = site.scope.alloc(n);
   kernels.fill(result.ptr, 0n, weights.length * n);
   for (let plane = 0; plane < width; plane++) {
-    kernels.unslice(number.ptr, planes.ptr + plane * planeWords(n) * 8, n, 1);
+    kernels.unslice(number.ptr, planes.ptr + plane * planeWords(n, kernels) * wordBytes, n, 1);
     for (const [row, list] of weights.entries())
-      if (list[plane] !== 0n) kernels.mulScalarAdd(result.ptr + row * n * 8, number.ptr, list[plane]!, n);
+      if (list[plane] !== 0n) kernels.mulScalarAdd(result.ptr + row * n * wordBytes, number.ptr, list[plane]!, n);
   }
   site.scope.free(number);
   return asProduct(weights.length * n, result);

@@ -4,7 +4,7 @@ import type { Block, Scope } from "../../ring/index.js";
 import { checkInput } from "../checks.js";
 import type { Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { loadWords, readRows } from "../stored.js";
+import { loadWords, readRows, reduced } from "../stored.js";
 import { asShare, copyOf, open, type Party } from "./share.js";
 
 /** 0 rounds. */
@@ -36,13 +36,19 @@ export function incoming(party: Party, site: Site, stored: StoredShare, rowWords
 }
 
 export function save(party: Party, x: Share): Uint8Array {
+  const { wordBytes } = party.kernels;
   const { n, words } = open(x);
-  return party.ring.bytes(words, 0, n * 8).slice();
+  return party.ring.bytes(words, 0, n * wordBytes).slice();
 }
 
 export function load(party: Party, scope: Scope, saved: Uint8Array): Share {
   const words = loadWords(party.ring, scope, saved);
   return asShare(words.words, words);
+}
+
+export function reduce(party: Party, scope: Scope, wide: Share): Share {
+  const { n, words } = open(wide);
+  return asShare(n, reduced(party.ring, scope, words));
 }
 
 export const sharing: Sharing = {

@@ -14,6 +14,7 @@ export function product(site: Site, x: Share, y: Share, n: number, map: Bilinear
 /** With c = 0. 0 rounds. */
 // biome-ignore lint/correctness/useYield: plain has nobody to talk to
 export function* separable({ kernels }: Party, site: Site, x: Share, f: Separable): Rounds<Product> {
+  const { wordBytes } = kernels;
   site.nonce();
   const { n, words } = open(x);
   const result = site.scope.alloc(f.outputs * n);
@@ -23,8 +24,8 @@ export function* separable({ kernels }: Party, site: Site, x: Share, f: Separabl
   kernels.fill(zeros.ptr, 0n, most);
   for (let at = 0; at < n; at += CHUNK) {
     const count = Math.min(CHUNK, n - at);
-    f.left(g.ptr, words.ptr + at * 8, count);
-    f.right(result.ptr + at * 8, n, zeros.ptr, g.ptr, count);
+    f.left(g.ptr, words.ptr + at * wordBytes, count);
+    f.right(result.ptr + at * wordBytes, n, zeros.ptr, g.ptr, count);
   }
   for (const block of [g, zeros]) site.scope.free(block);
   return asProduct(f.outputs * n, result);

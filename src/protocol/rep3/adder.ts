@@ -36,6 +36,7 @@ interface Job {
 
 /** The planes of `adder` for x, gates.length + singles.length of them. 2 rounds, or 1 without gates. */
 export function* addFirst(party: Party, site: Site, streams: Streams, adder: Adder, x: Replicated): Rounds<PlanePair> {
+  const { wordBytes } = party.kernels;
   const job = { party, site, streams, adder, x };
   const parts = pieces(x.n, site.pivot);
   const results = yield* parallel(
@@ -46,13 +47,14 @@ export function* addFirst(party: Party, site: Site, streams: Streams, adder: Add
   );
   if (results.length === 1) return results[0]!;
   const planes = planesOf(adder);
-  const stride = planeWords(x.n);
+  const stride = planeWords(x.n, party.kernels);
   const join = (blocks: Block[]): Block => {
     const whole = site.scope.alloc(planes * stride);
     for (const [index, block] of blocks.entries()) {
-      const words = planeWords(parts[index]!.n);
-      const at = whole.ptr + (parts[index]!.from / 64) * 8;
-      for (let p = 0; p < planes; p++) party.kernels.copy(at + p * stride * 8, block.ptr + p * words * 8, words);
+      const words = planeWords(parts[index]!.n, party.kernels);
+      const at = whole.ptr + parts[index]!.from / 8;
+      for (let p = 0; p < planes; p++)
+        party.kernels.copy(at + p * stride * wordBytes, block.ptr + p * words * wordBytes, words);
       site.scope.free(block);
     }
     return whole;
@@ -63,7 +65,8 @@ export function* addFirst(party: Party, site: Site, streams: Streams, adder: Add
 /** Role 0: shares every s_S. */
 function* shareSum(job: Job, piece: Piece): Rounds<PlanePair> {
   const { party, site, streams, adder } = job;
-  const words = planeWords(piece.n);
+  const { wordBytes } = party.kernels;
+  const words = planeWords(piece.n, party.kernels);
   const result = allocPlanes(job, words);
   const shared = site.scope.alloc(adder.monomials * words);
   draw(party, streams.lower, shared, adder.monomials * words);
@@ -72,7 +75,7 @@ function* shareSum(job: Job, piece: Piece): Rounds<PlanePair> {
   copySingles(job, result.a, shared, words);
   addProducts(job, piece, shared);
   copySingles(job, result.b, shared, words);
-  yield { send: [{ peer: piece.pivot, block: shared, bytes: adder.monomials * words * 8 }], receive: [] };
+  yield { send: [{ peer: piece.pivot, block: shared, bytes: adder.monomials * words * wordBytes }], receive: [] };
   site.scope.free(shared);
   if (adder.gates > 0) yield { send: [], receive: [] };
   return result;
@@ -81,8 +84,9 @@ function* shareSum(job: Job, piece: Piece): Rounds<PlanePair> {
 /** Role 2, which draws its half of every s_S and so can compute its half of the carries at once. */
 function* meetFirst(job: Job, piece: Piece): Rounds<PlanePair> {
   const { party, site, streams, adder, x } = job;
-  const words = planeWords(piece.n);
-  const bytes = adder.gates * words * 8;
+  const { wordBytes } = party.kernels;
+  const words = planeWords(piece.n, party.kernels);
+  const bytes = adder.gates * words * wordBytes;
   const result = allocPlanes(job, words);
   const shared = site.scope.alloc(adder.monomials * words);
   draw(party, streams.upper, shared, adder.monomials * words);
@@ -104,13 +108,14 @@ function* meetFirst(job: Job, piece: Piece): Rounds<PlanePair> {
 /** Role 1, which gets its half of every s_S from role 0. */
 function* meetLast(job: Job, piece: Piece): Rounds<PlanePair> {
   const { party, site, streams, adder, x } = job;
-  const words = planeWords(piece.n);
-  const bytes = adder.gates * words * 8;
+  const { wordBytes } = party.kernels;
+  const words = planeWords(piece.n, party.kernels);
+  const bytes = adder.gates * words * wordBytes;
   const result = allocPlanes(job, words);
   const shared = site.scope.alloc(adder.monomials * words);
   draw(party, streams.lower, result.a, adder.gates * words);
   const [role0, role2] = [party.previous, party.next];
-  const sharing = { peer: role0, block: shared, bytes: adder.monomials * words * 8 };
+  const sharing = { peer: role0, block: shared, bytes: adder.monomials * words * wordBytes };
   yield { send: [], receive: adder.gates > 0 ? [sharing, { peer: role2, block: result.b, bytes }] : [sharing] };
   copySingles(job, result.a, shared, words);
   const half = site.scope.alloc(adder.gates * words);
@@ -127,10 +132,11 @@ function* meetLast(job: Job, piece: Piece): Rounds<PlanePair> {
 function meet(job: Job, piece: Piece, c: Block, shared: Block, half: Block, own: Block, role: Role): void {
   const { party, site, adder } = job;
   const { kernels } = party;
-  const words = planeWords(piece.n);
+  const { wordBytes } = kernels;
+  const words = planeWords(piece.n, kernels);
   const holder = { n: piece.n, c, from: piece.from, shared, gates: half, leads: role === 2 };
   addCarries(kernels, site.scope, adder, holder, (index, at, count, bit) =>
-    kernels.copy(own.ptr + ((adder.gates + index) * words + at) * 8, bit, count),
+    kernels.copy(own.ptr + ((adder.gates + index) * words + at) * wordBytes, bit, count),
   );
 }
 
@@ -138,24 +144,27 @@ function meet(job: Job, piece: Piece, c: Block, shared: Block, half: Block, own:
 function addProducts(job: Job, piece: Piece, shared: Block): void {
   const { party, site, adder, x } = job;
   const { kernels } = party;
-  const words = planeWords(piece.n);
-  const products = site.scope.alloc(Math.min(words, STEP) * (1 << Math.max(...adder.blocks.map(({ bits }) => bits))));
+  const { wordBytes } = kernels;
+  const words = planeWords(piece.n, kernels);
+  const products = site.scope.alloc(
+    planeWords(Math.min(piece.n, STEP), kernels) * (1 << Math.max(...adder.blocks.map(({ bits }) => bits))),
+  );
   const sets: number[] = [];
   const sharedPtr = shared.ptr;
   const write = (dst: number, first: number, count: number) => {
-    const at = (piece.from + first) * 8;
+    const at = (piece.from + first) * wordBytes;
     kernels.add(dst, x.a.ptr + at, x.b.ptr + at, count);
   };
   forBits(kernels, site.scope, piece.n, adder.width, write, (at, count, planes) => {
     for (const { base, from, bits } of adder.blocks)
       for (let set = 1; set < 1 << bits; set++) {
         const lowest = set & -set;
-        if (set === lowest) sets[set] = planes + (from + 31 - Math.clz32(set)) * count * 8;
+        if (set === lowest) sets[set] = planes + (from + 31 - Math.clz32(set)) * count * wordBytes;
         else {
-          sets[set] = products.ptr + set * count * 8;
+          sets[set] = products.ptr + set * count * wordBytes;
           kernels.and(sets[set]!, sets[set ^ lowest]!, sets[lowest]!, count);
         }
-        const target = sharedPtr + ((base + set - 1) * words + at) * 8;
+        const target = sharedPtr + ((base + set - 1) * words + at) * wordBytes;
         kernels.xor(target, target, sets[set]!, count);
       }
   });
@@ -168,6 +177,11 @@ function allocPlanes({ site, adder }: Job, words: number): PlanePair {
 
 /** The shared planes of single bits, from where role 0 shares them to behind the gates. */
 function copySingles({ party, adder }: Job, to: Block, shared: Block, words: number): void {
+  const { wordBytes } = party.kernels;
   for (const [index, { monomial }] of adder.singles.entries())
-    party.kernels.copy(to.ptr + (adder.gates + index) * words * 8, shared.ptr + monomial * words * 8, words);
+    party.kernels.copy(
+      to.ptr + (adder.gates + index) * words * wordBytes,
+      shared.ptr + monomial * words * wordBytes,
+      words,
+    );
 }

@@ -14,7 +14,7 @@ export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
   site.nonce();
   const [left, right] = openPair("xor", x, y);
   const { n, width } = left;
-  const words = width * planeWords(n);
+  const words = width * planeWords(n, party.kernels);
   const [a, b] = [site.scope.alloc(words), site.scope.alloc(words)];
   party.kernels.xor(a.ptr, left.a.ptr, right.a.ptr, words);
   party.kernels.xor(b.ptr, left.b.ptr, right.b.ptr, words);
@@ -25,7 +25,7 @@ export function xor(party: Party, site: Site, x: Bits, y: Bits): Bits {
 export function not(party: Party, site: Site, x: Bits): Bits {
   site.nonce();
   const { n, width, a, b } = openBits(x);
-  const words = width * planeWords(n);
+  const words = width * planeWords(n, party.kernels);
   const place = (component: number, source: Block): Block => {
     const block = site.scope.alloc(words);
     if (component % 3 === 0) party.kernels.not(block.ptr, source.ptr, words);
@@ -36,10 +36,17 @@ export function not(party: Party, site: Site, x: Bits): Bits {
 }
 
 /** Local: the map on each component. */
-export function linearBits(site: Site, inputs: readonly Bits[], n: number, width: number, map: Linear): Bits {
+export function linearBits(
+  party: Party,
+  site: Site,
+  inputs: readonly Bits[],
+  n: number,
+  width: number,
+  map: Linear,
+): Bits {
   site.nonce();
   const open = inputs.map(openBits);
-  const words = width * planeWords(n);
+  const words = width * planeWords(n, party.kernels);
   const [a, b] = [site.scope.alloc(words), site.scope.alloc(words)];
   map(
     a,
@@ -54,13 +61,14 @@ export function linearBits(site: Site, inputs: readonly Bits[], n: number, width
 
 /** Local: planes [from, from + count). */
 export function planes(party: Party, site: Site, x: Bits, from: number, count: number): Bits {
+  const { wordBytes } = party.kernels;
   site.nonce();
   const { n, width, a, b } = openBits(x);
   checkRange("planes", from, count, width);
-  const words = planeWords(n);
+  const words = planeWords(n, party.kernels);
   const copy = (source: Block): Block => {
     const block = site.scope.alloc(count * words);
-    party.kernels.copy(block.ptr, source.ptr + from * words * 8, count * words);
+    party.kernels.copy(block.ptr, source.ptr + from * words * wordBytes, count * words);
     return block;
   };
   return asBits(new Planes(n, count, copy(a), copy(b)));
@@ -68,18 +76,19 @@ export function planes(party: Party, site: Site, x: Bits, from: number, count: n
 
 /** Local: one behind the other. */
 export function join(party: Party, site: Site, parts: readonly Bits[]): Bits {
+  const { wordBytes } = party.kernels;
   site.nonce();
   const open = parts.map(openBits);
   const { n } = open[0]!;
   for (const part of open) checkSame("join", part.n, n);
   const width = open.reduce((sum, part) => sum + part.width, 0);
-  const words = planeWords(n);
+  const words = planeWords(n, party.kernels);
   const place = (component: (part: Planes) => Block): Block => {
     const block = site.scope.alloc(width * words);
     let at = block.ptr;
     for (const part of open) {
       party.kernels.copy(at, component(part).ptr, part.width * words);
-      at += part.width * words * 8;
+      at += part.width * words * wordBytes;
     }
     return block;
   };
@@ -97,7 +106,7 @@ export function join(party: Party, site: Site, parts: readonly Bits[]): Bits {
 export function* and(party: Party, site: Site, x: Bits, y: Bits): Rounds<Bits> {
   const [left, right] = openPair("and", x, y);
   const { n, width } = left;
-  const words = width * planeWords(n);
+  const words = width * planeWords(n, party.kernels);
   const a = zeroBits(party, site, openStreams(party, site), words);
   const b = site.scope.alloc(words);
   party.kernels.andLocal(a.ptr, left.a.ptr, left.b.ptr, right.a.ptr, right.b.ptr, a.ptr, words);
@@ -107,13 +116,14 @@ export function* and(party: Party, site: Site, x: Bits, y: Bits): Rounds<Bits> {
 
 /** A sharing of zero as masks: words of F(k_i) ^ F(k_{i+1}). */
 export function zeroBits(party: Party, site: Site, streams: Streams, words: number): Block {
+  const { wordBytes } = party.kernels;
   const block = site.scope.alloc(words);
   const other = site.scope.alloc(Math.min(words, CHUNK));
   for (let at = 0; at < words; at += CHUNK) {
     const count = Math.min(CHUNK, words - at);
     draw(party, streams.lower, block, count, at);
     draw(party, streams.upper, other, count);
-    party.kernels.xor(block.ptr + at * 8, block.ptr + at * 8, other.ptr, count);
+    party.kernels.xor(block.ptr + at * wordBytes, block.ptr + at * wordBytes, other.ptr, count);
   }
   site.scope.free(other);
   return block;

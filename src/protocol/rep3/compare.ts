@@ -17,15 +17,16 @@ import { asBits, openShare, openStreams, type Party, Planes, passOn, type Stream
  * 124, 26 and 26 bits an element; 58.7 bits a party on average.
  */
 export function* msb(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
-  checkWidth("msb", width, 2);
+  const { wordBytes } = party.kernels;
+  checkWidth("msb", party.kernels, width, 2);
   const open = openShare(x);
   const { n } = open;
   const streams = openStreams(party, site);
   const adder = signAdder(n, width);
-  const words = planeWords(n);
+  const words = planeWords(n, party.kernels);
   const first = yield* addFirst(party, site, streams, adder, open);
   const carry = yield* carryTree(party, site, streams, first, (adder.gates + 1) / 2, words);
-  const sign = adder.gates * words * 8;
+  const sign = adder.gates * words * wordBytes;
   const [a, b] = [site.scope.alloc(words), site.scope.alloc(words)];
   party.kernels.xor(a.ptr, carry.a.ptr, first.a.ptr + sign, words);
   party.kernels.xor(b.ptr, carry.b.ptr, first.b.ptr + sign, words);
@@ -49,6 +50,7 @@ function* carryTree(
   words: number,
 ): Rounds<PlanePair> {
   const { kernels } = party;
+  const { wordBytes } = kernels;
   let planes = 0;
   for (let h = count / 2; h >= 1; h /= 2) planes += 2 * h - 1;
   const masks = zeroBits(party, site, streams, planes * words);
@@ -57,13 +59,13 @@ function* carryTree(
   for (let h = count / 2; h >= 1; h /= 2) {
     const size = (2 * h - 1) * words;
     const next = { a: site.scope.alloc(size), b: site.scope.alloc(size) };
-    const half = h * words * 8;
+    const half = h * words * wordBytes;
     // Where the g of the high halves lie and, as if the lowest block had one, the p of all blocks.
     const [gA, gB, pA, pB] = [level.a.ptr, level.b.ptr, level.a.ptr, level.b.ptr];
-    const p = (2 * h - 1) * words * 8;
+    const p = (2 * h - 1) * words * wordBytes;
     kernels.andLocal(next.a.ptr, pA + p + half, pB + p + half, gA, gB, maskAt, h * words);
     kernels.xor(next.a.ptr, next.a.ptr, gA + half, h * words);
-    const second = p + words * 8;
+    const second = p + words * wordBytes;
     kernels.andLocal(
       next.a.ptr + half,
       pA + second + half,
@@ -74,7 +76,7 @@ function* carryTree(
       (h - 1) * words,
     );
     yield passOn(party, next.a, next.b, size);
-    maskAt += size * 8;
+    maskAt += size * wordBytes;
     if (level !== first) {
       site.scope.free(level.a);
       site.scope.free(level.b);
@@ -88,12 +90,13 @@ function* carryTree(
 /** Plane x = 0 of the low `width` bits. With L blocks: 2 + log2 L rounds; role 0 sends the shared products, roles 1
  * and 2 send L planes, each party L - 1 for the tree of ANDs. */
 export function* isZero(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
-  checkWidth("isZero", width, 1);
+  const { wordBytes } = party.kernels;
+  checkWidth("isZero", party.kernels, width, 1);
   const open = openShare(x);
   const { n } = open;
   const streams = openStreams(party, site);
   const adder = zeroAdder(n, width);
-  const words = planeWords(n);
+  const words = planeWords(n, party.kernels);
   let level = yield* addFirst(party, site, streams, adder, open);
   const masks = zeroBits(party, site, streams, (adder.gates - 1) * words);
   let maskAt = masks.ptr;
@@ -101,9 +104,9 @@ export function* isZero(party: Party, site: Site, x: Share, width: number): Roun
     const size = h * words;
     const next = { a: site.scope.alloc(size), b: site.scope.alloc(size) };
     const [lowA, lowB] = [level.a.ptr, level.b.ptr];
-    party.kernels.andLocal(next.a.ptr, lowA, lowB, lowA + size * 8, lowB + size * 8, maskAt, size);
+    party.kernels.andLocal(next.a.ptr, lowA, lowB, lowA + size * wordBytes, lowB + size * wordBytes, maskAt, size);
     yield passOn(party, next.a, next.b, size);
-    maskAt += size * 8;
+    maskAt += size * wordBytes;
     site.scope.free(level.a);
     site.scope.free(level.b);
     level = next;

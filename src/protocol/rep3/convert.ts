@@ -16,14 +16,15 @@ import { asBits, openShare, openStreams, type Party, Planes, passOn } from "./sh
  * in which each level ANDs half of the positions with one plane below them.
  */
 export function* toBits(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
-  checkWidth("toBits", width, 1);
+  checkWidth("toBits", party.kernels, width, 1);
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const open = openShare(x);
   const { n } = open;
   const streams = openStreams(party, site);
   const adder = bitsAdder(width);
-  const words = planeWords(n);
-  const bytes = words * 8;
+  const words = planeWords(n, kernels);
+  const bytes = words * wordBytes;
   const planes = yield* addFirst(party, site, streams, adder, open);
   for (const level of sklansky(width)) {
     const size = level.length * words;

@@ -2,7 +2,7 @@
  * What each primitive of rep3 costs, as formulas in n, width, shift and the pivot. Not measured: the conformance suite
  * asserts that the traffic equals them exactly.
  *
- * Notation: W = ceil(n/64) words in a plane, F = shift W words of fields; sums over the three pieces
+ * Notation: W = ceil(n/64) words in a plane (of 32 bits: twice as many), F = shift W words of fields; sums over the three pieces
  * where n > 16384. Formulas give words by role; role r of pivot p is party (p - 1 + r) mod 3.
  *
  * | primitive | rounds        | words sent by roles 0, 1, 2                        | source |
@@ -25,13 +25,14 @@
 import { signAdder, zeroAdder } from "../adder/compare.js";
 import { bitsAdder, sklansky } from "../adder/convert.js";
 import type { Adder } from "../adder/layout.js";
-import type { Cost } from "../cost.js";
+import { bySize, type Cost, type WordSize } from "../cost.js";
 import { fieldWords, planeWords } from "../planes.js";
 import type { Costs } from "../protocol.js";
 import { pieces } from "./share.js";
 
 /** The cost of a primitive with roles, from the words that roles 0, 1, 2 send for a piece of n elements. */
 function byRole(
+  { wordBytes }: WordSize,
   n: number,
   pivot: number,
   rounds: number,
@@ -40,23 +41,18 @@ function byRole(
   const bytes = [0, 0, 0];
   for (const piece of pieces(n, pivot)) {
     const sent = words(piece.n);
-    for (let role = 0; role < 3; role++) bytes[(piece.pivot + 2 + role) % 3]! += sent[role]! * 8;
+    for (let role = 0; role < 3; role++) bytes[(piece.pivot + 2 + role) % 3]! += sent[role]! * wordBytes;
   }
   return { rounds, bytes };
 }
-const each = (rounds: number, words: number): Cost => ({ rounds, bytes: [words * 8, words * 8, words * 8] });
-const from = (rounds: number, party: number, words: number): Cost => ({
-  rounds,
-  bytes: [0, 1, 2].map((index) => (index === party % 3 ? words * 8 : 0)),
-});
 
 /** The first rounds of an adder, then levels of ANDs on whole planes. */
-function onPlanes(n: number, pivot: number, adder: Adder, levels: readonly number[]): Cost {
-  const first = byRole(n, pivot, adder.gates > 0 ? 2 : 1, (size) => {
-    const words = planeWords(size);
+function onPlanes(word: WordSize, n: number, pivot: number, adder: Adder, levels: readonly number[]): Cost {
+  const first = byRole(word, n, pivot, adder.gates > 0 ? 2 : 1, (size) => {
+    const words = planeWords(size, word);
     return [adder.monomials * words, adder.gates * words, adder.gates * words];
   });
-  const ands = levels.reduce((sum, level) => sum + level, 0) * planeWords(n) * 8;
+  const ands = levels.reduce((sum, level) => sum + level, 0) * planeWords(n, word) * word.wordBytes;
   return { rounds: first.rounds + levels.length, bytes: first.bytes.map((bytes) => bytes + ands) };
 }
 /** f(count/2), f(count/4), …, f(1). */
@@ -66,45 +62,57 @@ function halving(count: number, planes: (pairs: number) => number): number[] {
   return levels;
 }
 
-export const costs: Costs = {
-  product: () => each(0, 0),
-  separable: (n, terms, _outputs, pivot) => byRole(n, pivot, 1, (size) => [terms * size, 0, 0]),
-  reshare: (n) => each(1, n),
-  truncate: (n, shift, pivot) =>
-    byRole(n, pivot, 2, (size) => {
-      const fields = fieldWords(size, shift);
-      return [size + fields, size + 2 * fields, size + fields];
-    }),
-  and: (n, width) => each(1, width * planeWords(n)),
-  msb(n, width, pivot) {
-    const adder = signAdder(n, width);
-    return onPlanes(
-      n,
-      pivot,
-      adder,
-      halving((adder.gates + 1) / 2, (pairs) => 2 * pairs - 1),
-    );
-  },
-  isZero(n, width, pivot) {
-    const adder = zeroAdder(n, width);
-    return onPlanes(
-      n,
-      pivot,
-      adder,
-      halving(adder.gates, (pairs) => pairs),
-    );
-  },
-  toBits: (n, width, pivot) =>
-    onPlanes(
-      n,
-      pivot,
-      bitsAdder(width),
-      sklansky(width).map((level) => level.length),
-    ),
-  fromBits: (n, pivot) => byRole(n, pivot, 2, (size) => [size, size, size]),
-  weigh: (n, width, _outputs, pivot) => byRole(n, pivot, 1, (size) => [width * size, 0, 0]),
-  select: (n, pivot) => byRole(n, pivot, 2, (size) => [2 * size, size, size]),
-  input: (n, owner) => from(1, owner, n),
-  reveal: (n) => each(1, n),
-  revealTo: (n, to) => from(1, to + 2, n),
-};
+export const costs = bySize((word): Costs => {
+  const { wordBytes, wordBits } = word;
+  const each = (rounds: number, words: number): Cost => ({ rounds, bytes: new Array(3).fill(words * wordBytes) });
+  const from = (rounds: number, party: number, words: number): Cost => ({
+    rounds,
+    bytes: [0, 1, 2].map((index) => (index === party % 3 ? words * wordBytes : 0)),
+  });
+  return {
+    wordBits,
+    product: () => each(0, 0),
+    separable: (n, terms, _outputs, pivot) => byRole(word, n, pivot, 1, (size) => [terms * size, 0, 0]),
+    reshare: (n) => each(1, n),
+    truncate: (n, shift, pivot) =>
+      byRole(word, n, pivot, 2, (size) => {
+        const fields = fieldWords(size, shift, word);
+        return [size + fields, size + 2 * fields, size + fields];
+      }),
+    and: (n, width) => each(1, width * planeWords(n, word)),
+    msb(n, width, pivot) {
+      const adder = signAdder(n, width);
+      return onPlanes(
+        word,
+        n,
+        pivot,
+        adder,
+        halving((adder.gates + 1) / 2, (pairs) => 2 * pairs - 1),
+      );
+    },
+    isZero(n, width, pivot) {
+      const adder = zeroAdder(n, width);
+      return onPlanes(
+        word,
+        n,
+        pivot,
+        adder,
+        halving(adder.gates, (pairs) => pairs),
+      );
+    },
+    toBits: (n, width, pivot) =>
+      onPlanes(
+        word,
+        n,
+        pivot,
+        bitsAdder(width),
+        sklansky(width).map((level) => level.length),
+      ),
+    fromBits: (n, pivot) => byRole(word, n, pivot, 2, (size) => [size, size, size]),
+    weigh: (n, width, _outputs, pivot) => byRole(word, n, pivot, 1, (size) => [width * size, 0, 0]),
+    select: (n, pivot) => byRole(word, n, pivot, 2, (size) => [2 * size, size, size]),
+    input: (n, owner) => from(1, owner, n),
+    reveal: (n) => each(1, n),
+    revealTo: (n, to) => from(1, to + 2, n),
+  };
+});

@@ -20,7 +20,7 @@ import { isZero, msb } from "./compare.js";
 import { toBits } from "./convert.js";
 import { costs } from "./cost.js";
 import { fromBits, select } from "./inject.js";
-import { incoming, input, load, outgoing, reveal, revealTo, save, sharing } from "./io.js";
+import { incoming, input, load, outgoing, reduce, reveal, revealTo, save, sharing } from "./io.js";
 import { fromPublic, lift, linear, linearProduct, random } from "./linear.js";
 import { product, reshare } from "./multiply.js";
 import { separable, weigh } from "./separable.js";
@@ -96,7 +96,7 @@ export class Rep3 implements Protocol {
     return not(this.#party, site, x);
   }
   linearBits(site: Site, inputs: readonly Bits[], n: number, width: number, map: Linear) {
-    return linearBits(site, inputs, n, width, map);
+    return linearBits(this.#party, site, inputs, n, width, map);
   }
   planes(site: Site, x: Bits, from: number, count: number) {
     return planes(this.#party, site, x, from, count);
@@ -157,5 +157,8 @@ export class Rep3 implements Protocol {
   }
   load(scope: Scope, saved: Uint8Array) {
     return load(this.#party, scope, saved);
+  }
+  reduced(scope: Scope, wide: Share) {
+    return reduce(this.#party, scope, wide);
   }
 }

@@ -68,15 +68,15 @@ function applySign(kernels: Kernels, t: number, mask: number, count: number): vo
 /** Words -b_2 of a plane. */
 function maskWords(job: Job, target: Block, plane: Block, first: number, count: number): void {
   const { kernels } = job.party;
-  kernels.unslice(target.ptr, plane.ptr + (first / 64) * 8, count, 1);
+  kernels.unslice(target.ptr, plane.ptr + first / 8, count, 1);
   kernels.neg(target.ptr, target.ptr, count);
 }
 
 /** Words beta = b_0 ^ b_1 at role 0. */
 function betaWords(job: Job, target: Block, plane: Block, first: number, count: number): void {
   const { kernels } = job.party;
-  const at = (first / 64) * 8;
-  kernels.xor(plane.ptr, job.bits.a.ptr + at, job.bits.b.ptr + at, planeWords(count));
+  const at = first / 8;
+  kernels.xor(plane.ptr, job.bits.a.ptr + at, job.bits.b.ptr + at, planeWords(count, kernels));
   kernels.unslice(target.ptr, plane.ptr, count, 1);
 }
 
@@ -84,17 +84,21 @@ function betaWords(job: Job, target: Block, plane: Block, first: number, count: 
 function* injectFirst(job: Job, piece: Piece): Rounds<void> {
   const { party, site, streams, a: y0, b: y1 } = job;
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const m1 = site.scope.alloc(piece.n);
   const most = Math.min(piece.n, CHUNK);
-  const [beta, plane] = [site.scope.alloc(most), site.scope.alloc(planeWords(most))];
+  const [beta, plane] = [site.scope.alloc(most), site.scope.alloc(planeWords(most, kernels))];
   forChunks(piece, (at, first, count) => {
     draw(party, streams.lower, m1, count, at);
     draw(party, streams.lower, y0, count, first);
     betaWords(job, beta, plane, first, count);
-    kernels.sub(m1.ptr + at * 8, beta.ptr, m1.ptr + at * 8, count);
+    kernels.sub(m1.ptr + at * wordBytes, beta.ptr, m1.ptr + at * wordBytes, count);
   });
-  yield { send: [{ peer: piece.pivot, block: m1, bytes: piece.n * 8 }], receive: [] };
-  yield { send: [], receive: [{ peer: piece.pivot, block: y1, bytes: piece.n * 8, offset: piece.from * 8 }] };
+  yield { send: [{ peer: piece.pivot, block: m1, bytes: piece.n * wordBytes }], receive: [] };
+  yield {
+    send: [],
+    receive: [{ peer: piece.pivot, block: y1, bytes: piece.n * wordBytes, offset: piece.from * wordBytes }],
+  };
   for (const block of [m1, beta, plane]) site.scope.free(block);
 }
 
@@ -102,19 +106,20 @@ function* injectFirst(job: Job, piece: Piece): Rounds<void> {
 function* injectMiddle(job: Job, piece: Piece): Rounds<void> {
   const { party, site, streams, bits, a: y2, b: y0 } = job;
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const m4 = site.scope.alloc(piece.n);
   const mask = site.scope.alloc(Math.min(piece.n, CHUNK));
   forChunks(piece, (at, first, count) => {
-    const t = m4.ptr + at * 8;
+    const t = m4.ptr + at * wordBytes;
     draw(party, streams.upper, m4, count, at);
     draw(party, streams.upper, y0, count, first);
     draw(party, streams.lower, y2, count, first);
     maskWords(job, mask, bits.a, first, count);
     applySign(kernels, t, mask.ptr, count);
     kernels.sub(t, t, mask.ptr, count);
-    kernels.sub(t, t, y0.ptr + first * 8, count);
+    kernels.sub(t, t, y0.ptr + first * wordBytes, count);
   });
-  yield { send: [{ peer: piece.pivot, block: m4, bytes: piece.n * 8 }], receive: [] };
+  yield { send: [{ peer: piece.pivot, block: m4, bytes: piece.n * wordBytes }], receive: [] };
   yield { send: [], receive: [] };
   for (const block of [m4, mask]) site.scope.free(block);
 }
@@ -123,25 +128,26 @@ function* injectMiddle(job: Job, piece: Piece): Rounds<void> {
 function* injectLast(job: Job, piece: Piece): Rounds<void> {
   const { party, site, streams, bits, a: y1, b: y2 } = job;
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const { from, n } = piece;
   const m4 = site.scope.alloc(n);
   forChunks(piece, (_, first, count) => draw(party, streams.upper, y2, count, first));
   yield {
     send: [],
     receive: [
-      { peer: party.previous, block: y1, bytes: n * 8, offset: from * 8 },
-      { peer: party.next, block: m4, bytes: n * 8 },
+      { peer: party.previous, block: y1, bytes: n * wordBytes, offset: from * wordBytes },
+      { peer: party.next, block: m4, bytes: n * wordBytes },
     ],
   };
   const mask = site.scope.alloc(Math.min(n, CHUNK));
   forChunks(piece, (at, first, count) => {
-    const t = y1.ptr + first * 8;
+    const t = y1.ptr + first * wordBytes;
     maskWords(job, mask, bits.b, first, count);
     applySign(kernels, t, mask.ptr, count);
-    kernels.add(t, t, m4.ptr + at * 8, count);
-    kernels.sub(t, t, y2.ptr + first * 8, count);
+    kernels.add(t, t, m4.ptr + at * wordBytes, count);
+    kernels.sub(t, t, y2.ptr + first * wordBytes, count);
   });
-  yield { send: [{ peer: party.previous, block: y1, bytes: n * 8, offset: from * 8 }], receive: [] };
+  yield { send: [{ peer: party.previous, block: y1, bytes: n * wordBytes, offset: from * wordBytes }], receive: [] };
   for (const block of [m4, mask]) site.scope.free(block);
 }
 
@@ -167,31 +173,36 @@ export function* select(party: Party, site: Site, b: Bits, x: Share): Rounds<Sha
 function* selectFirst(job: SelectJob, piece: Piece): Rounds<void> {
   const { party, site, streams, x, a: y0, b: y1 } = job;
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const { from, n } = piece;
   const [m1, m3] = [site.scope.alloc(n), site.scope.alloc(n)];
   const most = Math.min(n, CHUNK);
-  const [beta, sum, plane] = [site.scope.alloc(most), site.scope.alloc(most), site.scope.alloc(planeWords(most))];
+  const [beta, sum, plane] = [
+    site.scope.alloc(most),
+    site.scope.alloc(most),
+    site.scope.alloc(planeWords(most, kernels)),
+  ];
   forChunks(piece, (at, first, count) => {
-    const [m1At, m3At] = [m1.ptr + at * 8, m3.ptr + at * 8];
+    const [m1At, m3At] = [m1.ptr + at * wordBytes, m3.ptr + at * wordBytes];
     draw(party, streams.lower, m1, count, at);
     draw(party, streams.lower, m3, count, at);
     draw(party, streams.lower, y0, count, first);
     betaWords(job, beta, plane, first, count);
     kernels.sub(m1At, beta.ptr, m1At, count);
     kernels.neg(beta.ptr, beta.ptr, count);
-    kernels.add(sum.ptr, x.a.ptr + first * 8, x.b.ptr + first * 8, count);
+    kernels.add(sum.ptr, x.a.ptr + first * wordBytes, x.b.ptr + first * wordBytes, count);
     kernels.and(sum.ptr, sum.ptr, beta.ptr, count);
     kernels.sub(m3At, sum.ptr, m3At, count);
   });
   const to = piece.pivot;
   yield {
     send: [
-      { peer: to, block: m1, bytes: n * 8 },
-      { peer: to, block: m3, bytes: n * 8 },
+      { peer: to, block: m1, bytes: n * wordBytes },
+      { peer: to, block: m3, bytes: n * wordBytes },
     ],
     receive: [],
   };
-  yield { send: [], receive: [{ peer: to, block: y1, bytes: n * 8, offset: from * 8 }] };
+  yield { send: [], receive: [{ peer: to, block: y1, bytes: n * wordBytes, offset: from * wordBytes }] };
   for (const block of [m1, m3, beta, sum, plane]) site.scope.free(block);
 }
 
@@ -199,11 +210,12 @@ function* selectFirst(job: SelectJob, piece: Piece): Rounds<void> {
 function* selectMiddle(job: SelectJob, piece: Piece): Rounds<void> {
   const { party, site, streams, bits, x, a: y2, b: y0 } = job;
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const m4 = site.scope.alloc(piece.n);
   const most = Math.min(piece.n, CHUNK);
   const [mask, mu] = [site.scope.alloc(most), site.scope.alloc(most)];
   forChunks(piece, (at, first, count) => {
-    const [t, x2] = [m4.ptr + at * 8, x.a.ptr + first * 8];
+    const [t, x2] = [m4.ptr + at * wordBytes, x.a.ptr + first * wordBytes];
     draw(party, streams.upper, mu, count);
     draw(party, streams.upper, m4, count, at);
     draw(party, streams.upper, y0, count, first);
@@ -211,12 +223,12 @@ function* selectMiddle(job: SelectJob, piece: Piece): Rounds<void> {
     kernels.mulAdd(t, x2, mu.ptr, count);
     maskWords(job, mask, bits.a, first, count);
     applySign(kernels, t, mask.ptr, count);
-    kernels.add(mu.ptr, x2, x.b.ptr + first * 8, count);
+    kernels.add(mu.ptr, x2, x.b.ptr + first * wordBytes, count);
     kernels.and(mu.ptr, mu.ptr, mask.ptr, count);
     kernels.add(t, t, mu.ptr, count);
-    kernels.sub(t, t, y0.ptr + first * 8, count);
+    kernels.sub(t, t, y0.ptr + first * wordBytes, count);
   });
-  yield { send: [{ peer: piece.pivot, block: m4, bytes: piece.n * 8 }], receive: [] };
+  yield { send: [{ peer: piece.pivot, block: m4, bytes: piece.n * wordBytes }], receive: [] };
   yield { send: [], receive: [] };
   for (const block of [m4, mask, mu]) site.scope.free(block);
 }
@@ -225,28 +237,29 @@ function* selectMiddle(job: SelectJob, piece: Piece): Rounds<void> {
 function* selectLast(job: SelectJob, piece: Piece): Rounds<void> {
   const { party, site, streams, bits, x, a: y1, b: y2 } = job;
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const { from, n } = piece;
   const [m1, m4] = [site.scope.alloc(n), site.scope.alloc(n)];
   forChunks(piece, (_, first, count) => draw(party, streams.upper, y2, count, first));
   yield {
     send: [],
     receive: [
-      { peer: party.previous, block: m1, bytes: n * 8 },
-      { peer: party.previous, block: y1, bytes: n * 8, offset: from * 8 },
-      { peer: party.next, block: m4, bytes: n * 8 },
+      { peer: party.previous, block: m1, bytes: n * wordBytes },
+      { peer: party.previous, block: y1, bytes: n * wordBytes, offset: from * wordBytes },
+      { peer: party.next, block: m4, bytes: n * wordBytes },
     ],
   };
   const mask = site.scope.alloc(Math.min(n, CHUNK));
   forChunks(piece, (at, first, count) => {
-    const [t, m1At] = [y1.ptr + first * 8, m1.ptr + at * 8];
-    kernels.mulAdd(t, x.b.ptr + first * 8, m1At, count);
+    const [t, m1At] = [y1.ptr + first * wordBytes, m1.ptr + at * wordBytes];
+    kernels.mulAdd(t, x.b.ptr + first * wordBytes, m1At, count);
     maskWords(job, mask, bits.b, first, count);
     applySign(kernels, t, mask.ptr, count);
-    kernels.and(m1At, x.a.ptr + first * 8, mask.ptr, count);
+    kernels.and(m1At, x.a.ptr + first * wordBytes, mask.ptr, count);
     kernels.add(t, t, m1At, count);
-    kernels.add(t, t, m4.ptr + at * 8, count);
-    kernels.sub(t, t, y2.ptr + first * 8, count);
+    kernels.add(t, t, m4.ptr + at * wordBytes, count);
+    kernels.sub(t, t, y2.ptr + first * wordBytes, count);
   });
-  yield { send: [{ peer: party.previous, block: y1, bytes: n * 8, offset: from * 8 }], receive: [] };
+  yield { send: [{ peer: party.previous, block: y1, bytes: n * wordBytes, offset: from * wordBytes }], receive: [] };
   for (const block of [m1, m4, mask]) site.scope.free(block);
 }

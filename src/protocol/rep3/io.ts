@@ -3,12 +3,12 @@
  * whether something may leave (that is the plan's reveal).
  */
 import { StorageError } from "../../errors.js";
-import { expander, secureRandom } from "../../random/index.js";
+import { secureRandom } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
 import { checkInput } from "../checks.js";
 import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { loadWords, readRows } from "../stored.js";
+import { loadWords, reader, readRows, reduced } from "../stored.js";
 import { addWords, correctionOf } from "../words.js";
 import { asShare, draw, openShare, openStreams, type Party, Replicated } from "./share.js";
 
@@ -18,16 +18,17 @@ import { asShare, draw, openShare, openStreams, type Party, Replicated } from ".
  */
 export function* input(party: Party, site: Site, owner: number, words: Block | undefined, n: number): Rounds<Share> {
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const streams = openStreams(party, site);
   const [a, b] = [site.scope.alloc(n), site.scope.alloc(n)];
   if (party.self === owner) {
     checkInput(words, n);
     draw(party, streams.lower, a, n);
     kernels.sub(b.ptr, words.ptr, a.ptr, n);
-    yield { send: [{ peer: party.next, block: b, bytes: n * 8 }], receive: [] };
+    yield { send: [{ peer: party.next, block: b, bytes: n * wordBytes }], receive: [] };
   } else if (party.previous === owner) {
     kernels.fill(b.ptr, 0n, n);
-    yield { send: [], receive: [{ peer: owner, block: a, bytes: n * 8 }] };
+    yield { send: [], receive: [{ peer: owner, block: a, bytes: n * wordBytes }] };
   } else {
     kernels.fill(a.ptr, 0n, n);
     draw(party, streams.upper, b, n);
@@ -41,12 +42,13 @@ export function* input(party: Party, site: Site, owner: number, words: Block | u
  * value minus what the receiver holds, so it tells nothing beyond the value.
  */
 export function* reveal(party: Party, site: Site, x: Share): Rounds<Block> {
+  const { wordBytes } = party.kernels;
   site.nonce();
   const { n, a, b } = openShare(x);
   const words = site.scope.alloc(n);
   yield {
-    send: [{ peer: party.next, block: a, bytes: n * 8 }],
-    receive: [{ peer: party.previous, block: words, bytes: n * 8 }],
+    send: [{ peer: party.next, block: a, bytes: n * wordBytes }],
+    receive: [{ peer: party.previous, block: words, bytes: n * wordBytes }],
   };
   sumUp(party, words, a, b, n);
   return words;
@@ -54,15 +56,16 @@ export function* reveal(party: Party, site: Site, x: Share): Rounds<Block> {
 
 /** 1 round; the party before `to` sends the missing n words. As with reveal, they tell nothing beyond the value. */
 export function* revealTo(party: Party, site: Site, x: Share, to: number): Rounds<Block | undefined> {
+  const { wordBytes } = party.kernels;
   site.nonce();
   const { n, a, b } = openShare(x);
   if (party.self === to) {
     const words = site.scope.alloc(n);
-    yield { send: [], receive: [{ peer: party.previous, block: words, bytes: n * 8 }] };
+    yield { send: [], receive: [{ peer: party.previous, block: words, bytes: n * wordBytes }] };
     sumUp(party, words, a, b, n);
     return words;
   }
-  yield { send: party.next === to ? [{ peer: to, block: a, bytes: n * 8 }] : [], receive: [] };
+  yield { send: party.next === to ? [{ peer: to, block: a, bytes: n * wordBytes }] : [], receive: [] };
   return undefined;
 }
 
@@ -96,7 +99,7 @@ export function incoming(party: Party, site: Site, stored: StoredShare, rowWords
   const kept = self === 0 ? undefined : correction;
   if (seeds.length !== (self === 0 ? 2 : 1) || (self !== 0 && kept === undefined))
     throw new StorageError(`incoming: expected ${seedsText(self)}, got ${seeds.length} seeds; try sharing it again`);
-  const [first, second] = seeds.map((seed) => expander(seed));
+  const [first, second] = seeds.map(reader);
   const sources = self === 0 ? [first!, second!] : self === 1 ? [first!, kept!] : [kept!, first!];
   const [a, b] = sources.map((read) => readRows(ring, site.scope, rows, rowWords, read));
   return asShare(new Replicated(rows.length * rowWords, a!, b!));
@@ -105,19 +108,28 @@ const seedsText = (self: number) => (self === 0 ? "two seeds" : "one seed and th
 
 /** x_i, then x_{i+1}. */
 export function save(party: Party, x: Share): Uint8Array {
+  const { wordBytes } = party.kernels;
   const { n, a, b } = openShare(x);
-  const bytes = new Uint8Array(n * 16);
-  bytes.set(party.ring.bytes(a, 0, n * 8));
-  bytes.set(party.ring.bytes(b, 0, n * 8), n * 8);
+  const bytes = new Uint8Array(2 * n * wordBytes);
+  bytes.set(party.ring.bytes(a, 0, n * wordBytes));
+  bytes.set(party.ring.bytes(b, 0, n * wordBytes), n * wordBytes);
   return bytes;
 }
 
 export function load(party: Party, scope: Scope, saved: Uint8Array): Share {
-  if (saved.length % 16 !== 0)
-    throw new StorageError(`load: expected a multiple of 16 bytes, got ${saved.length}; try an older version`);
+  const { wordBytes } = party.kernels;
+  if (saved.length % (2 * wordBytes) !== 0)
+    throw new StorageError(
+      `load: expected a multiple of ${2 * wordBytes} bytes, got ${saved.length}; try an older version`,
+    );
   const half = saved.length / 2;
   const [a, b] = [saved.subarray(0, half), saved.subarray(half)].map((part) => loadWords(party.ring, scope, part));
-  return asShare(new Replicated(half / 8, a!, b!));
+  return asShare(new Replicated(half / wordBytes, a!, b!));
+}
+
+export function reduce(party: Party, scope: Scope, wide: Share): Share {
+  const { n, a, b } = openShare(wide);
+  return asShare(new Replicated(n, reduced(party.ring, scope, a), reduced(party.ring, scope, b)));
 }
 
 /** The outsider's side: two seeds, of x_0 and x_1, and the correction x_2 = x - x_0 - x_1. */
@@ -128,5 +140,5 @@ export const sharing: Sharing = {
   },
   correction: (seeds, offset, words) => correctionOf(words, offset, seeds.byParty[0]!),
   keepsCorrection: [false, true, true],
-  combine: (parts) => addWords(parts),
+  combine: (parts, wordBytes) => addWords(parts, [], wordBytes),
 };

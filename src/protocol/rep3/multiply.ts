@@ -64,17 +64,18 @@ export function product(party: Party, site: Site, x: Share, y: Share, n: number,
 /** 1 round, 64 bits an element from each party: z_i + F(k_i) - F(k_{i+1}) goes to the previous party. */
 export function* reshare(party: Party, site: Site, x: Product): Rounds<Share> {
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const { n, words } = openProduct(x);
   const { lower, upper } = openStreams(party, site);
   const [a, b] = [site.scope.alloc(n), site.scope.alloc(n)];
   const mask = site.scope.alloc(Math.min(n, CHUNK));
   for (let at = 0; at < n; at += CHUNK) {
     const count = Math.min(CHUNK, n - at);
-    const z = a.ptr + at * 8;
+    const z = a.ptr + at * wordBytes;
     draw(party, lower, a, count, at);
     draw(party, upper, mask, count);
     kernels.sub(z, z, mask.ptr, count);
-    kernels.add(z, z, words.ptr + at * 8, count);
+    kernels.add(z, z, words.ptr + at * wordBytes, count);
   }
   site.scope.free(mask);
   yield passOn(party, a, b, n);

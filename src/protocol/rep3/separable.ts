@@ -39,18 +39,19 @@ interface Sides {
 }
 
 export function separable(party: Party, site: Site, x: Share, f: Separable): Rounds<Product> {
+  const { wordBytes } = party.kernels;
   const { n, a, b } = openShare(x);
   const sum = site.scope.alloc(Math.min(n, CHUNK));
   return meet(party, site, n, sum, {
     terms: f.terms,
     outputs: f.outputs,
     left(dst, first, count) {
-      party.kernels.add(sum.ptr, a.ptr + first * 8, b.ptr + first * 8, count);
+      party.kernels.add(sum.ptr, a.ptr + first * wordBytes, b.ptr + first * wordBytes, count);
       f.left(dst, sum.ptr, count);
     },
     right(result, first, count, g, role) {
       const c = role === 1 ? b : a;
-      f.right(result.ptr + first * 8, n, c.ptr + first * 8, g, count);
+      f.right(result.ptr + first * wordBytes, n, c.ptr + first * wordBytes, g, count);
     },
   });
 }
@@ -58,9 +59,10 @@ export function separable(party: Party, site: Site, x: Share, f: Separable): Rou
 /** bit = b_2 + (1 - 2 b_2) beta; role 2 adds the b_2. */
 export function weigh(party: Party, site: Site, x: Bits, weights: readonly (readonly bigint[])[]): Rounds<Product> {
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const { n, width, a, b } = openBits(x);
   checkWeights(weights, width);
-  const place = (plane: number, first: number) => (plane * planeWords(n) + first / 64) * 8;
+  const place = (plane: number, first: number) => plane * planeWords(n, kernels) * wordBytes + first / 8;
   const room = site.scope.alloc(Math.min(n, CHUNK));
   return meet(party, site, n, room, {
     terms: width,
@@ -68,13 +70,13 @@ export function weigh(party: Party, site: Site, x: Bits, weights: readonly (read
     left(dst, first, count) {
       for (let plane = 0; plane < width; plane++) {
         const at = place(plane, first);
-        kernels.xor(room.ptr, a.ptr + at, b.ptr + at, planeWords(count));
-        kernels.unslice(dst + plane * count * 8, room.ptr, count, 1);
+        kernels.xor(room.ptr, a.ptr + at, b.ptr + at, planeWords(count, kernels));
+        kernels.unslice(dst + plane * count * wordBytes, room.ptr, count, 1);
       }
     },
     right(result, first, count, g, role) {
       for (let plane = 0; plane < width; plane++) {
-        const t = g + plane * count * 8;
+        const t = g + plane * count * wordBytes;
         kernels.unslice(room.ptr, (role === 1 ? b : a).ptr + place(plane, first), count, 1);
         kernels.neg(room.ptr, room.ptr, count);
         kernels.xor(t, t, room.ptr, count);
@@ -82,7 +84,8 @@ export function weigh(party: Party, site: Site, x: Bits, weights: readonly (read
         kernels.sub(t, t, room.ptr, count);
         if (role === 2) kernels.sub(t, t, room.ptr, count);
         for (const [row, list] of weights.entries())
-          if (list[plane] !== 0n) kernels.mulScalarAdd(result.ptr + (row * n + first) * 8, t, list[plane]!, count);
+          if (list[plane] !== 0n)
+            kernels.mulScalarAdd(result.ptr + (row * n + first) * wordBytes, t, list[plane]!, count);
       }
     },
   });
@@ -117,15 +120,16 @@ function* shareLeft(
   { terms, left }: Sides,
 ): Rounds<void> {
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const g = site.scope.alloc(terms * piece.n);
   const mask = site.scope.alloc(terms * Math.min(piece.n, CHUNK));
   forChunks(piece, terms, (at, first, count) => {
-    left(g.ptr + at * 8, first, count);
+    left(g.ptr + at * wordBytes, first, count);
     draw(party, streams.lower, mask, terms * count);
-    kernels.sub(g.ptr + at * 8, g.ptr + at * 8, mask.ptr, terms * count);
+    kernels.sub(g.ptr + at * wordBytes, g.ptr + at * wordBytes, mask.ptr, terms * count);
   });
   site.scope.free(mask);
-  yield { send: [{ peer: piece.pivot, block: g, bytes: terms * piece.n * 8 }], receive: [] };
+  yield { send: [{ peer: piece.pivot, block: g, bytes: terms * piece.n * wordBytes }], receive: [] };
   site.scope.free(g);
 }
 
@@ -138,9 +142,10 @@ function* meetRight(
   result: Block,
   { terms, right }: Sides,
 ): Rounds<void> {
+  const { wordBytes } = party.kernels;
   const g = site.scope.alloc(terms * piece.n);
-  yield { send: [], receive: [{ peer: party.previous, block: g, bytes: terms * piece.n * 8 }] };
-  forChunks(piece, terms, (at, first, count) => right(result, first, count, g.ptr + at * 8, 1));
+  yield { send: [], receive: [{ peer: party.previous, block: g, bytes: terms * piece.n * wordBytes }] };
+  forChunks(piece, terms, (at, first, count) => right(result, first, count, g.ptr + at * wordBytes, 1));
   site.scope.free(g);
 }
 

@@ -1,14 +1,13 @@
 /**
  * Replicated sharing among three: how a share lies in memory, and the roles that parties take in turn. No arithmetic.
  *
- * x = x_0 + x_1 + x_2 mod 2^64; party i holds (x_i, x_{i+1}). Bits are the same with XOR. Keys follow the same pattern:
+ * x = x_0 + x_1 + x_2 modulo 2^64, or 2^32; party i holds (x_i, x_{i+1}). Bits are the same with XOR. Keys follow the same pattern:
  * k_i is known to parties i-1 and i, so party i holds (k_i, k_{i+1}) and misses one component and one key, those with
  * index i+2 (Araki et al. 2016, https://eprint.iacr.org/2016/768).
  */
 import type { Prg, Stream } from "../../random/index.js";
 import type { Block, Kernels, Ring } from "../../ring/index.js";
 import { opened } from "../checks.js";
-import { planeWords } from "../planes.js";
 import type { Bits, Product, Share, Site } from "../protocol.js";
 import type { Exchange } from "../rounds.js";
 
@@ -70,14 +69,16 @@ export function openStreams(party: Party, site: Site): Streams {
 
 /** The next `words` words of a stream, into `block` from word `at`. */
 export function draw(party: Party, stream: Stream, block: Block, words: number, at = 0): void {
-  stream.fill(party.ring.bytes(block, at * 8, words * 8));
+  const { wordBytes } = party.kernels;
+  stream.fill(party.ring.bytes(block, at * wordBytes, words * wordBytes));
 }
 
 /** The round that turns summands into shares: a goes to the previous party, the next party's comes into b. */
 export function passOn(party: Party, a: Block, b: Block, words: number): Exchange {
+  const { wordBytes } = party.kernels;
   return {
-    send: [{ peer: party.previous, block: a, bytes: words * 8 }],
-    receive: [{ peer: party.next, block: b, bytes: words * 8 }],
+    send: [{ peer: party.previous, block: a, bytes: words * wordBytes }],
+    receive: [{ peer: party.next, block: b, bytes: words * wordBytes }],
   };
 }
 
@@ -93,7 +94,7 @@ export interface Piece {
 /** How the elements of a tensor are dealt out among the roles: in one piece, or in three cut at multiples of 64. */
 export function pieces(n: number, pivot: number): Piece[] {
   if (n <= ONE_PIECE) return [{ from: 0, n, pivot: pivot % 3 }];
-  const groups = planeWords(n);
+  const groups = Math.ceil(n / 64);
   const cut = (j: number) => (j === 3 ? n : 64 * Math.floor((groups * j) / 3));
   return [0, 1, 2].map((j) => ({ from: cut(j), n: cut(j + 1) - cut(j), pivot: j }));
 }

@@ -3,21 +3,21 @@
  * truncation of ABY3: docs/decisions/0004-truncation.md, a rearrangement of the wrap-bit truncation with a known sign of
  * MP-SPDZ and SPU.
  *
- * Z = Z_0 + Z_1 + Z_2 are the summands. Write X = Z + 2^62 - 1 = u + v - w 2^64 with u uniform and known to roles 0 and
- * 2, v to role 1. As 0 <= X < 2^63, the wrap is w = msb(u) or msb(v), that is -w = nu nv - 1 with nu = 1 - msb(u) and
+ * Z = Z_0 + Z_1 + Z_2 are the summands; B is the number of bits of a word, 64 or 32. Write X = Z + 2^(B-2) - 1 = u + v - w 2^B with u
+ * uniform and known to roles 0 and 2, v to role 1. As 0 <= X < 2^(B-1), the wrap is w = msb(u) or msb(v), that is -w = nu nv - 1 with nu = 1 - msb(u) and
  * nv = 1 - msb(v). It is shared as g + h = -w, and g and h stand above u and v when these are shifted. Only w mod 2^shift
  * matters, so g and h are fields of `shift` bits, bit-sliced into `shift` planes of each chunk: on planes an addition takes
  * a few instructions a bit for 128 elements, and slicing is as tight as packing but for the last 63 elements.
  *
  * The shifted halves give floor(X / 2^shift) + 1 if the low bits of u are at most those of X, which has the probability
- * (X mod 2^shift + 1) / 2^shift: that is why X is one less than Z + 2^62. A multiple of 2^shift comes out exactly.
+ * (X mod 2^shift + 1) / 2^shift: that is why X is one less than Z + 2^(B-2). A multiple of 2^shift comes out exactly.
  *
  * What a party sees is uniform: role 1 gets a and b under u and m, p and q under ra and rb, all from k_0 which it lacks;
  * role 0 gets y_1 under rho and d under s2 (from k_2); role 2 gets d under s1 (from k_1).
  *
  * 2 rounds; role 0 sends n + F words, role 1 n + 2F, role 2 n + F, where F = shift ceil(n / 64).
  */
-import type { Block } from "../../ring/index.js";
+import type { Block, Kernels } from "../../ring/index.js";
 import { checkShift } from "../checks.js";
 import { CHUNK, fieldWords, forFields, planeWords } from "../planes.js";
 import type { Product, Share, Site } from "../protocol.js";
@@ -36,10 +36,10 @@ import {
 } from "./share.js";
 
 /** X - Z. */
-const OFFSET = (1n << 62n) - 1n;
+const offsetOf = ({ wordBits }: Kernels): bigint => (1n << BigInt(wordBits - 2)) - 1n;
 
 export function* truncate(party: Party, site: Site, x: Product, shift: number): Rounds<Share> {
-  checkShift(shift);
+  checkShift(party.kernels, shift);
   const { n, words } = openProduct(x);
   const streams = openStreams(party, site);
   const [a, b] = [site.scope.alloc(n), site.scope.alloc(n)];
@@ -64,15 +64,16 @@ interface Job {
 }
 
 /**
- * Roles 0 and 2, which know u. Role 0 sends a = Z_0 + m, p = nu s1 + ra; role 2 sends b = Z_2 + 2^62 - 1 - u - m,
- * q = nu s2 + rb. Both end with g = nu d + ra + rb and y_0 = (g 2^64 + u) >> shift.
+ * Roles 0 and 2, which know u. Role 0 sends a = Z_0 + m, p = nu s1 + ra; role 2 sends b = Z_2 + 2^(B-2) - 1 - u - m,
+ * q = nu s2 + rb. Both end with g = nu d + ra + rb and y_0 = (g 2^B + u) >> shift.
  */
 function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
   const { party, site, streams, shift, z } = job;
   const { kernels } = party;
+  const { wordBytes } = kernels;
   const { scope } = site;
   const { from, n } = piece;
-  const fields = fieldWords(n, shift);
+  const fields = fieldWords(n, shift, kernels);
   // k_0 is role 0's lower key and role 2's upper one; the other key gives s1 or s2 and, at role 2, rho = y_2.
   const [common, own] = role === 0 ? [streams.lower, streams.upper] : [streams.upper, streams.lower];
   const [y0, other] = role === 0 ? [job.a, job.b] : [job.b, job.a];
@@ -80,13 +81,17 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
     scope.alloc(n),
     scope.alloc(fields),
     scope.alloc(fields),
-    scope.alloc(planeWords(n)),
+    scope.alloc(planeWords(n, kernels)),
   ];
-  const [r, s] = [0, 1].map(() => scope.alloc(fieldWords(Math.min(n, CHUNK), shift))) as [Block, Block];
-  forFields(n, shift, (at, count, field) => {
-    const planes = planeWords(count);
-    const [wordsAt, zAt, uAt] = [words.ptr + at * 8, z.ptr + (from + at) * 8, y0.ptr + (from + at) * 8];
-    const [slicedAt, masksAt, nuAt] = [sliced.ptr + field * 8, masks.ptr + field * 8, nu.ptr + at / 8];
+  const [r, s] = [0, 1].map(() => scope.alloc(fieldWords(Math.min(n, CHUNK), shift, kernels))) as [Block, Block];
+  forFields(n, shift, kernels, (at, count, field) => {
+    const planes = planeWords(count, kernels);
+    const [wordsAt, zAt, uAt] = [
+      words.ptr + at * wordBytes,
+      z.ptr + (from + at) * wordBytes,
+      y0.ptr + (from + at) * wordBytes,
+    ];
+    const [slicedAt, masksAt, nuAt] = [sliced.ptr + field * wordBytes, masks.ptr + field * wordBytes, nu.ptr + at / 8];
     // u waits where y_0 will be; of ra and rb, r is the own one.
     draw(party, common, y0, count, from + at);
     draw(party, common, words, count, at);
@@ -99,7 +104,7 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
       draw(party, own, other, count, from + at);
       kernels.add(wordsAt, wordsAt, uAt, count);
       kernels.sub(wordsAt, zAt, wordsAt, count);
-      kernels.addScalar(wordsAt, wordsAt, OFFSET, count);
+      kernels.addScalar(wordsAt, wordsAt, offsetOf(kernels), count);
     }
     kernels.nonNegative(nuAt, uAt, count);
     kernels.addFields(slicedAt, s.ptr, nuAt, r.ptr, 0, planes, shift);
@@ -108,19 +113,22 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
   const pivot = piece.pivot;
   yield {
     send: [
-      { peer: pivot, block: words, bytes: n * 8 },
-      { peer: pivot, block: sliced, bytes: fields * 8 },
+      { peer: pivot, block: words, bytes: n * wordBytes },
+      { peer: pivot, block: sliced, bytes: fields * wordBytes },
     ],
     receive: [],
   };
-  const fromPivot = { peer: pivot, block: sliced, bytes: fields * 8 };
+  const fromPivot = { peer: pivot, block: sliced, bytes: fields * wordBytes };
   yield {
     send: [],
-    receive: role === 0 ? [{ peer: pivot, block: other, bytes: n * 8, offset: from * 8 }, fromPivot] : [fromPivot],
+    receive:
+      role === 0
+        ? [{ peer: pivot, block: other, bytes: n * wordBytes, offset: from * wordBytes }, fromPivot]
+        : [fromPivot],
   };
-  forFields(n, shift, (at, count, field) => {
-    const [uAt, gAt] = [y0.ptr + (from + at) * 8, sliced.ptr + field * 8];
-    kernels.addFields(gAt, gAt, nu.ptr + at / 8, masks.ptr + field * 8, 0, planeWords(count), shift);
+  forFields(n, shift, kernels, (at, count, field) => {
+    const [uAt, gAt] = [y0.ptr + (from + at) * wordBytes, sliced.ptr + field * wordBytes];
+    kernels.addFields(gAt, gAt, nu.ptr + at / 8, masks.ptr + field * wordBytes, 0, planeWords(count, kernels), shift);
     kernels.funnel(uAt, uAt, gAt, count, shift);
   });
   for (const block of [words, sliced, masks, nu, r, s]) scope.free(block);
@@ -128,18 +136,19 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
 
 /**
  * Role 1: v = a + Z_1 + b, d = nv + s1 + s2, y_2 = rho, h = -(p + q) - 1 and
- * y_1 = ((h 2^64 + v) >> shift) - rho - 2^(62-shift) + 1.
+ * y_1 = ((h 2^B + v) >> shift) - rho - 2^(B-2-shift) + 1.
  */
 function* joinWrap(job: Job, piece: Piece): Rounds<void> {
   const { party, site, streams, shift, z, a: y1, b: rho } = job;
   const { kernels } = party;
+  const { wordBytes, wordBits } = kernels;
   const { scope } = site;
   const { from, n } = piece;
-  const fields = fieldWords(n, shift);
+  const fields = fieldWords(n, shift, kernels);
   const [s1, s2, p, q] = [0, 1, 2, 3].map(() => scope.alloc(fields)) as [Block, Block, Block, Block];
   const b = scope.alloc(n);
-  forFields(n, shift, (at, count, field) => {
-    const small = fieldWords(count, shift);
+  forFields(n, shift, kernels, (at, count, field) => {
+    const small = fieldWords(count, shift, kernels);
     draw(party, streams.lower, s1, small, field);
     draw(party, streams.upper, s2, small, field);
     draw(party, streams.upper, rho, count, from + at);
@@ -148,32 +157,32 @@ function* joinWrap(job: Job, piece: Piece): Rounds<void> {
   yield {
     send: [],
     receive: [
-      { peer: role0, block: y1, bytes: n * 8, offset: from * 8 },
-      { peer: role0, block: p, bytes: fields * 8 },
-      { peer: role2, block: b, bytes: n * 8 },
-      { peer: role2, block: q, bytes: fields * 8 },
+      { peer: role0, block: y1, bytes: n * wordBytes, offset: from * wordBytes },
+      { peer: role0, block: p, bytes: fields * wordBytes },
+      { peer: role2, block: b, bytes: n * wordBytes },
+      { peer: role2, block: q, bytes: fields * wordBytes },
     ],
   };
-  const nv = scope.alloc(planeWords(Math.min(n, CHUNK)));
-  const correction = 1n - (OFFSET + 1n) / (1n << BigInt(shift));
-  forFields(n, shift, (at, count, field) => {
-    const planes = planeWords(count);
-    const [vAt, dAt, hAt] = [y1.ptr + (from + at) * 8, s1.ptr + field * 8, p.ptr + field * 8];
-    kernels.add(vAt, vAt, b.ptr + at * 8, count);
-    kernels.add(vAt, vAt, z.ptr + (from + at) * 8, count);
+  const nv = scope.alloc(planeWords(Math.min(n, CHUNK), kernels));
+  const correction = 1n - (1n << BigInt(wordBits - 2 - shift));
+  forFields(n, shift, kernels, (at, count, field) => {
+    const planes = planeWords(count, kernels);
+    const [vAt, dAt, hAt] = [y1.ptr + (from + at) * wordBytes, s1.ptr + field * wordBytes, p.ptr + field * wordBytes];
+    kernels.add(vAt, vAt, b.ptr + at * wordBytes, count);
+    kernels.add(vAt, vAt, z.ptr + (from + at) * wordBytes, count);
     kernels.nonNegative(nv.ptr, vAt, count);
-    kernels.addFields(dAt, dAt, 0, s2.ptr + field * 8, nv.ptr, planes, shift);
-    kernels.addFields(hAt, hAt, 0, q.ptr + field * 8, 0, planes, shift);
+    kernels.addFields(dAt, dAt, 0, s2.ptr + field * wordBytes, nv.ptr, planes, shift);
+    kernels.addFields(hAt, hAt, 0, q.ptr + field * wordBytes, 0, planes, shift);
     kernels.not(hAt, hAt, planes * shift);
     kernels.funnel(vAt, vAt, hAt, count, shift);
-    kernels.sub(vAt, vAt, rho.ptr + (from + at) * 8, count);
+    kernels.sub(vAt, vAt, rho.ptr + (from + at) * wordBytes, count);
     kernels.addScalar(vAt, vAt, correction, count);
   });
   yield {
     send: [
-      { peer: role0, block: y1, bytes: n * 8, offset: from * 8 },
-      { peer: role0, block: s1, bytes: fields * 8 },
-      { peer: role2, block: s1, bytes: fields * 8 },
+      { peer: role0, block: y1, bytes: n * wordBytes, offset: from * wordBytes },
+      { peer: role0, block: s1, bytes: fields * wordBytes },
+      { peer: role2, block: s1, bytes: fields * wordBytes },
     ],
     receive: [],
   };

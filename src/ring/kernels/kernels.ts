@@ -2,12 +2,15 @@
  * The kernel interface: every inner loop over ring words, by pointer into one linear memory. Not an implementation:
  * `wasm.ts` binds the AssemblyScript build, `js/` is the readable twin and the test oracle.
  *
- * A pointer is a byte offset, a multiple of 8 (blocks of the arena begin at multiples of 64). A word is 64 bits,
- * little-endian. All arithmetic is modulo 2^64.
+ * A pointer is a byte offset, a multiple of a word's bytes, of planes a multiple of 8 (blocks of the arena begin at multiples of
+ * 64). A word is `wordBits` bits, 64 or 32, little-endian. All arithmetic is modulo 2^wordBits; of scalars the low bits count.
  * `dst` may equal a source where the operation is element-wise; otherwise sources and destination must not overlap.
  * No kernel branches on the words it reads: time depends on the sizes only.
  */
 export interface Kernels {
+  readonly wordBytes: WordBytes;
+  /** 8 wordBytes. */
+  readonly wordBits: 64 | 32;
   readonly memory: LinearMemory;
   /** The first byte that the arena may hand out; below lie the kernels' own scratch areas. A multiple of 64. */
   readonly heapBase: number;
@@ -25,7 +28,7 @@ export interface Kernels {
   mulScalarAdd(dst: number, a: number, c: bigint, n: number): void;
   fill(dst: number, c: bigint, n: number): void;
   copy(dst: number, a: number, n: number): void;
-  /** For all shifts: bits from 0 to 63. */
+  /** For all shifts: bits from 0 to wordBits - 1. */
   shl(dst: number, a: number, bits: number, n: number): void;
   /** Logical shift right (zeros come in). */
   shr(dst: number, a: number, bits: number, n: number): void;
@@ -40,6 +43,9 @@ export interface Kernels {
 
   // -- products; row-major, C is m x n, A is m x k, B is k x n; `accumulate` 0: C = A B, 1: C += A B --
   matmul(c: number, a: number, b: number, m: number, k: number, n: number, accumulate: number): void;
+
+  /** dst = n words of Z_2^64, 8 bytes each, modulo 2^wordBits. dst may be src. */
+  reduce(dst: number, src: number, n: number): void;
 
   /**
    * C = A B, or C += A B, for matrices given by tables: element (i, j) lies rows[i] + columns[j] bytes behind the matrix's address.
@@ -84,17 +90,18 @@ export interface Kernels {
   /** The transpose of sumWindows: dst (planes x height x width) = the sum of the outputs (src) of whose windows a place is part. */
   spreadWindows(dst: number, src: number, window: number, planes: number): void;
 
-  // -- bits. A plane of n bits is W = ceil(n/64) words, element i at bit i%64 of word i/64; bits beyond n are 0. --
-  /** The low `width` bits (1..64) of n words become `width` planes: plane p starts at dst + p*W*8. */
+  // -- bits. A plane of n bits is W = ceil(n/64) times 8 bytes, whatever a word is: element i at bit i%64 of u64 i/64; bits beyond n
+  // are 0. --
+  /** The low `width` bits (1..wordBits) of n words become `width` planes: plane p starts at dst + p*W*8. */
   slice(dst: number, src: number, n: number, width: number): void;
-  /** The inverse: n words whose high 64-width bits are zero. */
+  /** The inverse: n words whose high wordBits-width bits are zero. */
   unslice(dst: number, planes: number, n: number, width: number): void;
-  /** dst = field * 2^64 + src, shifted right by `shift` (1..63), modulo 2^64: the `shift` planes of field come in at the top. */
+  /** dst = field * 2^wordBits + src, shifted right by `shift` (1..wordBits-1): the `shift` planes of field come in at the top. */
   funnel(dst: number, src: number, planes: number, n: number, shift: number): void;
   /** The plane of n words that is 1 where the word, read as signed, is not negative. */
   nonNegative(dst: number, src: number, n: number): void;
   /**
-   * Fields of `width` bits as planes of `words` words each: dst = x + y + carry modulo 2^width, with x only where the plane
+   * Fields of `width` bits as planes of `words` (ring) words each: dst = x + y + carry modulo 2^width, with x only where the plane
    * `mask` is 1. `mask` 0: x everywhere; `carry` 0: none.
    */
   addFields(dst: number, x: number, mask: number, y: number, carry: number, words: number, width: number): void;
@@ -102,10 +109,24 @@ export interface Kernels {
   copyBits(dst: number, to: number, src: number, from: number, n: number): void;
   /** gatherStrided for bits: strides count bits, and bit `from` of src has all indices 0. Bits after the last are 0. */
   gatherBits(dst: number, src: number, from: number, rank: number, dims: number, strides: number): void;
-  /** dst ^= a & b, n words. */
+  /** Planes: dst ^= a & b, n words. */
   andXor(dst: number, a: number, b: number, n: number): void;
   /** Replicated-sharing AND on planes: dst = (x0 & (y0 ^ y1)) ^ (x1 & y0) ^ mask, n words. */
   andLocal(dst: number, x0: number, x1: number, y0: number, y1: number, mask: number, n: number): void;
+}
+
+/**
+ * A window that slides over images, as i32 in pairs (vertical, horizontal): its size, outputs, image size, stride (1 or more) and
+ * padding. At output (y, x) it begins at row y*stride - padding; what lies outside the image is zero.
+ */
+export const windowFields = 10;
+
+/** Bytes of a word: of Z_2^64 or Z_2^32. */
+export type WordBytes = 8 | 4;
+
+/** The kernels of Z_2^64, what there is for words of 64 bits only, and over the same memory the kernels of Z_2^32. */
+export interface KernelSets extends Kernels {
+  readonly narrow: Kernels;
 
   // -- sides of addition theorems, for words y = factor x + offset; in double precision, equal to the last bit everywhere --
   /** y as 5 whole bits and 59 of fraction: n words 2^(whole part), then n words 2^(fraction) rounded to 30 fraction bits. */
@@ -140,12 +161,6 @@ export interface Kernels {
     coefficients: number,
   ): void;
 }
-
-/**
- * A window that slides over images, as i32 in pairs (vertical, horizontal): its size, outputs, image size, stride (1 or more) and
- * padding. At output (y, x) it begins at row y*stride - padding; what lies outside the image is zero.
- */
-export const windowFields = 10;
 
 /** The part of WebAssembly.Memory that is used; spelt out because its type comes only with the DOM library. */
 export interface LinearMemory {

@@ -66,7 +66,7 @@ export function gatherBits(dst: usize, src: usize, from: usize, rank: i32, dims:
     } else {
       for (let i: i64 = 0; i < <i64>inner; i++) append(readBits(src, at + i * step, 1), 1);
     }
-    if (left > 0) at += <i64>(<isize>advance(axes) >> 3);
+    if (left > 0) at += <i64><isize>advance(axes);
   }
   if (filled > 0) store<u64>(target, word);
 }

@@ -116,3 +116,6 @@ export function prefixSums(dst: usize, src: usize, outer: usize, axis: usize, in
     }
   }
 }
+
+/** For words of this size there is nothing to reduce. */
+export function reduce(dst: usize, src: usize, n: usize): void { memory.copy(dst, src, n << 3); }

@@ -6,6 +6,8 @@
 // (Warren, Hacker's Delight, 7-3). Bytes move by interleaving vectors. Four blocks of 128 elements make a whole cache
 // line of every plane, which is gathered in scratch memory first: planes lie at strides that often are powers of two,
 // so that writing them word by word would evict one with the other.
+//
+// What is generic here (T = u64 or u32) serves planes32.ts, too.
 import { edge, lines, rows } from "./scratch";
 
 /** Bits whose index has bit log2(j) clear: the left halves of the 2j x 2j squares. */
@@ -75,28 +77,29 @@ function mixLow32(x: v128, y: v128): v128 { return v128.shuffle<i32>(x, y, 0, 4,
 @inline
 function mixHigh32(x: v128, y: v128): v128 { return v128.shuffle<i32>(x, y, 2, 6, 3, 7); }
 
-/** The lower or upper halves of elements 8B + r, 8B + r + 1, 8B + r + 8, 8B + r + 9; `at` points to the first. */
+/** Elements 8B + r, 8B + r + 1, 8B + r + 8, 8B + r + 9 of 32 bits, or their lower or upper halves; `at` points to the first. */
 // @ts-ignore: decorator
 @inline
-function halves(at: usize, high: bool): v128 {
+function halves<T>(at: usize, high: bool): v128 {
+  if (sizeof<T>() == 4) return v128.load64_lane(at, v128.load64_zero(at), 1, 32);
   const x = v128.load(at);
   const y = v128.load(at, 64);
   return high ? v128.shuffle<i32>(x, y, 1, 3, 5, 7) : v128.shuffle<i32>(x, y, 0, 2, 4, 6);
 }
 
-/** Half of each of 128 words to rows. Each round of mixing brings one bit of B to the bottom of the byte's index and takes its top out. */
+/** 32 bits of each of 128 words to rows: the first ones of T = u32, half of T = u64. Each round of mixing brings one bit of B to the bottom of the byte's index and takes its top out. */
 // @ts-ignore: decorator
 @inline
-function wordsToRows(src: usize, high: bool): void {
+export function wordsToRows<T>(src: usize, high: bool): void {
   for (let r: usize = 0; r < 8; r += 2) {
-    const a0 = halves(src, high);
-    const a1 = halves(src + 128, high);
-    const a2 = halves(src + 256, high);
-    const a3 = halves(src + 384, high);
-    const a4 = halves(src + 512, high);
-    const a5 = halves(src + 640, high);
-    const a6 = halves(src + 768, high);
-    const a7 = halves(src + 896, high);
+    const a0 = halves<T>(src, high);
+    const a1 = halves<T>(src + 16 * sizeof<T>(), high);
+    const a2 = halves<T>(src + 32 * sizeof<T>(), high);
+    const a3 = halves<T>(src + 48 * sizeof<T>(), high);
+    const a4 = halves<T>(src + 64 * sizeof<T>(), high);
+    const a5 = halves<T>(src + 80 * sizeof<T>(), high);
+    const a6 = halves<T>(src + 96 * sizeof<T>(), high);
+    const a7 = halves<T>(src + 112 * sizeof<T>(), high);
     const b0 = mixLow8(a0, a4);
     const b1 = mixLow8(a1, a5);
     const b2 = mixLow8(a2, a6);
@@ -130,13 +133,13 @@ function wordsToRows(src: usize, high: bool): void {
     v128.store(to, mixHigh8(d2, d6), 144);
     v128.store(to, mixLow8(d3, d7), 272);
     v128.store(to, mixHigh8(d3, d7), 400);
-    src += 16;
+    src += 2 * sizeof<T>();
   }
 }
-function lowToRows(src: usize): void { wordsToRows(src, false); }
-function highToRows(src: usize): void { wordsToRows(src, true); }
+function lowToRows(src: usize): void { wordsToRows<u64>(src, false); }
+function highToRows(src: usize): void { wordsToRows<u64>(src, true); }
 
-function rowsToLines(to: usize, count: i32): void {
+export function rowsToLines(to: usize, count: i32): void {
   for (let p = 0; p < count; p += 8) transposeEight(to + (<usize>p << 6), 64, rows + (<usize>p << 4), 16);
 }
 
@@ -170,7 +173,7 @@ export function slice(dst: usize, src: usize, n: usize, width: i32): void {
 /** Up to 64 bytes, usually all 64. */
 // @ts-ignore: decorator
 @inline
-function copyLine(dst: usize, src: usize, bytes: usize): void {
+export function copyLine(dst: usize, src: usize, bytes: usize): void {
   if (bytes == 64) {
     v128.store(dst, v128.load(src));
     v128.store(dst, v128.load(src, 16), 16);
@@ -182,10 +185,10 @@ function copyLine(dst: usize, src: usize, bytes: usize): void {
 }
 
 /** What becomes of the 32 bits that rows hold of an element. */
-const enum Use {
+export const enum Use {
   /** The word. */
   Low,
-  /** The upper half of a word, of which the source's, shifted to the right, is the rest. */
+  /** The upper half of a word (of 32 bits: the upper bits), of which the source's, shifted to the right, is the rest. */
   Top,
   /** The lower or upper half of a word that is there already. */
   OrLow, OrHigh,
@@ -194,7 +197,16 @@ const enum Use {
 /** Two elements at `at` and two that are 8 elements further. */
 // @ts-ignore: decorator
 @inline
-function put(use: Use, dst: usize, src: usize, at: usize, value: v128, shift: i32): void {
+function put<T>(use: Use, dst: usize, src: usize, at: usize, value: v128, shift: i32): void {
+  if (sizeof<T>() == 4) {
+    if (use == Use.Top) {
+      const source = v128.load64_lane(src + at, v128.load64_zero(src + at), 1, 32);
+      value = v128.or(value, i32x4.shr_u(source, shift));
+    }
+    v128.store64_lane(dst + at, value, 0);
+    v128.store64_lane(dst + at, value, 1, 32);
+    return;
+  }
   const zero = i64x2.splat(0);
   let x = use == Use.Low || use == Use.OrLow ? mixLow32(value, zero) : mixLow32(zero, value);
   let y = use == Use.Low || use == Use.OrLow ? mixHigh32(value, zero) : mixHigh32(zero, value);
@@ -212,21 +224,21 @@ function put(use: Use, dst: usize, src: usize, at: usize, value: v128, shift: i3
 /** Half of what rows r and r + 1 hold: bytes 0 and 1 of element 8B + r in x0, bytes 2 and 3 in y0; r + 1 in x1 and y1. */
 // @ts-ignore: decorator
 @inline
-function putEight(use: Use, dst: usize, src: usize, at: usize, x0: v128, y0: v128, x1: v128, y1: v128, shift: i32): void {
+function putEight<T>(use: Use, dst: usize, src: usize, at: usize, x0: v128, y0: v128, x1: v128, y1: v128, shift: i32): void {
   let v0 = mixLow16(x0, y0);
   let v1 = mixLow16(x1, y1);
-  put(use, dst, src, at, mixLow32(v0, v1), shift);
-  put(use, dst, src, at + 128, mixHigh32(v0, v1), shift);
+  put<T>(use, dst, src, at, mixLow32(v0, v1), shift);
+  put<T>(use, dst, src, at + 16 * sizeof<T>(), mixHigh32(v0, v1), shift);
   v0 = mixHigh16(x0, y0);
   v1 = mixHigh16(x1, y1);
-  put(use, dst, src, at + 256, mixLow32(v0, v1), shift);
-  put(use, dst, src, at + 384, mixHigh32(v0, v1), shift);
+  put<T>(use, dst, src, at + 32 * sizeof<T>(), mixLow32(v0, v1), shift);
+  put<T>(use, dst, src, at + 48 * sizeof<T>(), mixHigh32(v0, v1), shift);
 }
 
 /** Rows to 128 words. */
 // @ts-ignore: decorator
 @inline
-function rowsToWords(use: Use, dst: usize, src: usize, shift: i32): void {
+export function rowsToWords<T>(use: Use, dst: usize, src: usize, shift: i32): void {
   for (let r: usize = 0; r < 8; r += 2) {
     const from = rows + (r << 4);
     const a0 = v128.load(from);
@@ -237,18 +249,18 @@ function rowsToWords(use: Use, dst: usize, src: usize, shift: i32): void {
     const c1 = v128.load(from, 272);
     const d0 = v128.load(from, 384);
     const d1 = v128.load(from, 400);
-    const at = r << 3;
-    putEight(use, dst, src, at, mixLow8(a0, b0), mixLow8(c0, d0), mixLow8(a1, b1), mixLow8(c1, d1), shift);
-    putEight(use, dst, src, at + 512, mixHigh8(a0, b0), mixHigh8(c0, d0), mixHigh8(a1, b1), mixHigh8(c1, d1), shift);
+    const at = r * sizeof<T>();
+    putEight<T>(use, dst, src, at, mixLow8(a0, b0), mixLow8(c0, d0), mixLow8(a1, b1), mixLow8(c1, d1), shift);
+    putEight<T>(use, dst, src, at + 64 * sizeof<T>(), mixHigh8(a0, b0), mixHigh8(c0, d0), mixHigh8(a1, b1), mixHigh8(c1, d1), shift);
   }
 }
-function rowsToLow(dst: usize): void { rowsToWords(Use.Low, dst, dst, 0); }
-function rowsToTop(dst: usize, src: usize, shift: i32): void { rowsToWords(Use.Top, dst, src, shift); }
-function orLow(dst: usize): void { rowsToWords(Use.OrLow, dst, dst, 0); }
-function orHigh(dst: usize): void { rowsToWords(Use.OrHigh, dst, dst, 0); }
+function rowsToLow(dst: usize): void { rowsToWords<u64>(Use.Low, dst, dst, 0); }
+function rowsToTop(dst: usize, src: usize, shift: i32): void { rowsToWords<u64>(Use.Top, dst, src, shift); }
+function orLow(dst: usize): void { rowsToWords<u64>(Use.OrLow, dst, dst, 0); }
+function orHigh(dst: usize): void { rowsToWords<u64>(Use.OrHigh, dst, dst, 0); }
 
 /** Planes first … end - 1 of the 32 whose lines begin at `from`; the others' rows become zero, by groups of eight. */
-function linesToRows(from: usize, first: i32, end: i32): void {
+export function linesToRows(from: usize, first: i32, end: i32): void {
   for (let p = 0; p < 32; p += 8) {
     const to = rows + (<usize>p << 4);
     if (p + 8 > first && p < end) transposeEight(to, 16, from + (<usize>p << 6), 64);
@@ -259,7 +271,7 @@ function linesToRows(from: usize, first: i32, end: i32): void {
 /** Copies a line of `count` planes to `lines`, from line `first` on. */
 // @ts-ignore: decorator
 @inline
-function readLines(first: i32, planes: usize, planeBytes: usize, count: i32, bytes: usize): void {
+export function readLines(first: i32, planes: usize, planeBytes: usize, count: i32, bytes: usize): void {
   for (let p = 0; p < count; p++) copyLine(lines + (<usize>(first + p) << 6), planes + <usize>p * planeBytes, bytes);
 }
 

@@ -1,7 +1,10 @@
 // Gather and scatter-add by strides, for views, broadcasts and their gradients: one side is contiguous, the other is
-// walked by strides. Axes are merged first, and a long one is chosen for the innermost loop. Not im2col (windows.ts).
+// walked by strides. Axes are merged first, and a long one is chosen for the innermost loop. For words of either size: T is u64
+// or u32. Not im2col (windows.ts).
 import { add } from "./elementwise";
+import { add32 } from "./elementwise32";
 import { sumWords, transposeBlocked } from "./layout";
+import { sumWords32, transposeBlocked32 } from "./layout32";
 import { odometer } from "./scratch";
 
 /** An axis of this length makes a good innermost loop. */
@@ -61,10 +64,10 @@ function chooseInnermost(axes: i32): void {
   v128.store(lengthAt(axes - 1), kept);
 }
 
-/** By how many bytes the contiguous side moves in the last step; the other result of advance(). */
+/** By how many words the contiguous side moves in the last step; the other result of advance(). */
 let packedMove: usize = 0;
 
-/** Moves to the next index of the first `axes` axes and returns by how many bytes the strided side moves. */
+/** Moves to the next index of the first `axes` axes and returns by how many words the strided side moves. */
 // @ts-ignore: decorator
 @inline
 export function advance(axes: i32): usize {
@@ -85,8 +88,8 @@ export function advance(axes: i32): usize {
     move -= count * step - step;
     packed -= count * packedStep - packedStep;
   }
-  packedMove = <usize>packed << 3;
-  return <usize>move << 3;
+  packedMove = <usize>packed;
+  return <usize>move;
 }
 
 /** The number of indices of the first `axes` axes. */
@@ -98,83 +101,105 @@ export function countOf(axes: i32): i32 {
   return count;
 }
 
-export function gatherStrided(dst: usize, src: usize, rank: i32, dims: usize, strides: usize): void {
+// @ts-ignore: decorator
+@inline
+function gather<T>(dst: usize, src: usize, rank: i32, dims: usize, strides: usize): void {
   const left = simplify(rank, dims, strides);
   if (left < 0) return;
   if (left == 0) {
-    store<u64>(dst, load<u64>(src));
+    store<T>(dst, load<T>(src));
     return;
   }
   const axes = left - 1;
   if (axes > 0 && load<i32>(stepAt(axes)) > 1 && load<i32>(stepAt(axes - 1)) == 1) {
-    transposes(dst, src, axes - 1);
+    transposes<T>(dst, src, axes - 1);
     return;
   }
   chooseInnermost(left);
   const inner = <usize>load<i32>(lengthAt(axes));
-  const step = <usize>load<i32>(stepAt(axes)) << 3;
-  const packedStep = <usize>load<i32>(packedStepAt(axes)) << 3;
+  const step = <usize>load<i32>(stepAt(axes)) * sizeof<T>();
+  const packedStep = <usize>load<i32>(packedStepAt(axes)) * sizeof<T>();
   for (let times = countOf(axes); times > 0; times--) {
-    if (packedStep == 8 && step == 8) {
-      memory.copy(dst, src, inner << 3);
-    } else if (packedStep == 8 && step == 0) {
-      const value = v128.load64_splat(src);
-      let i: usize = 0;
-      for (; i + 2 <= inner; i += 2) v128.store(dst + (i << 3), value);
-      if (i < inner) v128.store64_lane(dst + (i << 3), value, 0);
+    if (packedStep == sizeof<T>() && step == sizeof<T>()) {
+      memory.copy(dst, src, inner * sizeof<T>());
+    } else if (packedStep == sizeof<T>() && step == 0) {
+      const value = sizeof<T>() == 8 ? v128.load64_splat(src) : v128.load32_splat(src);
+      const bytes = inner * sizeof<T>();
+      let at: usize = 0;
+      for (; at + 16 <= bytes; at += 16) v128.store(dst + at, value);
+      for (; at < bytes; at += sizeof<T>()) store<T>(dst + at, load<T>(src));
     } else {
       let from = src;
       let to = dst;
       for (let i: usize = 0; i < inner; i++) {
-        store<u64>(to, load<u64>(from));
+        store<T>(to, load<T>(from));
         from += step;
         to += packedStep;
       }
     }
-    src += advance(axes);
-    dst += packedMove;
+    src += advance(axes) * sizeof<T>();
+    dst += packedMove * sizeof<T>();
   }
 }
 
 /** The case where the two axes after the first `axes` ones are a transposed matrix. */
-function transposes(dst: usize, src: usize, axes: i32): void {
+// @ts-ignore: decorator
+@inline
+function transposes<T>(dst: usize, src: usize, axes: i32): void {
   const rows = <usize>load<i32>(lengthAt(axes));
   const cols = <usize>load<i32>(lengthAt(axes + 1));
   const step = <usize>load<i32>(stepAt(axes + 1));
   for (let times = countOf(axes); times > 0; times--) {
-    transposeBlocked(dst, cols, src, step, cols, rows);
-    src += advance(axes);
-    dst += packedMove;
+    if (sizeof<T>() == 8) transposeBlocked(dst, cols, src, step, cols, rows);
+    else transposeBlocked32(dst, cols, src, step, cols, rows);
+    src += advance(axes) * sizeof<T>();
+    dst += packedMove * sizeof<T>();
   }
 }
 
-export function scatterAddStrided(dst: usize, src: usize, rank: i32, dims: usize, strides: usize): void {
+// @ts-ignore: decorator
+@inline
+function scatterAdd<T>(dst: usize, src: usize, rank: i32, dims: usize, strides: usize): void {
   const left = simplify(rank, dims, strides);
   if (left < 0) return;
   if (left == 0) {
-    store<u64>(dst, load<u64>(dst) + load<u64>(src));
+    store<T>(dst, load<T>(dst) + load<T>(src));
     return;
   }
   const axes = left - 1;
   chooseInnermost(left);
   const inner = <usize>load<i32>(lengthAt(axes));
-  const step = <usize>load<i32>(stepAt(axes)) << 3;
-  const packedStep = <usize>load<i32>(packedStepAt(axes)) << 3;
+  const step = <usize>load<i32>(stepAt(axes)) * sizeof<T>();
+  const packedStep = <usize>load<i32>(packedStepAt(axes)) * sizeof<T>();
   for (let times = countOf(axes); times > 0; times--) {
-    if (packedStep == 8 && step == 8) {
-      add(dst, dst, src, inner);
-    } else if (packedStep == 8 && step == 0) {
-      store<u64>(dst, load<u64>(dst) + sumWords(src, inner));
+    if (packedStep == sizeof<T>() && step == sizeof<T>()) {
+      if (sizeof<T>() == 8) add(dst, dst, src, inner);
+      else add32(dst, dst, src, inner);
+    } else if (packedStep == sizeof<T>() && step == 0) {
+      store<T>(dst, load<T>(dst) + <T>(sizeof<T>() == 8 ? sumWords(src, inner) : sumWords32(src, inner)));
     } else {
       let from = src;
       let to = dst;
       for (let i: usize = 0; i < inner; i++) {
-        store<u64>(to, load<u64>(to) + load<u64>(from));
+        store<T>(to, load<T>(to) + load<T>(from));
         from += packedStep;
         to += step;
       }
     }
-    dst += advance(axes);
-    src += packedMove;
+    dst += advance(axes) * sizeof<T>();
+    src += packedMove * sizeof<T>();
   }
+}
+
+export function gatherStrided(dst: usize, src: usize, rank: i32, dims: usize, strides: usize): void {
+  gather<u64>(dst, src, rank, dims, strides);
+}
+export function gatherStrided32(dst: usize, src: usize, rank: i32, dims: usize, strides: usize): void {
+  gather<u32>(dst, src, rank, dims, strides);
+}
+export function scatterAddStrided(dst: usize, src: usize, rank: i32, dims: usize, strides: usize): void {
+  scatterAdd<u64>(dst, src, rank, dims, strides);
+}
+export function scatterAddStrided32(dst: usize, src: usize, rank: i32, dims: usize, strides: usize): void {
+  scatterAdd<u32>(dst, src, rank, dims, strides);
 }

@@ -1,11 +1,12 @@
 /** Bit planes of the readable twin, one bit or one word at a time. Not the fast kernels. */
-import type { Kernels, LinearMemory } from "../kernels.js";
-import { i32s, words } from "./views.js";
+import type { Kernels } from "../kernels.js";
+import { i32s, type TwinMemory, u64s, words } from "./views.js";
 
 export function bits(
-  memory: LinearMemory,
+  memory: TwinMemory,
 ): Pick<Kernels, "slice" | "unslice" | "funnel" | "nonNegative" | "addFields" | "copyBits" | "gatherBits"> {
-  const all = () => words(memory, 0, memory.buffer.byteLength / 8);
+  const wordBits = 8 * memory.wordBytes;
+  const all = () => u64s(memory, 0, memory.buffer.byteLength / 8);
   const bitAt = (plane: number, at: number) => (all()[plane / 8 + Math.floor(at / 64)]! >> BigInt(at % 64)) & 1n;
   const setBit = (plane: number, at: number, bit: bigint) => {
     const place = BigInt(at % 64);
@@ -32,7 +33,7 @@ export function bits(
     },
     slice(dst, src, n, width) {
       const perPlane = Math.ceil(n / 64);
-      const [planes, values] = [words(memory, dst, perPlane * width), words(memory, src, n)];
+      const [planes, values] = [u64s(memory, dst, perPlane * width), words(memory, src, n)];
       planes.fill(0n);
       for (let p = 0; p < width; p++)
         for (let i = 0; i < n; i++) {
@@ -42,7 +43,7 @@ export function bits(
     },
     unslice(dst, planes, n, width) {
       const perPlane = Math.ceil(n / 64);
-      const [values, source] = [words(memory, dst, n), words(memory, planes, perPlane * width)];
+      const [values, source] = [words(memory, dst, n), u64s(memory, planes, perPlane * width)];
       values.fill(0n);
       for (let p = 0; p < width; p++)
         for (let i = 0; i < n; i++) {
@@ -52,24 +53,26 @@ export function bits(
     },
     funnel(dst, src, planes, n, shift) {
       const perPlane = Math.ceil(n / 64);
-      const [to, from, field] = [words(memory, dst, n), words(memory, src, n), words(memory, planes, perPlane * shift)];
+      const [to, from, field] = [words(memory, dst, n), words(memory, src, n), u64s(memory, planes, perPlane * shift)];
       for (let i = 0; i < n; i++) {
         let value = from[i]!;
         for (let p = 0; p < shift; p++) {
           const bit = (field[p * perPlane + Math.floor(i / 64)]! >> BigInt(i % 64)) & 1n;
-          value |= bit << BigInt(64 + p);
+          value |= bit << BigInt(wordBits + p);
         }
         to[i] = value >> BigInt(shift);
       }
     },
     nonNegative(dst, src, n) {
-      const [plane, values] = [words(memory, dst, Math.ceil(n / 64)), words(memory, src, n)];
+      const [plane, values] = [u64s(memory, dst, Math.ceil(n / 64)), words(memory, src, n)];
       plane.fill(0n);
-      for (let i = 0; i < n; i++) plane[Math.floor(i / 64)]! |= (1n - (values[i]! >> 63n)) << BigInt(i % 64);
+      for (let i = 0; i < n; i++)
+        plane[Math.floor(i / 64)]! |= (1n - (values[i]! >> BigInt(wordBits - 1))) << BigInt(i % 64);
     },
-    addFields(dst, x, mask, y, carry, perPlane, width) {
-      const [to, left, right] = [dst, x, y].map((ptr) => words(memory, ptr, perPlane * width)) as BigUint64Array[];
-      const [chosen, first] = [mask, carry].map((ptr) => (ptr === 0 ? undefined : words(memory, ptr, perPlane)));
+    addFields(dst, x, mask, y, carry, wordsPerPlane, width) {
+      const perPlane = (wordsPerPlane * memory.wordBytes) / 8;
+      const [to, left, right] = [dst, x, y].map((ptr) => u64s(memory, ptr, perPlane * width)) as BigUint64Array[];
+      const [chosen, first] = [mask, carry].map((ptr) => (ptr === 0 ? undefined : u64s(memory, ptr, perPlane)));
       for (let at = 0; at < perPlane; at++) {
         let c = first ? first[at]! : 0n;
         for (let i = at; i < perPlane * width; i += perPlane) {

@@ -1,13 +1,13 @@
 /** Layout operations of the readable twin: words move or are summed, none is multiplied. Not the fast kernels. */
-import type { Kernels, LinearMemory } from "../kernels.js";
-import { i32s, u32s, words } from "./views.js";
+import type { Kernels } from "../kernels.js";
+import { allWords, i32s, type TwinMemory, u32s, words } from "./views.js";
 
 type Layout = Pick<
   Kernels,
   "transpose" | "gatherStrided" | "scatterAddStrided" | "gatherRows" | "scatterAddRows" | "sumAxis" | "prefixSums"
 >;
 
-export function layout(memory: LinearMemory): Layout {
+export function layout(memory: TwinMemory): Layout {
   /** Calls visit(i, offset) for each row-major index i and the strided offset, in words, that belongs to it. */
   const walk = (rank: number, dims: number, strides: number, visit: (i: number, offset: number) => void) => {
     const [d, s] = [i32s(memory, dims, rank), i32s(memory, strides, rank)];
@@ -21,8 +21,9 @@ export function layout(memory: LinearMemory): Layout {
       visit(i, offset);
     }
   };
-  /** All of memory as words; `ptr / 8` is an index, so that negative strides need no care. */
-  const all = () => words(memory, 0, memory.buffer.byteLength / 8);
+  /** All of memory as words; `ptr / size` is an index, so that negative strides need no care. */
+  const all = () => allWords(memory);
+  const size = memory.wordBytes;
 
   return {
     transpose(dst, src, rows, cols) {
@@ -32,24 +33,24 @@ export function layout(memory: LinearMemory): Layout {
     gatherStrided(dst, src, rank, dims, strides) {
       const w = all();
       walk(rank, dims, strides, (i, offset) => {
-        w[dst / 8 + i] = w[src / 8 + offset]!;
+        w[dst / size + i] = w[src / size + offset]!;
       });
     },
     scatterAddStrided(dst, src, rank, dims, strides) {
       const w = all();
       walk(rank, dims, strides, (i, offset) => {
-        w[dst / 8 + offset]! += w[src / 8 + i]!;
+        w[dst / size + offset]! += w[src / size + i]!;
       });
     },
     gatherRows(dst, src, index, rows, rowWords) {
       const [w, at] = [all(), u32s(memory, index, rows)];
       for (let r = 0; r < rows; r++)
-        for (let i = 0; i < rowWords; i++) w[dst / 8 + r * rowWords + i] = w[src / 8 + at[r]! * rowWords + i]!;
+        for (let i = 0; i < rowWords; i++) w[dst / size + r * rowWords + i] = w[src / size + at[r]! * rowWords + i]!;
     },
     scatterAddRows(dst, src, index, rows, rowWords) {
       const [w, at] = [all(), u32s(memory, index, rows)];
       for (let r = 0; r < rows; r++)
-        for (let i = 0; i < rowWords; i++) w[dst / 8 + at[r]! * rowWords + i]! += w[src / 8 + r * rowWords + i]!;
+        for (let i = 0; i < rowWords; i++) w[dst / size + at[r]! * rowWords + i]! += w[src / size + r * rowWords + i]!;
     },
     sumAxis(dst, src, outer, axis, inner) {
       const [d, s] = [words(memory, dst, outer * inner), words(memory, src, outer * axis * inner)];
@@ -61,10 +62,7 @@ export function layout(memory: LinearMemory): Layout {
         }
     },
     prefixSums(dst, src, outer, axis, inner, reverse) {
-      const [d, s] = [dst, src].map((ptr) => words(memory, ptr, outer * axis * inner)) as [
-        BigUint64Array,
-        BigUint64Array,
-      ];
+      const [d, s] = [words(memory, dst, outer * axis * inner), words(memory, src, outer * axis * inner)];
       for (let o = 0; o < outer; o++)
         for (let i = 0; i < inner; i++) {
           let sum = 0n;

@@ -1,11 +1,12 @@
 /** The matrix products of the readable twin: three loops over BigInt. Not the blocked kernels. */
-import type { Kernels, LinearMemory } from "../kernels.js";
-import { u32s, words } from "./views.js";
+import type { Kernels } from "../kernels.js";
+import { allWords, type TwinMemory, u32s, words } from "./views.js";
 
-export function matmul(memory: LinearMemory): Pick<Kernels, "matmul" | "matmulIndexed"> {
+export function matmul(memory: TwinMemory): Pick<Kernels, "matmul" | "matmulIndexed"> {
   return {
     matmul(c, a, b, m, k, n, accumulate) {
-      const [cw, aw, bw] = [words(memory, c, m * n), words(memory, a, m * k), words(memory, b, k * n)];
+      const cw = words(memory, c, m * n);
+      const [aw, bw] = [Array.from(words(memory, a, m * k)), Array.from(words(memory, b, k * n))];
       for (let i = 0; i < m; i++) {
         for (let j = 0; j < n; j++) {
           let sum = accumulate === 0 ? 0n : cw[i * n + j]!;
@@ -15,9 +16,9 @@ export function matmul(memory: LinearMemory): Pick<Kernels, "matmul" | "matmulIn
       }
     },
     matmulIndexed(c, rowsC, columnsC, a, rowsA, columnsA, b, rowsB, columnsB, m, k, n, accumulate) {
-      const all = words(memory, 0, memory.buffer.byteLength / 8);
+      const all = allWords(memory);
       const at = (address: number, rows: number, columns: number, i: number, j: number) =>
-        (address + u32s(memory, rows + 4 * i, 1)[0]! + u32s(memory, columns + 4 * j, 1)[0]!) / 8;
+        (address + u32s(memory, rows + 4 * i, 1)[0]! + u32s(memory, columns + 4 * j, 1)[0]!) / memory.wordBytes;
       for (let i = 0; i < m; i++)
         for (let j = 0; j < n; j++) {
           const to = at(c, rowsC, columnsC, i, j);

@@ -2,8 +2,8 @@
  * Powers of two and waves of the readable twin, one word at a time: the same double operations in the same order as the fast
  * kernels, since results must be equal to the last bit.
  */
-import type { Kernels, LinearMemory } from "../kernels.js";
-import { words } from "./views.js";
+import type { KernelSets, LinearMemory } from "../kernels.js";
+import { u64s as words } from "./views.js";
 
 /** The value of c_n + z (c_{n-1} + z (…)), coefficients from the highest down. */
 const horner = (coefficients: readonly number[], z: number): number =>
@@ -52,7 +52,9 @@ function fractionPower(y: bigint): number {
 /** 2^(y mod 8). */
 const octavePower = (y: bigint): number => fractionPower(y) * Math.SQRT2 * 2 ** Number((y >> 59n) & 7n);
 
-export function waves(memory: LinearMemory): Pick<Kernels, "octaves" | "powers" | "powersAdd" | "waves" | "wavesAdd"> {
+type Waves = Pick<KernelSets, "octaves" | "powers" | "powersAdd" | "waves" | "wavesAdd">;
+
+export function waves(memory: LinearMemory): Waves {
   return {
     octaves(dst, x, n, factor, offset) {
       const [to, from] = [words(memory, dst, 2 * n), words(memory, x, n)];

@@ -1,8 +1,8 @@
 /** Sums over sliding windows of the readable twin, element by element from the definition. Not the fast kernels. */
-import { type Kernels, type LinearMemory, windowFields } from "../kernels.js";
-import { i32s, words } from "./views.js";
+import { type Kernels, windowFields } from "../kernels.js";
+import { i32s, type TwinMemory, words } from "./views.js";
 
-export function windows(memory: LinearMemory): Pick<Kernels, "sumWindows" | "spreadWindows"> {
+export function windows(memory: TwinMemory): Pick<Kernels, "sumWindows" | "spreadWindows"> {
   /** The elements of all outputs and images, and the pairs of both that belong together: an output and an element of its window. */
   const read = (window: number, planes: number) => {
     const fields = i32s(memory, window, windowFields);
