@@ -2,6 +2,7 @@
 import type { Calibration, ImportedModel, ModelSummary } from "../../src/models/index.js";
 import { command, decimal, integer, jsonOption, list } from "../command.js";
 import { CommandError, UsageError } from "../errors.js";
+import { modelBytes, openTfjs } from "../model-file.js";
 import { bytesText, output, secondsText, table } from "../output.js";
 import { printable } from "../terminal.js";
 
@@ -48,7 +49,7 @@ export default command({
     const { protocolNamed } = await import("../../src/protocol/choice.js");
     const definitions = list(args.protocol).map(protocolNamed);
     const models = await import("../../src/models/index.js");
-    const bytes = await contents(args.file);
+    const bytes = await modelBytes(args.file);
     const format = models.modelFormat(bytes);
     if (format === "torch" || format === "safetensors") {
       const state = models.readStateDict(bytes, args.key === undefined ? {} : { key: args.key });
@@ -136,39 +137,10 @@ function layerTable({ layers }: ModelSummary, calibration: Calibration | undefin
   return table(["LAYER", "TYPE", "SHAPE", "PARAMETERS", ...(calibration ? ["LARGEST", "BITS LEFT"] : [])], rows);
 }
 
-async function contents(file: string): Promise<Uint8Array> {
-  const { readFile, stat } = await import("node:fs/promises");
-  const { defaultMaxBytes } = await import("../../src/models/limits.js");
-  try {
-    // Before it is read: a file may be larger than memory.
-    const { size } = await stat(file);
-    if (size > defaultMaxBytes)
-      throw new CommandError(`inspect: expected at most ${defaultMaxBytes} bytes, got ${size}`);
-    return await readFile(file);
-  } catch (error) {
-    if (error instanceof CommandError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new CommandError(`inspect: expected a file that can be read, got ${code} for ${file}; try another path`);
-  }
-}
-
-/** Shards lie beside model.json, and nowhere else. */
-async function openTfjs(file: string, json: Uint8Array): Promise<ImportedModel> {
-  const { basename, dirname, join } = await import("node:path");
-  const { importTfjs, shardNames } = await import("../../src/models/index.js");
-  const shards: Record<string, Uint8Array> = {};
-  for (const name of shardNames(json)) {
-    if (basename(name) !== name || name.startsWith("."))
-      throw new CommandError(`inspect: expected shards beside ${file}, got ${name}; try moving them there`);
-    shards[name] = await contents(join(dirname(file), name));
-  }
-  return importTfjs(json, shards);
-}
-
 async function calibrated(model: ImportedModel, file: string): Promise<Calibration> {
   const { calibrate } = await import("../../src/models/index.js");
   const { readNpy } = await import("../../src/data/readers-npy.js");
-  const { values } = readNpy(await contents(file), { file });
+  const { values } = readNpy(await modelBytes(file), { file });
   if (model.inputs.length !== 1)
     throw new CommandError(
       `--calibrate: expected a model of one input, got ${model.inputs.length}; try calibrate() of the library`,
