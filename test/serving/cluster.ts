@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { createCluster } from "../../cli/init.js";
 import { freePorts } from "../../cli/ports.js";
 import { readIdentity } from "../../src/client/identity-file.js";
-import { connect, type Session } from "../../src/client/index.js";
-import type { Invitation } from "../../src/client/model.js";
+import { connect, type Invitation, type Session } from "../../src/client/index.js";
 import { Daemon, type DaemonOptions, memoryStores, type Stores } from "../../src/party/index.js";
 import { protocolNamed } from "../../src/protocol/index.js";
 
