@@ -9,7 +9,7 @@ export interface Socket {
   send(data: Uint8Array): void;
   close(): void;
   addEventListener(
-    type: "open" | "message" | "close",
+    type: "open" | "message" | "error" | "close",
     listener: (event: { readonly data?: unknown; readonly code?: number }) => void,
   ): void;
 }
@@ -59,6 +59,8 @@ export function openSocket(address: string, handlers: ChannelHandlers, meter: Me
       meter("received", bytes.length);
       handlers.message(bytes);
     });
+    // Of errors, nothing but that there was one is told.
+    socket.addEventListener("error", () => end("a failed connection"));
     socket.addEventListener("close", ({ code }) => end(`a closed connection (${code})`));
   });
 }
