@@ -19,6 +19,9 @@ const commands: Readonly<Record<string, () => Promise<{ default: AnyCommand }>>>
   datasets: () => import("./commands/datasets.js"),
   plan: () => import("./commands/plan.js"),
   grant: () => import("./commands/grant.js"),
+  deploy: () => import("./commands/deploy.js"),
+  deployments: () => import("./commands/deployments.js"),
+  ask: () => import("./commands/ask.js"),
   grants: () => import("./commands/grants.js"),
 };
 const hidden: typeof commands = { "demo-owner": () => import("./demo/owner.js") };

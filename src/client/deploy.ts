@@ -8,7 +8,8 @@ import type { Module, Parameter } from "../nn/index.js";
 import { share } from "../ops/build.js";
 import { type Plan, planReveals, wordBytesOf } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
-import { makePolicy, type PolicyFile, parsePolicyFile } from "../serving/policy.js";
+import type { Invitation } from "../serving/invitation.js";
+import { makePolicy, type PolicyOptions, parsePolicyFile } from "../serving/policy.js";
 import { type Closing, Graph, Tensor, Variable } from "../tensor/index.js";
 import type { CallResult } from "./caller.js";
 import { parse } from "./listings.js";
@@ -18,7 +19,7 @@ export interface DeployOptions {
   /** The shape of one input: [784], [28, 28, 1]. */
   readonly input: readonly number[];
   /** Who may ask how often for what, as an object or as the text of a TOML file. */
-  readonly policy: PolicyFile | string;
+  readonly policy: PolicyOptions | string;
   /** Names of the classes, by position. */
   readonly classes?: readonly string[];
   /** Most queries that are evaluated together: a power of two up to 1024. Default 128. */
@@ -27,8 +28,11 @@ export interface DeployOptions {
 export interface DeployedModel {
   readonly name: string;
   readonly version: number;
-  /** Of each client of the policy. Kept by nobody but you. */
-  readonly tokens: ReadonlyMap<string, string>;
+  /**
+   * What each client of the policy is to be given, its token in it, which nobody else keeps. Without addresses if the cluster
+   * file says nowhere where clients connect.
+   */
+  readonly invitations: ReadonlyMap<string, Invitation>;
 }
 
 const listing = v.object({
@@ -114,7 +118,11 @@ export async function deployModel(
     const request = idText();
     const answers = await all("model.deploy", () => ({ params: { request, description } }));
     const { version } = parse(v.object({ version: v.number() }), answers[0]!.result, "model.deploy");
-    return { name, version, tokens };
+    const places = (session.options.serving ?? []).map((place) => ({ ...place }));
+    const invitations = new Map(
+      [...tokens].map(([client, token]) => [client, { model: name, parties: places, token }] as const),
+    );
+    return { name, version, invitations };
   } finally {
     model.train(training);
   }

@@ -32,14 +32,28 @@ const file = v.strictObject({
         token: v.optional(token),
         expires: v.optional(expires),
         queries: v.optional(count),
-        "per-minute": v.optional(count),
+        perMinute: v.optional(count),
       }),
     ),
     v.minLength(1),
     v.maxLength(10_000),
   ),
 });
-export type PolicyFile = v.InferInput<typeof file>;
+/** Who may ask a served model, how often, for what. In a TOML file `perMinute` is written `per-minute`. */
+export interface PolicyOptions {
+  /** scores: the model's output. class (default): the position of the largest one, found inside, and nothing else. */
+  readonly reveal?: "scores" | "class" | undefined;
+  /** How many queries are answered in all. Default: as many as clients ask. */
+  readonly queries?: number | undefined;
+  readonly clients: readonly {
+    readonly name: string;
+    /** 20 characters or more that nobody can guess. Default: a random one. */
+    readonly token?: string | undefined;
+    readonly expires?: Date | string | undefined;
+    readonly queries?: number | undefined;
+    readonly perMinute?: number | undefined;
+  }[];
+}
 
 /** As parties keep it. */
 export const servingPolicy = v.strictObject({
@@ -74,8 +88,8 @@ export interface MadePolicy {
 }
 
 /** Reads policy.toml. `where` names it in errors. Throws InputError. */
-export function parsePolicyFile(text: string, where = "policy"): PolicyFile {
-  let parsed: unknown;
+export function parsePolicyFile(text: string, where = "policy"): PolicyOptions {
+  let parsed: { clients?: unknown };
   try {
     parsed = parseToml(text);
   } catch (cause) {
@@ -83,12 +97,20 @@ export function parsePolicyFile(text: string, where = "policy"): PolicyFile {
     // Without the cause's text, which quotes the file, tokens included.
     throw new InputError(`${where}: expected TOML, got something else${at}; try [[clients]] and name = "me"`);
   }
-  return checked(parsed, where);
+  const { clients } = parsed;
+  if (!Array.isArray(clients)) return checked(parsed, where);
+  return checked({ ...parsed, clients: clients.map(camelCased) }, where);
+}
+
+function camelCased(client: unknown): unknown {
+  if (typeof client !== "object" || client === null || !("per-minute" in client)) return client;
+  const { "per-minute": perMinute, ...rest } = client;
+  return { ...rest, perMinute };
 }
 
 /** The policy for `parties` computing parties; tokens that are not given are drawn with `random`. */
 export async function makePolicy(
-  given: PolicyFile,
+  given: PolicyOptions,
   parties: number,
   random: (bytes: number) => Uint8Array,
   where = "policy",
@@ -108,7 +130,7 @@ export async function makePolicy(
     reveal,
     ...(queries === undefined ? {} : { queries }),
     clients: await Promise.all(
-      clients.map(async ({ name, expires, queries, "per-minute": perMinute }) => ({
+      clients.map(async ({ name, expires, queries, perMinute }) => ({
         name,
         hashes: await Promise.all(
           Array.from({ length: parties }, async (_, party) => hashOf(await credentialOf(tokens.get(name)!, party))),
@@ -129,9 +151,9 @@ export const hashOf = (credential: Uint8Array): string => createHash("sha256").u
 export const isLimited = ({ queries, clients }: ServingPolicy): boolean =>
   queries !== undefined || clients.some((client) => client.queries !== undefined);
 
-function checked(value: unknown, where: string): PolicyFile {
+function checked(value: unknown, where: string): PolicyOptions {
   const result = v.safeParse(file, value);
-  if (result.success) return value as PolicyFile;
+  if (result.success) return value as PolicyOptions;
   const [issue] = result.issues;
   // Not what was received, which may be a token.
   throw new InputError(

@@ -14,9 +14,10 @@ platform.WebSocket ??= WebSocket;
 export const startForPages = (options: ServingClusterOptions = {}): Promise<ServingCluster> =>
   ServingCluster.start({ timeoutMs: 30_000, ...options, serve: { ...options.serve, insecure: true } });
 
-export function invitationForPages(cluster: ServingCluster, model: string, token: string): Invitation {
-  const parties = cluster.daemons.flatMap(({ serving }) => (serving ? [`http://127.0.0.1:${serving.port}`] : []));
-  return { model, parties, token };
+/** As the page gets it: addresses without TLS, and so without pins. */
+export function withoutTls({ model, parties, token }: Invitation): Invitation {
+  const addresses = parties.map((party) => (typeof party === "string" ? party : party.url));
+  return { model, parties: addresses.map((url) => url.replace(/^https:/, "http:")), token };
 }
 
 export const facts: ModelFacts = {

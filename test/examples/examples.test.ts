@@ -118,6 +118,16 @@ const examples: Readonly<Record<string, Expected>> = {
       });
     },
   },
+  "38-serve-a-model.ts": {
+    args: ["0"],
+    check(stdout) {
+      assert.match(
+        stdout,
+        /actual 7, predicted 7\nactual 2, predicted 2\nactual 1, predicted 1\nRefused: .*3 queries in all/,
+      );
+      assert.match(stdout, /Answered 3 queries.*\nModels served now: 0\n$/);
+    },
+  },
 };
 
 const folder = join(root, "examples");
@@ -140,7 +150,12 @@ test("every example has its protocol from the one place where it is chosen", () 
     const source = readFileSync(join(folder, name), "utf8");
     const starts = source.match(/\b(local|startCluster)\(.*?\)/g)?.join() ?? "";
     if (name === byHand) assert.equal(starts, "");
-    else assert.match(starts, /^(local\(\{ (protocol|protocol: each), insecure: true.*\}\)|startCluster\(\))$/, name);
+    else
+      assert.match(
+        starts,
+        /^(local\(\{ (protocol|protocol: each), insecure: true.*\}\)|startCluster\((\{ serve: .*\})?\))$/,
+        name,
+      );
   }
 });
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createCluster } from "../../cli/init.js";
 import { freePorts } from "../../cli/ports.js";
 import { readIdentity } from "../../src/client/identity-file.js";
-import { connect, type Invitation, type Session } from "../../src/client/index.js";
+import { connect, type Session } from "../../src/client/index.js";
 import { Daemon, type DaemonOptions, memoryStores, type Stores } from "../../src/party/index.js";
 import { protocolNamed } from "../../src/protocol/index.js";
 
@@ -24,8 +24,6 @@ export class ServingCluster {
     readonly directory: string,
     readonly file: string,
     readonly start: (party: number) => Promise<Daemon>,
-    readonly pins: readonly string[],
-    readonly computing: number,
   ) {}
 
   static async start(options: ServingClusterOptions = {}): Promise<ServingCluster> {
@@ -36,7 +34,10 @@ export class ServingCluster {
     const ports = await freePorts(names.length * 2);
     const made = await createCluster(directory, {
       protocol,
-      parties: names.map((name, i) => ({ name, host: "127.0.0.1", port: ports[i]! })),
+      parties: names.map((name, i) => ({
+        ...{ name, host: "127.0.0.1", port: ports[i]! },
+        ...(i === definition.dealer ? {} : { serve: ports[names.length + i]! }),
+      })),
       users: [
         { name: "driver", role: "driver" },
         { name: "alice", role: "owner" },
@@ -58,23 +59,13 @@ export class ServingCluster {
       cluster.daemons[party] = daemon;
       return daemon;
     };
-    const pins = made.cluster.parties.map(({ pin }) => pin);
-    const computing = names.length - (definition.dealer === undefined ? 0 : 1);
-    const cluster: ServingCluster = new ServingCluster(directory, made.clusterFile, start, pins, computing);
+    const cluster: ServingCluster = new ServingCluster(directory, made.clusterFile, start);
     for (const party of names.keys()) await start(party);
     return cluster;
   }
 
   connect(fraction = 16): Promise<Session> {
     return connect(this.file, { as: "driver", fraction });
-  }
-
-  invitation(model: string, token: string): Invitation {
-    const parties = this.pins.slice(0, this.computing).map((pin, i) => {
-      const { host, port } = this.daemons[i]!.serving!;
-      return { url: `https://${host}:${port}`, pin };
-    });
-    return { model, parties, token };
   }
 
   async close(): Promise<void> {

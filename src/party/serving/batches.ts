@@ -69,7 +69,11 @@ export class Batches {
 
   #start(deployment: Deployment, taken: readonly string[]): void {
     const queries = this.#allowed(deployment, taken);
-    if (queries.length === 0) return;
+    if (queries.length === 0) {
+      // Nothing ends that would look at those behind them.
+      this.#look();
+      return;
+    }
     this.#running++;
     this.#lastRows = queries.length;
     void this.#options.start(deployment, queries).finally(() => {
