@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { InputError, NameError } from "../errors.js";
 import type { Module, Parameter } from "../nn/index.js";
 import { share } from "../ops/build.js";
-import { type Plan, planReveals, wordBytesOf } from "../plan/index.js";
+import { type Plan, planCost, planReveals, wordBytesOf } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
 import type { Invitation } from "../serving/invitation.js";
 import { makePolicy, type PolicyOptions, parsePolicyFile } from "../serving/policy.js";
@@ -33,6 +33,8 @@ export interface DeployedModel {
    * file says nowhere where clients connect.
    */
   readonly invitations: ReadonlyMap<string, Invitation>;
+  /** What a query that is evaluated alone costs the members: bytes sent by each, a dealer being the last. */
+  readonly cost: { readonly rounds: number; readonly bytes: readonly number[] };
 }
 
 const listing = v.object({
@@ -122,7 +124,8 @@ export async function deployModel(
     const invitations = new Map(
       [...tokens].map(([client, token]) => [client, { model: name, parties: places, token }] as const),
     );
-    return { name, version, invitations };
+    const { rounds, bytes } = planCost(recorded[0]!.plan, definition);
+    return { name, version, invitations, cost: { rounds, bytes } };
   } finally {
     model.train(training);
   }

@@ -35,6 +35,9 @@ function sentence(asking: Asking): string {
 }
 
 function Scores({ scores, best }: { readonly scores: Float64Array; readonly best: number }) {
+  // Scores are no probabilities: bars go from the smallest to the largest.
+  const least = Math.min(...scores);
+  const range = Math.max(...scores) - least || 1;
   return (
     <table class="scores">
       <caption>The model's scores, put together in this page</caption>
@@ -50,7 +53,7 @@ function Scores({ scores, best }: { readonly scores: Float64Array; readonly best
             <th scope="row">{digit}</th>
             <td>
               <span class="bar" aria-hidden="true">
-                <span style={{ width: `${100 * Math.min(1, Math.max(0, score))}%` }} />
+                <span style={{ width: `${(100 * (score - least)) / range}%` }} />
               </span>
               {score.toFixed(2)}
             </td>
