@@ -3,7 +3,7 @@
  * rows recorded, and both handed over with a policy. Not the serving, which the parties do (party/serving), nor asking.
  */
 import * as v from "valibot";
-import { InputError, NameError } from "../errors.js";
+import { GrantMissingError, InputError, NameError } from "../errors.js";
 import type { Module, Parameter } from "../nn/index.js";
 import { share } from "../ops/build.js";
 import { type Plan, planCost, planReveals, wordBytesOf } from "../plan/index.js";
@@ -74,6 +74,7 @@ export interface Deployer {
 }
 
 const prefixOf = (name: string): string => `deployments/${name}/`;
+const GRANT_POLL_MS = 200;
 const idText = () => Buffer.from(secureRandom(16)).toString("hex");
 
 /** Throws NameError if the name is taken, GrantMissingError where owners of training data have not agreed. */
@@ -117,8 +118,10 @@ export async function deployModel(
       ...(classes ? { classes } : {}),
       batches: recorded.map(({ count, plan }) => ({ rows: count, digest: plan.digest })),
     };
-    const request = idText();
-    const answers = await all("model.deploy", () => ({ params: { request, description } }));
+    const answers = await granted(session, recorded[0]!.plan, () => {
+      const request = idText();
+      return all("model.deploy", () => ({ params: { request, description } }));
+    });
     const { version } = parse(v.object({ version: v.number() }), answers[0]!.result, "model.deploy");
     const places = (session.options.serving ?? []).map((place) => ({ ...place }));
     const invitations = new Map(
@@ -128,6 +131,20 @@ export async function deployModel(
     return { name, version, invitations, cost: { rounds, bytes } };
   } finally {
     model.train(training);
+  }
+}
+
+/** Asks again while owners of training data may still agree, as long as the session waits for grants. */
+async function granted<T>({ options }: Session, plan: Plan, ask: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + (options.waitForGrantsMs ?? 0);
+  for (let told = false; ; told = true) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof GrantMissingError) || Date.now() >= deadline) throw error;
+      if (!told) options.onWaiting?.(error.message, plan);
+      await new Promise((resolve) => setTimeout(resolve, GRANT_POLL_MS));
+    }
   }
 }
 
