@@ -57,7 +57,7 @@ export interface WebLimits {
   /** Between two signs of life of a WebSocket. */
   readonly idleMs: number;
 }
-export const webLimits: WebLimits = { sockets: 4096, strangers: 512, patienceMs: 5_000, idleMs: 60_000 };
+export const webLimits: WebLimits = { sockets: 4096, strangers: 512, patienceMs: 10_000, idleMs: 60_000 };
 
 const LARGEST_HEAD = 8 * 1024;
 const CLOSE_MS = 2_000;

@@ -39,6 +39,7 @@ export class Session {
   readonly #asked = new Map<number, Asked>();
   #asks = 0;
   readonly #outbox: Message[][];
+  #flushing = false;
   readonly #pulse: Pulse;
   readonly #pace: Pace;
   readonly #taking: Taking;
@@ -260,11 +261,19 @@ export class Session {
   /** Messages of one moment leave together: a write costs more than they do. */
   #send(peer: number, message: Message): void {
     if (this.#error) return;
-    if (this.#outbox.every((waiting) => waiting.length === 0)) queueMicrotask(() => this.#flush());
+    const first = this.#outbox.every((waiting) => waiting.length === 0);
     this.#outbox[peer]!.push(message);
+    if (message.type === "query") {
+      // Queries come from many sockets, one after the other in a turn of the event loop.
+      if (first) setImmediate(() => this.#flush());
+    } else if (!this.#flushing) {
+      this.#flushing = true;
+      queueMicrotask(() => this.#flush());
+    }
   }
 
   #flush(): void {
+    this.#flushing = false;
     for (const [peer, waiting] of this.#outbox.entries())
       while (waiting.length > 0) {
         const bytes = encodeMessages(waiting.splice(0, mostMessages));

@@ -11,7 +11,7 @@
  *                    130 answer  request id (16), this party's part of the answer (`output.bits` a number)
  *                    131 refusal request id (16; zeros: of the connection), reason (1), milliseconds (4), text (UTF-8)
  *
- * 1. The client says hello first, within 5 s. The credential differs by party (`credentialOf`), so that no party can pose as the
+ * 1. The client says hello first, within 10 s. The credential differs by party (`credentialOf`), so that no party can pose as the
  *    client to another one. The party welcomes or refuses and closes. A client goes on only if the facts are equal at all parties.
  * 2. For each query the client draws 16 fresh random bytes as request id, the same for all parties, encodes the input as words
  *    (round(x * 2^fraction) in Z_2^64, row-major), splits them, and sends each party its part under that id:

@@ -61,10 +61,11 @@ export class Metrics {
 
   text({ connections, waiting, inSession, ringBytes }: Gauges): string {
     const gauge = (name: string, help: string, value: number) => [
-      `# HELP secretgrad_${name} ${help}`,
-      `# TYPE secretgrad_${name} gauge`,
-      `secretgrad_${name} ${value}`,
+      `# HELP ${name} ${help}`,
+      `# TYPE ${name} gauge`,
+      `${name} ${value}`,
     ];
+    const { user, system } = process.cpuUsage();
     const counter = (name: string, help: string, lines: readonly string[]) => [
       `# HELP secretgrad_${name} ${help}`,
       `# TYPE secretgrad_${name} counter`,
@@ -76,11 +77,14 @@ export class Metrics {
       ...[...map].flatMap(([model, each]) => each.lines(`secretgrad_${name}`, `model="${model}"`)),
     ];
     return `${[
-      ...gauge("session_up", "Whether all parties are in session.", inSession ? 1 : 0),
-      ...gauge("client_connections", "Open connections of clients.", connections),
-      ...gauge("queries_waiting", "Queries without an answer yet.", waiting),
-      ...gauge("resident_memory_bytes", "Resident memory of the process.", process.memoryUsage.rss()),
-      ...gauge("ring_memory_bytes", "Memory for shares.", ringBytes),
+      ...gauge("secretgrad_session_up", "Whether all parties are in session.", inSession ? 1 : 0),
+      ...gauge("secretgrad_client_connections", "Open connections of clients.", connections),
+      ...gauge("secretgrad_queries_waiting", "Queries without an answer yet.", waiting),
+      ...gauge("secretgrad_ring_memory_bytes", "Memory for shares.", ringBytes),
+      ...gauge("process_resident_memory_bytes", "Resident memory of the process.", process.memoryUsage.rss()),
+      "# HELP process_cpu_seconds_total Processor time of the process.",
+      "# TYPE process_cpu_seconds_total counter",
+      `process_cpu_seconds_total ${(user + system) / 1e6}`,
       ...counter(
         "queries_answered_total",
         "Queries that were answered.",
