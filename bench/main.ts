@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- <kernels|functions|ops|nets|links|record|memory|serve|compare>`: reads the arguments and prints rows. Measuring is in
- * the files beside this one.
+ * `npm run bench -- <kernels|functions|ops|nets|links|record|memory|accuracy|serve|compare>`: reads the arguments and prints rows.
+ * Measuring is in the files beside this one.
  */
 import { parseArgs } from "node:util";
 import type { LinkModel } from "../src/net/index.js";
+import { accuracy } from "./accuracy/main.js";
 import { cases } from "./cases.js";
 import { type BenchCluster, memoryCluster, tlsCluster } from "./cluster.js";
 import { compareRows } from "./compare.js";
@@ -22,6 +23,8 @@ const usage = `usage: bench <what> [options]
   links          networks on three modelled links, with what arithmetic expects; without --protocol all of them
   record         what a driver does for a training step before it is sent
   memory         what parties hold after 50 and after 500 training steps, or --steps N,M
+  accuracy       whole trainings, what they reach and how long they take; --compare: every step in the clear, too; --write: into
+                 docs/accuracy.md; --epochs N, --rows N: less of them; --data DIR: Fashion-MNIST. With --only NAME one of them
   serve          a served network under load, every answer checked; --clients 200 --seconds 60, --kill: a party dies and comes back
   compare FILES  rows of --json side by side, ours and others'
   --protocol rep3|additive  --comparison adder|fss  --transport tls|memory  --link ROUND_TRIP_MS/MEGABITS  --only TEXT  --json`;
@@ -38,6 +41,11 @@ const { values: flags, positionals } = parseArgs({
     kill: { type: "boolean", default: false },
     steps: { type: "string", default: "50,500" },
     profile: { type: "boolean", default: false },
+    compare: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+    epochs: { type: "string" },
+    rows: { type: "string" },
+    data: { type: "string" },
     json: { type: "boolean", default: false },
   },
 });
@@ -65,7 +73,14 @@ else if (group === "record")
       `${row.case.padEnd(32)} ${ms(row.seconds)} (min ${ms(row.min)})  ${row.nodes} nodes  ${row.planBytes} B`,
     );
 else if (group === "memory") await measureMemory();
-else if (group === "serve") {
+else if (group === "accuracy") {
+  const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+  const size = { epochs: number(flags.epochs), rows: number(flags.rows), data: flags.data };
+  const { only, compare, write, json } = flags;
+  const transport = flags.transport === "memory" ? "memory" : "tls";
+  const options = { protocol: flags.protocol ?? "rep3", transport, compare, write, json } as const;
+  if (!(await accuracy({ only, size, ...options }))) process.exitCode = 1;
+} else if (group === "serve") {
   const [clients, seconds] = [Number(flags.clients), Number(flags.seconds)];
   if (!(clients >= 1 && seconds >= 1)) fail();
   const row = await serveLoad({ protocol, clients, seconds, kill: flags.kill, onEvent: (text) => console.error(text) });

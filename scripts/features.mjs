@@ -38,7 +38,7 @@ const torch = {
     softmax log_softmax relu gelu silu softplus
     eq ne lt le gt ge maximum minimum where isclose logical_and logical_or logical_xor logical_not any all
     reshape flatten transpose permute T squeeze unsqueeze expand repeat cat stack split chunk narrow select index_select gather scatter
-    scatter_add flip roll pad diag diagonal trace tril triu one_hot dropout bernoulli item tolist`,
+    scatter_add index_add take unbind unfold flip roll pad diag diagonal trace tril triu one_hot dropout bernoulli item tolist`,
 };
 
 /** Where the name here does not follow from PyTorch's. */
@@ -54,6 +54,8 @@ const renamed = {
   GELU: "gelu",
   SiLU: "silu",
   LPPool2d: "lpPool2d",
+  // Not x.unfold(), which cuts one axis.
+  Unfold: "im2col",
   CrossEntropyLoss: "crossEntropy",
   BCELoss: "binaryCrossEntropy",
   BCEWithLogitsLoss: "binaryCrossEntropyWithLogits",
@@ -70,7 +72,6 @@ const renamed = {
   permute: "transpose",
   item: "reveal",
   tolist: "reveal",
-  narrow: "slice",
   select: "slice",
   clip_grad_norm_: "clipGradNorm",
   clip_grad_value_: "clipGradValue",
@@ -79,6 +80,8 @@ const renamed = {
 };
 /** Options have no names at run time. */
 const clipping = readFileSync(new URL("../src/optim/gradients.ts", import.meta.url), "utf8");
+/** CrypTen's own list; a test computes every one of its operators. */
+const crypten = JSON.parse(readFileSync(new URL("crypten.json", import.meta.url), "utf8"));
 /** What a reader should know before relying on it. */
 const notes = JSON.parse(readFileSync(new URL("features.json", import.meta.url), "utf8"));
 
@@ -125,6 +128,30 @@ for (const [module, text] of Object.entries(torch)) {
     lines.push(`| ${code(name)} | ${code(own)} |${notes[name] ? ` ${notes[name]} ` : " "}|`);
   if (missing.length > 0) lines.push("", `Not here: ${missing.join(", ")}.`);
 }
+
+const groups = Object.entries(crypten.operators);
+const operators = groups.flatMap(([, group]) => Object.keys(group)).length;
+lines.push(
+  "",
+  `## CrypTen's operators: ${operators}`,
+  "",
+  "`test/crypten` holds each against float64 over wide inputs: moves and comparisons exactly, the rest to 2e-4 at 20 fraction bits, where",
+  "CrypTen's own tests allow half of the value.",
+  "",
+  "| CrypTen | here |",
+  "|---|---|",
+);
+const isHere = { x: (name) => name in Tensor.prototype, nn: (name) => name in nn };
+for (const own of groups.flatMap(([, group]) => Object.values(group)))
+  for (const [text, of, name] of own.matchAll(/\b(x|nn)\.(\w+)/g))
+    if (!isHere[of](name)) throw new Error(`crypten.json: expected a name of this library, got ${text}`);
+const cell = (text) => text.replaceAll("|", "\\|");
+for (const [, group] of groups)
+  for (const [name, own] of Object.entries(group)) lines.push(`| ${code(cell(name))} | ${cell(own)} |`);
+lines.push("", "Without numbers to compare:", "");
+for (const [name, own] of Object.entries(crypten.others)) lines.push(`- ${code(name)}: ${code(own)}`);
+lines.push("", "Not here:", "");
+for (const [name, reason] of Object.entries(crypten.missing)) lines.push(`- ${name}: ${reason}`);
 const table = `${lines.join("\n")}\n`;
 
 if (!process.argv.includes("--check")) writeFileSync(page, table);

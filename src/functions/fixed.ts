@@ -3,7 +3,10 @@
  * function keeps a few bits more until its end. Records nodes; approximates nothing.
  */
 import { add, constant, isNegative, reshape, share, sub } from "../ops/build.js";
-import { type Builder, encodeWords, type Ref } from "../ops/index.js";
+import { type Builder, declaredIntegerBits, encodeWords, type Ref } from "../ops/index.js";
+
+/** Results of functions are right below 2^this: what they are made for, or what the session declares, if that is less. */
+export const resultBits = ({ env }: Builder): number => Math.min(declaredIntegerBits, env.integerBits);
 
 /** A product (or share) at `scale` fraction bits, fewer than it has; |result| < 2^integerBits follows from the function. */
 export function truncated(b: Builder, x: Ref, scale: number, integerBits: number): Ref {

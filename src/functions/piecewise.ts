@@ -4,8 +4,19 @@
  */
 import { BoundError } from "../errors.js";
 import { constant, less, mul, neg, share, where } from "../ops/build.js";
-import { type Builder, declaredIntegerBits, type Ref } from "../ops/index.js";
-import { atLeast, below, limitOf, narrowed, plus, replaced, timesConstant, truncated, unless } from "./fixed.js";
+import type { Builder, Ref } from "../ops/index.js";
+import {
+  atLeast,
+  below,
+  limitOf,
+  narrowed,
+  plus,
+  replaced,
+  resultBits,
+  timesConstant,
+  truncated,
+  unless,
+} from "./fixed.js";
 import { reciprocal } from "./powers.js";
 
 /** |x|. The gradient at 0 is 1, where PyTorch's is 0. */
@@ -82,8 +93,8 @@ export function pow(b: Builder, x: Ref, n: number): Ref {
     throw new BoundError(`pow: expected a whole exponent of at most 1024, got ${n}; try exp of a multiple of log`);
   if (n === 0) return share(b, b.node("broadcast", [constant(b, 1, [], 0)], { shape: x.type.shape }));
   const input = share(b, x);
-  if (n > 1 && limitOf(input) ** n > 2 ** declaredIntegerBits) b.assume(input, `pow: |x|^${n} < 2^15`);
-  if (n < -1) b.assume(input, `pow: |x|^${n} < 2^15`);
+  const bits = resultBits(b);
+  if (n < -1 || (n > 1 && limitOf(input) ** n > 2 ** bits)) b.assume(input, `pow: |x|^${n} < 2^${bits}`);
   const base = n < 0 ? reciprocal(b, input) : input;
   const output = share(b, positivePower(b, base, Math.abs(n)));
   if (n === 1) return output;

@@ -18,9 +18,9 @@
 import { BoundError, ShapeError } from "../errors.js";
 import { concat, divPublic, mean, mul, reshape, scaleBy, share, slice, square, sub, sum } from "../ops/build.js";
 import { max } from "../ops/extremes.js";
-import { type Builder, declaredIntegerBits, maxBound, type Ref } from "../ops/index.js";
+import { type Builder, maxBound, type Ref } from "../ops/index.js";
 import { normalizeAxis, size } from "../ring/index.js";
-import { limitOf } from "./fixed.js";
+import { limitOf, resultBits } from "./fixed.js";
 import { abs } from "./piecewise.js";
 import { sqrt } from "./powers.js";
 
@@ -87,7 +87,8 @@ export function norm(b: Builder, x: Ref, p = 2, given?: Axes, keepDims = false):
   if (p === 2) {
     const input = share(b, x);
     const count = size(axes.map((axis) => x.type.shape[axis]!));
-    if (limitOf(input) ** 2 * count > 2 ** declaredIntegerBits) b.assume(input, "norm: the sum of squares < 2^15");
+    const bits = resultBits(b);
+    if (limitOf(input) ** 2 * count > 2 ** bits) b.assume(input, `norm: the sum of squares < 2^${bits}`);
     return sqrt(b, share(b, sum(b, square(b, input), axes, keepDims)), { positive: true });
   }
   if (p !== Number.POSITIVE_INFINITY) throw new BoundError(`norm: expected 1, 2 or Infinity, got ${p}; try 2`);
@@ -110,8 +111,9 @@ export function prod(b: Builder, x: Ref, given?: number, keepDims = false): Ref 
   const count = axis === undefined ? size(shape) : shape[axis]!;
   if (count === 0) throw new ShapeError("prod: expected at least one element, got an empty axis; try a longer one");
   const at = axis ?? 0;
-  if (limitOf(share(b, x)) ** count > 2 ** declaredIntegerBits)
-    b.assume(share(b, x), "prod: products of all and of halves < 2^15");
+  const bits = resultBits(b);
+  if (limitOf(share(b, x)) ** count > 2 ** bits)
+    b.assume(share(b, x), `prod: products of all and of halves < 2^${bits}`);
   let left = axis === undefined ? reshape(b, share(b, x), [count]) : share(b, x);
   for (let length = count; length > 1; length = Math.ceil(length / 2)) {
     const half = length >> 1;

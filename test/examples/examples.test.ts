@@ -77,6 +77,13 @@ const examples: Readonly<Record<string, Expected>> = {
       });
     },
   },
+  "11-import-a-model.ts": {
+    check(stdout) {
+      assert.match(stdout, /PyTorch read the first test images as 7 2 1\n.*: 7 2 1\n/);
+      const [before, after] = [...stdout.matchAll(/(\d+) of 200/g)].map(([, hits]) => Number(hits));
+      assert.ok(before! < 100 && after! > before! + 40, stdout);
+    },
+  },
   "12-data-of-several-owners.ts": has(/in 0 of [1-9]\d* of the parties' files/, /Sum: \[5,7,9\]/),
   "13-vertical-split.ts": {
     check(stdout) {

@@ -26,7 +26,7 @@ const columns = (points: readonly number[][]): Tensor[] =>
   points[0]!.map((_, i) => ({ dims: [points.length], data: points.map((point) => point[i]!) }));
 
 /** In words of 32 bits from the beginning to the end. */
-const narrow = new Set(["pow (2)", "pow (3)", "pow (7)", "pow (15)", "abs", "sign", "clamp", "minimum"]);
+const narrow = /^(pow \(\d+\)|abs|sign|clamp|minimum|maximum|relu)$/;
 
 for (const definition of [plain, rep3])
   for (const entry of functions)
@@ -36,13 +36,14 @@ for (const definition of [plain, rep3])
       const run = (precision: typeof few) =>
         evaluate(definition, columns(points), (b, ...inputs) => ({ y: entry.record(b, ...inputs) }), precision);
       const [got, usual] = [await run(few), await run(many)];
-      assert.deepEqual([got.wordBits, usual.wordBits], [narrow.has(entry.name) ? 32 : 64, 64]);
+      assert.deepEqual([got.wordBits, usual.wordBits], [narrow.test(entry.name) ? 32 : 64, 64]);
       const off = ({ values }: typeof got) =>
         points.map((point, i) => {
           const wanted = entry.reference(...point);
           return Math.abs(values.y![i]! - wanted) / Math.max(1, Math.abs(wanted));
         });
-      const limit = 2 * Math.max(...off(usual)) + 2 ** -fraction;
+      // Roundings are random; what is wrong is off by far more.
+      const limit = 4 * Math.max(...off(usual)) + 4 * 2 ** -fraction;
       off(got).forEach((miss, i) => {
         assert.ok(miss <= limit, `${entry.name}(${points[i]}): ${got.values.y![i]}, off by ${miss} of ${limit}`);
       });
@@ -64,7 +65,8 @@ test("gradients are the same in sessions of few bits", async () => {
     for (const [label, values] of Object.entries(usual.values))
       values.forEach((value, i) => {
         const off = Math.abs(got.values[label]![i]! - value);
-        const limit = 0.02 * Math.max(1, Math.abs(value));
+        // Of x^17 it is 17 times a product of five that were rounded.
+        const limit = 0.05 * Math.max(1, Math.abs(value));
         assert.ok(off <= limit, `${entry.name}' at ${points[i]}: ${got.values[label]![i]}, usually ${value}`);
       });
   }

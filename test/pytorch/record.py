@@ -147,6 +147,155 @@ def layers():
         layer = nn.TransformerEncoderLayer(4, 2, 6, dropout=0.0, batch_first=True, **options)
         case("transformerEncoderLayer", layer, numbers(2, 3, 4, limit=2), args=[4, 2, {"dimFeedforward": 6, "dropout": 0, "batchFirst": True, **{camel(k): v for k, v in options.items()}}])
     case("embedding", nn.Embedding(5, 3), torch.tensor([[1, 0, 4], [1, 2, 1]]), args=[5, 3])
+
+    case("linear", nn.Linear(4, 3), numbers(2, 5, 4, limit=3), args=[4, 3])
+    case("linear", nn.Linear(4, 3, bias=False), numbers(5, 4, limit=3), args=[4, 3, {"bias": False}])
+    images, lines = numbers(1, 2, 4, 5, limit=3), numbers(2, 2, 7, limit=3)
+    for options in [{}, {"stride": 2, "padding": 1}, {"dilation": 2, "groups": 2, "bias": False}]:
+        case("conv1d", nn.Conv1d(2, 4, 3, **options), lines, args=[2, 4, 3, options])
+        case("conv2d", nn.Conv2d(2, 4, (2, 3), **options), images, args=[2, 4, [2, 3], options])
+        case("convTranspose1d", nn.ConvTranspose1d(2, 4, 3, **options), lines, args=[2, 4, 3, options])
+        case("convTranspose2d", nn.ConvTranspose2d(2, 4, (2, 3), **options), images, args=[2, 4, [2, 3], options])
+    for options in [{}, {"stride": 1, "padding": 1}, {"stride": 2, "ceil_mode": True}]:
+        given = {camel(k): v for k, v in options.items()}
+        case("avgPool1d", nn.AvgPool1d(2, **options), lines, args=[2, given])
+        case("avgPool2d", nn.AvgPool2d((2, 3), **options), images, args=[[2, 3], given])
+        case("maxPool1d", nn.MaxPool1d(2, **options), lines, args=[2, given])
+        case("maxPool2d", nn.MaxPool2d((2, 3), **options), images, args=[[2, 3], given])
+    case("adaptiveAvgPool2d", nn.AdaptiveAvgPool2d((2, 3)), images, args=[[2, 3]])
+    case("adaptiveMaxPool2d", nn.AdaptiveMaxPool2d((2, 3)), images, args=[[2, 3]])
+    case("zeroPad2d", nn.ZeroPad2d((1, 2, 0, 3)), images, args=[[1, 2, 0, 3]])
+    case("flatten", nn.Flatten(), images, args=[])
+    case("unflatten", nn.Unflatten(1, (2, 1)), images, args=[1, [2, 1]])
+    case("instanceNorm1d", nn.InstanceNorm1d(2), lines, args=[2])
+    case("rmsNorm", RmsNorm(5), numbers(4, 5, limit=3), args=[5])
+    x = numbers(24, limit=6)
+    for kind, layer, args in [
+        ("relu", nn.ReLU(), []), ("relu6", nn.ReLU6(), []), ("leakyRelu", nn.LeakyReLU(0.1), [0.1]), ("elu", nn.ELU(1.5), [1.5]), ("selu", nn.SELU(), []),
+        ("gelu", nn.GELU(), []), ("gelu", nn.GELU("tanh"), [{"approximate": "tanh"}]), ("silu", nn.SiLU(), []), ("mish", nn.Mish(), []),
+        ("sigmoid", nn.Sigmoid(), []), ("logSigmoid", nn.LogSigmoid(), []), ("tanh", nn.Tanh(), []), ("softplus", nn.Softplus(), []), ("softsign", nn.Softsign(), []),
+        ("hardtanh", nn.Hardtanh(-1, 2), [-1, 2]), ("hardsigmoid", nn.Hardsigmoid(), []), ("hardswish", nn.Hardswish(), []), ("tanhshrink", nn.Tanhshrink(), []), ("identity", nn.Identity(), []),
+    ]:
+        case(kind, layer, x, args=args)
+    case("prelu", nn.PReLU(2), lines, args=[2])
+    for kind, layer in [("softmax", nn.Softmax), ("logSoftmax", nn.LogSoftmax), ("softmin", nn.Softmin)]:
+        case(kind, layer(1), numbers(2, 4, 3, limit=6), args=[1])
+    case("cosineSimilarity", nn.CosineSimilarity(1), numbers(3, 5, limit=3), numbers(3, 5, limit=2, seed=2), args=[1])
+    stack = nn.TransformerEncoder(nn.TransformerEncoderLayer(4, 2, 6, dropout=0.0, batch_first=True), 2)
+    case("transformerEncoder", stack, numbers(2, 3, 4, limit=2), args=[4, 2, {"dimFeedforward": 6, "dropout": 0, "batchFirst": True}], count=2)
+    return cases
+
+
+class RmsNorm(nn.Module):
+    """As torch.nn.RMSNorm, which came later."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+    def forward(self, x):
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + torch.finfo(x.dtype).eps) * self.weight
+
+
+def operators():
+    """Functions of tensors. Those of one name differ behind the colon; operators.test.ts says how each is written there."""
+    cases = []
+
+    def case(name, function, *inputs):
+        leaves = [x.clone().requires_grad_() for x in inputs]
+        outputs = function(*leaves)
+        outputs = list(outputs) if isinstance(outputs, (tuple, list)) else [outputs]
+        sum((out * weights(out.shape)).sum() for out in outputs).backward()
+        cases.append({"name": name, "inputs": plain(list(inputs)), "outputs": plain(outputs), "gradients": [plain(x.grad) for x in leaves]})
+
+    x, y, row = numbers(3, 4, limit=3), numbers(3, 4, limit=3, seed=2), numbers(4, limit=2, seed=3)
+    above = numbers(3, 4, limit=3, seed=4).abs() + 0.25
+    away = torch.where(y < 0, -above, above)
+    cube, other = numbers(2, 3, 4, limit=3), numbers(2, 4, 2, limit=3, seed=5)
+    for name, function in [("exp", torch.exp), ("sigmoid", torch.sigmoid), ("tanh", torch.tanh), ("erf", torch.erf), ("gelu", F.gelu), ("silu", F.silu), ("softplus", F.softplus), ("hardsigmoid", F.hardsigmoid), ("sin", torch.sin), ("cos", torch.cos), ("abs", torch.abs), ("neg", torch.neg), ("relu", torch.relu), ("square", torch.square)]:
+        case(name, function, x)
+    case("gelu: tanh", lambda x: F.gelu(x, approximate="tanh"), x)
+    case("log", torch.log, above)
+    case("sqrt", torch.sqrt, above)
+    case("rsqrt", torch.rsqrt, above)
+    case("reciprocal", torch.reciprocal, away)
+    for n in [2, 3, 5, 7]:
+        case(f"pow: {n}", lambda x: x**n, x)
+    case("pow: -2", lambda x: x**-2, away)
+    case("clamp", lambda x: x.clamp(-1, 2), x)
+    case("add", torch.add, x, row)
+    case("sub", torch.sub, x, row)
+    case("mul", torch.mul, x, row)
+    case("mul: number", lambda x: x * -0.3, x)
+    case("div", torch.div, x, away)
+    case("div: row", lambda x, y: x / y, x, row.abs() + 0.5)
+    case("div: number", lambda x: x / 7, x)
+    case("maximum", torch.maximum, x, y)
+    case("minimum", torch.minimum, x, y)
+    case("where", lambda x, y: torch.where(x < y, x * 2, y), x, y)
+    case("matmul", torch.matmul, cube, other)
+    case("matmul: broadcast", torch.matmul, cube, numbers(4, 2, seed=6))
+    case("dot", torch.dot, row, numbers(4, seed=7))
+    case("outer", torch.outer, row, numbers(3, seed=7))
+    case("einsum", lambda x, y: torch.einsum("bij,bjk->ki", x, y), cube, other)
+    case("sum", lambda x: x.sum(1), cube)
+    case("sum: all", torch.sum, cube)
+    case("mean", lambda x: x.mean((0, 2), keepdim=True), cube)
+    case("var", lambda x: x.var(2), cube)
+    case("var: population", lambda x: x.var((0, 1), unbiased=False), cube)
+    case("std", lambda x: x.std(1), cube)
+    case("norm: 1", lambda x: x.norm(1, 2), cube)
+    case("norm: 2", lambda x: x.norm(2, 1), cube)
+    case("norm: all", lambda x: x.norm(), cube)
+    # Without equal sizes, whose gradient PyTorch shares out.
+    case("norm: Infinity", lambda x: torch.linalg.vector_norm(x, math.inf, 2), numbers(2, 3, 4, seed=9))
+    case("prod", lambda x: x.prod(1), cube)
+    case("prod: all", torch.prod, x / 2)
+    case("cumsum", lambda x: x.cumsum(1), cube)
+    case("max", lambda x: x.max(1).values, cube)
+    case("max: all", torch.max, cube)
+    case("min", lambda x: x.min(2).values, cube)
+    case("sort", lambda x: x.sort(1).values, cube)
+    case("sort: descending", lambda x: x.sort(-1, descending=True).values, cube)
+    case("topk", lambda x: x.topk(2, 2).values, cube)
+    case("topk: smallest", lambda x: x.topk(2, 1, largest=False).values, cube)
+    case("median", lambda x: x.median(2).values, cube)
+    case("quantile", lambda x: x.quantile(0.3, 2), cube)
+    case("softmax", lambda x: x.softmax(1), cube)
+    case("logSoftmax", lambda x: x.log_softmax(2), cube)
+    case("logSumExp", lambda x: x.logsumexp(1), cube)
+    case("reshape", lambda x: x.reshape(4, 6), cube)
+    case("flatten", lambda x: x.flatten(1), cube)
+    case("unflatten", lambda x: x.unflatten(2, (2, 2)), cube)
+    case("transpose", lambda x: x.transpose(0, 2), cube)
+    case("T", lambda x: x.T, x)
+    case("permute", lambda x: x.permute(2, 0, 1), cube)
+    case("movedim", lambda x: x.movedim(0, 2), cube)
+    case("squeeze", lambda x: x.squeeze(1), numbers(3, 1, 4))
+    case("unsqueeze", lambda x: x.unsqueeze(1), x)
+    case("expand", lambda x: x.expand(2, 3, -1), numbers(3, 1))
+    case("repeat", lambda x: x.repeat(2, 1, 3), x)
+    case("slice", lambda x: x[:, 0:4:2], x)
+    case("narrow", lambda x: x.narrow(1, 1, 2), x)
+    case("split", lambda x: x.split([1, 3], 1), x)
+    case("chunk", lambda x: x.chunk(2, 1), x)
+    case("unbind", lambda x: x.unbind(1), x)
+    case("unfold", lambda x: x.unfold(1, 2, 1), x)
+    case("pad", lambda x: F.pad(x, (1, 2, 0, 1), value=0.5), x)
+    case("flip", lambda x: x.flip(0, 2), cube)
+    case("roll", lambda x: x.roll((1, -1), (0, 2)), cube)
+    case("indexSelect", lambda x: x.index_select(1, torch.tensor([3, 0, 0])), x)
+    case("indexAdd", lambda x, y: x.index_add(0, torch.tensor([2, 2]), y), x, numbers(2, 4, seed=8))
+    case("take", lambda x: x.take(torch.tensor([[0, 11], [5, 5]])), x)
+    index = torch.tensor([[0, 2, 1, 1], [1, 0, 0, 1]])
+    once = torch.tensor([[0, 2, 1, 1], [1, 0, 0, 2]])
+    case("gather", lambda x: x.gather(0, index), x)
+    case("scatter", lambda x, y: x.scatter(0, once, y), x, numbers(2, 4, seed=8))
+    case("scatterAdd", lambda x, y: x.scatter_add(0, index, y), x, numbers(2, 4, seed=8))
+    case("diagonal", lambda x: x.diagonal(1), x)
+    case("trace", torch.trace, numbers(3, 3))
+    case("concat", lambda x, y: torch.cat([x, y, x], 1), x, y)
+    case("stack", lambda x, y: torch.stack([x, y], 1), x, y)
     return cases
 
 def optimizers():
@@ -241,7 +390,7 @@ def trainings():
     return cases
 
 
-recorded = {"torch": torch.__version__, "losses": losses(), "layers": layers(), "optimizers": optimizers(), "trainings": trainings()}
+recorded = {"torch": torch.__version__, "losses": losses(), "layers": layers(), "operators": operators(), "optimizers": optimizers(), "trainings": trainings()}
 path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "recorded.json")
 with open(path, "w") as file:
     json.dump(recorded, file, separators=(",", ":"))

@@ -25,6 +25,12 @@ export interface LayerCase {
   readonly gradients: Readonly<Record<string, Nested>>;
   readonly after: Readonly<Record<string, Nested>>;
 }
+export interface OperatorCase {
+  readonly name: string;
+  readonly inputs: readonly Nested[];
+  readonly outputs: readonly Nested[];
+  readonly gradients: readonly Nested[];
+}
 export interface OptimizerCase {
   readonly optimizer: string;
   readonly options: Readonly<Record<string, number>>;
@@ -45,6 +51,7 @@ export interface TrainingCase {
 export interface Recorded {
   readonly losses: readonly LossCase[];
   readonly layers: readonly LayerCase[];
+  readonly operators: readonly OperatorCase[];
   readonly optimizers: {
     readonly inputs: Nested;
     readonly targets: Nested;
