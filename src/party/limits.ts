@@ -18,6 +18,8 @@ export interface Limits {
   readonly waitingQueries: number;
   /** How long party 0 waits until every party has its part of a query. */
   readonly queryMs: number;
+  /** How long a shutdown waits for the answers of queries that are under way. */
+  readonly drainMs: number;
   /** Bytes of shares: the variables and the values of a run that are alive together, estimated (memory.ts). */
   readonly memoryBytes: number;
   readonly variables: number;
@@ -42,6 +44,7 @@ export const standardLimits: Limits = {
   inputBytes: 512 * 2 ** 20,
   waitingQueries: 2_048,
   queryMs: 5_000,
+  drainMs: 3_000,
   // The ring ends at 4 GiB.
   memoryBytes: 3.75 * 2 ** 30,
   variables: 5_000,
