@@ -17,6 +17,7 @@ const commands: Readonly<Record<string, () => Promise<{ default: AnyCommand }>>>
   status: () => import("./commands/status.js"),
   share: () => import("./commands/share.js"),
   datasets: () => import("./commands/datasets.js"),
+  inspect: () => import("./commands/inspect.js"),
   plan: () => import("./commands/plan.js"),
   grant: () => import("./commands/grant.js"),
   deploy: () => import("./commands/deploy.js"),
