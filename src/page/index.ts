@@ -12,7 +12,7 @@
  * Where there is Node, this is the same code on what Node brings; in a page `node/` stands in for it. Reading files is Node's alone.
  */
 export { type LocalOptions, LocalSession, local } from "../client/local.js";
-export type { RunReport } from "../client/run-answer.js";
+export type { OperatorReport, RunReport } from "../client/run-answer.js";
 export * as data from "../data/index.js";
 export * from "../errors.js";
 export * as nn from "../nn/index.js";

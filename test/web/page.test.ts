@@ -40,6 +40,10 @@ test("before the model is there, the page shows the training and cannot ask", { 
     .waitFor({ state: "attached" });
   assert.equal(await page.locator(".verdict").textContent(), "No answer yet.");
   await page.getByText("90 % of 1000 secret test images").waitFor();
+  const operators = Array.from({ length: 10 }, (_, i) => ({ op: `op${i}`, seconds: 0.1 / (i + 1), waiting: 0.02 }));
+  stage.served.tell({ type: "operators", runs: 4, operators });
+  await page.getByRole("row", { name: "op0 25.00 ms 5.00 ms" }).waitFor();
+  await page.getByRole("row", { name: "2 others 5.28 ms 10.00 ms" }).waitFor();
   assert.ok(await page.getByRole("img", { name: /^Loss and accuracy by batch/ }).isVisible());
   const inks = await page.locator(".chart canvas").evaluate((canvas: HTMLCanvasElement) => {
     const { data } = canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height);

@@ -40,6 +40,9 @@ export class Buffer extends Bytes {
     new DataView(this.buffer, this.byteOffset).setUint32(at, value, true);
     return at + 4;
   }
+  readBigUInt64BE(at = 0): bigint {
+    return new DataView(this.buffer, this.byteOffset).getBigUint64(at);
+  }
   override toString(encoding: Encoding = "utf8"): string {
     if (encoding === "utf8") return new TextDecoder().decode(this);
     if (encoding === "hex") return Array.from(this, (byte) => byte.toString(16).padStart(2, "0")).join("");
