@@ -29,9 +29,10 @@ async function buildBrowser(dist) {
     ["secretgrad.js", bundleBrowser],
     ["local.js", bundleLocal],
   ]) {
-    const { code, integrity } = await bundle();
+    const { code, integrity, licences } = await bundle();
     writeFileSync(`${dist}/browser/${name}`, code);
     writeFileSync(`${dist}/browser/${name}.integrity`, `${integrity}\n`);
+    if (/^## /m.test(licences ?? "")) writeFileSync(`${dist}/browser/${name}.licences.md`, licences);
   }
   const { build } = await import("vite");
   await build({ configFile: "web/vite.config.mjs", build: { outDir: resolve(dist, "web") } });

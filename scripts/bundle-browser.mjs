@@ -8,7 +8,7 @@ import { build } from "vite";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const own = (file) => `${root}src/page/node/${file}.ts`;
 
-/** secretgrad/browser: the bundle's text and its hash for `integrity`. */
+/** secretgrad/browser: the bundle's text, its hash for `integrity`, and the licences of what is in it. */
 export const bundleBrowser = () => bundle("src/browser/index.ts");
 
 /** secretgrad/browser/local: the same, with a stand-in for what it would have of Node. */
@@ -45,6 +45,8 @@ async function bundle(entry, alias = {}, inject = {}) {
       write: false,
       target: "es2022",
       lib: { entry, formats: ["es"] },
+      // Of the packages in it, for whoever passes it on.
+      license: { fileName: "licences.md" },
       rolldownOptions: {
         transform: { inject },
         // Names that a stand-in leaves out are undefined.
@@ -61,7 +63,8 @@ async function bundle(entry, alias = {}, inject = {}) {
       `bundle: expected one file without imports, got ${chunks.map(({ fileName, imports }) => [fileName, ...imports]).join(", ")}`,
     );
   const { code } = chunks[0];
-  return { code, integrity: `sha384-${createHash("sha384").update(code).digest("base64")}` };
+  const licences = output.find(({ fileName }) => fileName === "licences.md")?.source;
+  return { code, licences, integrity: `sha384-${createHash("sha384").update(code).digest("base64")}` };
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url))

@@ -21,6 +21,7 @@ const may = {
   data: ["errors", "ring", "random", "protocol", "tensor"],
   serving: ["errors", "ring"],
   browser: ["errors", "random", "protocol", "serving"],
+  page: ["errors", "ring", "random", "protocol", "tensor", "nn", "optim", "data", "client"],
   party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data", "serving"],
   client: [
     ...["errors", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "nn", "data"],

@@ -1,10 +1,13 @@
 /** The two files that pages load, in Chromium: parties and kernels inside a page, and the client pinned by its hash. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { after, before, test } from "node:test";
 import { type Browser, chromium, type Page } from "playwright-core";
+import { nn } from "../../src/index.js";
 import * as inNode from "../../src/page/index.js";
+import { ServingCluster } from "../serving/cluster.js";
 import { executablePath, missing, patient } from "./page.js";
 
 const skip = missing ?? false;
@@ -32,19 +35,22 @@ async function serve() {
   )) as Bundler;
   const [client, local] = [await bundleBrowser(), await bundleLocal()];
   const map = (integrity: string) =>
-    `<!doctype html><script type="importmap">${JSON.stringify({
+    JSON.stringify({
       imports: { "secretgrad/browser": "/secretgrad.js", "secretgrad/browser/local": "/local.js" },
       integrity: { "/secretgrad.js": integrity, "/local.js": local.integrity },
-    })}</script>`;
+    });
+  const maps = [map(client.integrity), map(local.integrity)];
+  const [honest, tampered] = maps.map((text) => `<!doctype html><script type="importmap">${text}</script>`);
+  const hashes = maps.map((text) => `'sha256-${createHash("sha256").update(text).digest("base64")}'`).join(" ");
+  const policy = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval' ${hashes}; connect-src wss:`;
   const files: Readonly<Record<string, readonly [string, string]>> = {
-    "/": ["text/html", map(client.integrity)],
-    "/tampered": ["text/html", map(local.integrity)],
+    "/": ["text/html", honest!],
+    "/tampered": ["text/html", tampered!],
     "/secretgrad.js": ["text/javascript", client.code],
     "/local.js": ["text/javascript", local.code],
   };
   const server = createServer((request, response) => {
     const file = files[request.url!];
-    const policy = "default-src 'self'; script-src 'self' 'unsafe-inline' 'wasm-unsafe-eval'";
     response.writeHead(file ? 200 : 204, {
       "content-type": `${file?.[0] ?? "text/plain"}; charset=utf-8`,
       "content-security-policy": policy,
@@ -62,8 +68,8 @@ async function serve() {
   };
 }
 
-async function open(path = "/"): Promise<{ page: Page; complaints: string[] }> {
-  const page = await browser.newPage();
+async function open(path = "/", trusting = false): Promise<{ page: Page; complaints: string[] }> {
+  const page = await browser.newPage({ ignoreHTTPSErrors: trusting });
   patient(page);
   await page.addInitScript("globalThis.__name = (made) => made");
   const complaints: string[] = [];
@@ -72,7 +78,8 @@ async function open(path = "/"): Promise<{ page: Page; complaints: string[] }> {
     if (["error", "warning"].includes(message.type())) complaints.push(message.text());
   });
   page.on("request", (request) => {
-    if (!request.url().startsWith(`${site.url}/`)) complaints.push(`asked ${request.url()}`);
+    if (!request.url().startsWith(`${site.url}/`) && !request.url().startsWith("wss:"))
+      complaints.push(`asked ${request.url()}`);
   });
   await page.goto(`${site.url}${path}`);
   return { page, complaints };
@@ -199,4 +206,53 @@ test("the pinned client loads; another file in its place does not", { skip }, as
   assert.match(String(await load(page)), /TypeError/);
   assert.match(complaints.join("\n"), /integrity/);
   await page.close();
+});
+
+test("over TLS: the pinned client asks parties whose keys the browser accepts, and no others", { skip }, async () => {
+  const cluster = await ServingCluster.start({ timeoutMs: 120_000 });
+  try {
+    const session = await cluster.connect();
+    const model = nn.linear(2, 2);
+    model.loadStateDict({
+      weight: [
+        [1, 2],
+        [3, -4],
+      ],
+      bias: [0.5, 0],
+    });
+    const policy = { reveal: "scores", clients: [{ name: "page" }] } as const;
+    const { invitations } = await session.deploy("m", model, { input: [2], policy, largestBatch: 1 });
+    await session.close();
+    const { token, parties, model: name } = invitations.get("page")!;
+    const invitation = {
+      token,
+      model: name,
+      parties: parties.map((party) => (typeof party === "string" ? party : party.url)),
+    };
+    for (const url of invitation.parties) assert.match(url, /^https:/);
+    const asked = (page: Page) =>
+      page.evaluate(async (given) => {
+        const { connectModel } = (await import(
+          "secretgrad/browser" as string
+        )) as typeof import("../../src/browser/index.js");
+        try {
+          const served = await connectModel(given, { timeoutMs: 120_000 });
+          const { scores } = await served.predict([1, -1]);
+          await served.close();
+          return [...scores!].map((score) => Math.round(1000 * score) / 1000);
+        } catch (error) {
+          return (error as Error).name;
+        }
+      }, invitation);
+    const trusting = await open("/", true);
+    assert.deepEqual(await asked(trusting.page), [-0.5, 7]);
+    assert.deepEqual(trusting.complaints, []);
+    await trusting.page.close();
+    // The parties' own keys are none that an authority vouches for.
+    const careful = await open();
+    assert.equal(await asked(careful.page), "UnavailableError");
+    await careful.page.close();
+  } finally {
+    await cluster.close();
+  }
 });
