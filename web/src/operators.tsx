@@ -4,7 +4,8 @@ import type { RunEvent } from "../../cli/demo/run-events";
 /** Rows; what is shorter is one row more. */
 const MOST = 8;
 
-export function Operators({ measured }: { readonly measured: Extract<RunEvent, { type: "operators" }> }) {
+export function Operators({ measured }: { readonly measured: Extract<RunEvent, { type: "operators" }> | undefined }) {
+  if (!measured) return <p class="hint">While the model is trained, the parties measure some of the steps.</p>;
   const { runs, operators } = measured;
   const rest = operators.slice(MOST);
   const sum = (of: "seconds" | "waiting") => rest.reduce((total, each) => total + each[of], 0);

@@ -1,11 +1,10 @@
 /** The run as it goes on: how far it is, loss and accuracy, what each party has sent. */
 import { Chart } from "./chart";
-import { Operators } from "./operators";
 import { type RunState, summary } from "./run-state";
 import { bytesText } from "./text";
 
 export function Run({ state, connected }: { readonly state: RunState; readonly connected: boolean }) {
-  const { start, sharing, batches, accuracies, operators, model } = state;
+  const { start, sharing, batches, accuracies, model } = state;
   const last = batches.at(-1);
   const done = last ? last.done / last.of : sharing ? 0 : undefined;
   return (
@@ -51,7 +50,6 @@ export function Run({ state, connected }: { readonly state: RunState; readonly c
           {Math.round(last.rounds / last.done)} rounds a batch.
         </p>
       )}
-      {operators && <Operators measured={operators} />}
     </>
   );
 }
