@@ -40,18 +40,15 @@ const { width, height, rgb } = await reader.evaluate(async (base64) => {
   const context = canvas.getContext("2d");
   context.drawImage(image, 0, 0);
   const { data } = context.getImageData(0, 0, image.width, image.height);
-  // As text, of which each character is a pixel's colour with 4 bits a channel: numbers by the million would take minutes.
+  // As text, of which two characters are a pixel's colour: numbers by the million would take minutes.
   let rgb = "";
-  for (let i = 0; i < data.length; i += 4) {
-    const [r, g, b] = [0, 1, 2].map((channel) => Math.round(data[i + channel] / 17));
-    rgb += String.fromCharCode((r << 8) | (g << 4) | b);
-  }
+  for (let i = 0; i < data.length; i += 4) rgb += String.fromCharCode(data[i], (data[i + 1] << 8) | data[i + 2]);
   return { width: image.width, height: image.height, rgb };
 }, shot.toString("base64"));
 await browser.close();
 writeFileSync(
   file,
-  png(width, height, (i) => rgb.charCodeAt(i)),
+  png(width, height, (i) => (rgb.charCodeAt(2 * i) << 16) | rgb.charCodeAt(2 * i + 1)),
 );
 
 /** A PNG with a palette of at most 256 of the colours, the most frequent ones; the others become the nearest of these. */
@@ -62,7 +59,7 @@ function png(width, height, colour) {
     .sort(([, a], [, b]) => b - a)
     .slice(0, 256)
     .map(([each]) => each);
-  const channels = (each) => [each >> 8, (each >> 4) & 15, each & 15];
+  const channels = (each) => [each >> 16, (each >> 8) & 255, each & 255];
   const distance = (a, b) => channels(a).reduce((sum, value, i) => sum + (value - channels(b)[i]) ** 2, 0);
   const place = new Map();
   for (const each of counts.keys())
@@ -88,7 +85,7 @@ function png(width, height, colour) {
   return Buffer.concat([
     Buffer.from("\x89PNG\r\n\x1a\n", "latin1"),
     chunk("IHDR", header),
-    chunk("PLTE", Buffer.from(palette.flatMap((each) => channels(each).map((value) => 17 * value)))),
+    chunk("PLTE", Buffer.from(palette.flatMap(channels))),
     chunk("IDAT", deflateSync(rows, { level: 9 })),
     chunk("IEND", Buffer.alloc(0)),
   ]);

@@ -85,7 +85,7 @@ const fewestRows = 64;
 const learningRate = 0.05;
 const momentum = 0.9;
 /** While somebody watches, one of so many steps is measured by operator. */
-const profileEvery = 10;
+const profileEvery = 5;
 /** How often the accuracy is looked at while somebody watches. */
 const lookIns = 8;
 

@@ -98,6 +98,9 @@ for (const protocol of ["rep3", "additive"])
     });
     const accuracies = told.filter((event) => event.type === "accuracy");
     assert.ok(accuracies.length > 3);
+    const measured = told.findLast((event) => event.type === "operators")!;
+    assert.ok(measured.runs > 0 && measured.operators.some(({ op, seconds }) => op === "matmul" && seconds > 0));
+    assert.ok(measured.operators.some(({ waiting }) => waiting > 0));
     const last = told.at(-1)!;
     assert.ok(last.type === "model" && last.insecure);
     assert.equal(last.invitation.parties.length, parties.length);
