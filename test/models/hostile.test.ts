@@ -330,6 +330,27 @@ test("groups of HDF5 that reach themselves are refused", () => {
   fails(() => importKeras(bytes), /a tree of members/);
 });
 
+test("a tree whose nodes name the same child twice takes no time", () => {
+  const bytes = fixture("keras2-functional.h5");
+  const depth = 16;
+  const bomb = new Uint8Array(bytes.length + 64 * (depth + 1));
+  bomb.set(bytes);
+  const view = new DataView(bomb.buffer);
+  const root = BigInt(Buffer.from(bytes).indexOf("TREE"));
+  for (let i = 0; i <= depth; i++) {
+    const at = bytes.length + 64 * i;
+    bomb.set([...ascii("TREE"), 0, depth - i], at);
+    view.setUint16(at + 6, i === depth ? 0 : 2, true);
+    for (const entry of [32, 48]) view.setBigUint64(at + entry, BigInt(at + 64), true);
+  }
+  // Whoever pointed to the first tree of the file points to this one.
+  for (let i = 0; i + 8 <= bytes.length; i++)
+    if (view.getBigUint64(i, true) === root) view.setBigUint64(i, BigInt(bytes.length), true);
+  const started = performance.now();
+  fails(() => importKeras(bomb), /a node that is reached twice/);
+  assert.ok(performance.now() - started < 1000);
+});
+
 test("architectures of any JSON are refused or taken, and never crash", () => {
   const layer = (config: object, type = "Dense") => ({ class_name: type, config: { name: "a", ...config } });
   const bytes = fixture("keras2-digits-weights.h5");
