@@ -47,9 +47,8 @@ export interface ServeRow {
   readonly clientCpu: number;
   /** Mean queries of a batch. */
   readonly batch: number;
-  /** Resident MiB of each party, in the first and the last second. */
-  readonly residentBefore: readonly number[];
-  readonly residentAfter: readonly number[];
+  /** Resident MiB of each party, after a second and then five times more, evenly. */
+  readonly resident: readonly (readonly number[])[];
 }
 
 const widths = [784, 128, 128, 10];
@@ -140,19 +139,22 @@ export async function serveLoad(options: ServeOptions): Promise<ServeRow> {
       }
     };
     const loops = Promise.all(remotes.map(loop));
-    await pause(1000);
-    const residentBefore = await residents();
-    if (kill) {
-      await pause(Math.max(0, seconds * 400 - 1000));
+    const restart = async () => {
+      await pause(seconds * 400);
       children[1]!.process.kill("SIGKILL");
       await children[1]!.exited;
       onEvent("p1 was killed");
       await pause(500);
       start(1);
+    };
+    const restarted = kill ? restart() : undefined;
+    const resident: number[][] = [];
+    for (let sample = 0; sample <= 5; sample++) {
+      await pause(Math.max(0, began + 1000 + (sample / 5) * (1000 * seconds - 1500) - performance.now()));
+      resident.push((await residents()).map((bytes) => bytes / 2 ** 20));
     }
-    await pause(Math.max(0, end - 500 - performance.now()));
-    const residentAfter = await residents();
     await loops;
+    await restarted;
     const took = (performance.now() - began) / 1000;
     const [sum1, count1] = await sums();
     const cpu1 = await cpus();
@@ -176,8 +178,7 @@ export async function serveLoad(options: ServeOptions): Promise<ServeRow> {
       partyCpu: cpu1.map((seconds, i) => (1000 * (seconds - cpu0[i]!)) / latencies.length),
       clientCpu: (own1.user + own1.system) / 1000 / latencies.length,
       batch: (sum1! - sum0!) / (count1! - count0!),
-      residentBefore: residentBefore.map((bytes) => bytes / 2 ** 20),
-      residentAfter: residentAfter.map((bytes) => bytes / 2 ** 20),
+      resident,
     };
   } finally {
     await Promise.all(children.map((child) => child.stop()));
@@ -193,7 +194,7 @@ export function serveText(row: ServeRow): string {
     `  p50 ${ms(row.p50)}, p95 ${ms(row.p95)}, p99 ${ms(row.p99)}; longest time without an answer ${ms(row.longestGap)}`,
     `  processor for an answer: ${row.partyCpu.map((each) => each.toFixed(2)).join("/")} ms at the parties, ${row.clientCpu.toFixed(2)} ms at the clients`,
     `  ${row.wrong} wrong, largest error ${row.largestError.toExponential(1)}; ${row.retryable} retryable refusals, ${row.failures} other failures`,
-    `  resident MiB of the parties ${mib(row.residentBefore)} at first, ${mib(row.residentAfter)} at last`,
+    `  resident MiB of the parties over time: ${row.resident.map(mib).join(", ")}`,
   ].join("\n");
 }
 

@@ -10,8 +10,8 @@ import { numbers, type Record, type Reference, type Size, type Task } from "./ta
 const image: Image = [1, 28, 28];
 const pixels = 784;
 const classes = 10;
-/** Test images that are evaluated together. */
-const atOnce = 1000;
+/** Test images that are evaluated together: parties refuse plans with more than 2^26 elements in all values. */
+const atOnce = 200;
 
 interface Setting {
   readonly layers: readonly Layer[];

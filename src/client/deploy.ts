@@ -3,16 +3,16 @@
  * rows recorded, and both handed over with a policy. Not the serving, which the parties do (party/serving), nor asking.
  */
 import * as v from "valibot";
-import { InputError, NameError } from "../errors.js";
+import { GrantMissingError, InputError, NameError } from "../errors.js";
 import type { Module, Parameter } from "../nn/index.js";
 import { share } from "../ops/build.js";
-import { type Plan, planReveals, wordBytesOf } from "../plan/index.js";
+import { type Plan, planCost, planReveals, wordBytesOf } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
+import type { Invitation } from "../serving/invitation.js";
 import { makePolicy, type PolicyOptions, parsePolicyFile } from "../serving/policy.js";
 import { type Closing, Graph, Tensor, Variable } from "../tensor/index.js";
 import type { CallResult } from "./caller.js";
 import { parse } from "./listings.js";
-import type { Invitation } from "./model.js";
 import type { Session } from "./session.js";
 
 export interface DeployOptions {
@@ -33,6 +33,8 @@ export interface DeployedModel {
    * file says nowhere where clients connect.
    */
   readonly invitations: ReadonlyMap<string, Invitation>;
+  /** What a query that is evaluated alone costs the members: bytes sent by each, a dealer being the last. */
+  readonly cost: { readonly rounds: number; readonly bytes: readonly number[] };
 }
 
 const listing = v.object({
@@ -72,6 +74,7 @@ export interface Deployer {
 }
 
 const prefixOf = (name: string): string => `deployments/${name}/`;
+const GRANT_POLL_MS = 200;
 const idText = () => Buffer.from(secureRandom(16)).toString("hex");
 
 /** Throws NameError if the name is taken, GrantMissingError where owners of training data have not agreed. */
@@ -115,16 +118,33 @@ export async function deployModel(
       ...(classes ? { classes } : {}),
       batches: recorded.map(({ count, plan }) => ({ rows: count, digest: plan.digest })),
     };
-    const request = idText();
-    const answers = await all("model.deploy", () => ({ params: { request, description } }));
+    const answers = await granted(session, recorded[0]!.plan, () => {
+      const request = idText();
+      return all("model.deploy", () => ({ params: { request, description } }));
+    });
     const { version } = parse(v.object({ version: v.number() }), answers[0]!.result, "model.deploy");
     const places = (session.options.serving ?? []).map((place) => ({ ...place }));
     const invitations = new Map(
       [...tokens].map(([client, token]) => [client, { model: name, parties: places, token }] as const),
     );
-    return { name, version, invitations };
+    const { rounds, bytes } = planCost(recorded[0]!.plan, definition);
+    return { name, version, invitations, cost: { rounds, bytes } };
   } finally {
     model.train(training);
+  }
+}
+
+/** Asks again while owners of training data may still agree, as long as the session waits for grants. */
+async function granted<T>({ options }: Session, plan: Plan, ask: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + (options.waitForGrantsMs ?? 0);
+  for (let told = false; ; told = true) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof GrantMissingError) || Date.now() >= deadline) throw error;
+      if (!told) options.onWaiting?.(error.message, plan);
+      await new Promise((resolve) => setTimeout(resolve, GRANT_POLL_MS));
+    }
   }
 }
 

@@ -16,13 +16,18 @@ export interface Prediction {
   readonly scores?: Float64Array;
 }
 
+/** Throws FrameError naming the party whose part is not as long as the answer: words of parts are added up one by one. */
+export function checkParts({ output, parties }: ModelFacts, parts: readonly Uint8Array[]): void {
+  const count = output.shape.reduce((product, length) => product * length, 1);
+  for (const [party, { length }] of parts.entries())
+    if (8 * length !== output.bits * count)
+      throw new FrameError(
+        `predict: expected an answer of ${count} numbers, got ${(8 * length) / output.bits} of ${parties[party]}; try the same release`,
+      );
+}
+
 /** The answer whose words the parties' parts add up to. */
 export function prediction({ output, classes }: ModelFacts, bytes: Uint8Array): Prediction {
-  const count = output.shape.reduce((product, length) => product * length, 1);
-  if (8 * bytes.length !== output.bits * count)
-    throw new FrameError(
-      `predict: expected an answer of ${count} numbers, got ${(8 * bytes.length) / output.bits}; try the same release`,
-    );
   // A copy, because its place in the message need not be a multiple of 8.
   const { buffer } = bytes.slice();
   const numbers =

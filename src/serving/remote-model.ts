@@ -5,7 +5,7 @@
 import { FrameError, InputError, PolicyError, SessionEndedError, ShapeError, UnavailableError } from "../errors.js";
 import { encode } from "../ring/fixed.js";
 import { type Channel, type Open, PartyEnd } from "./party-end.js";
-import { flatten, type ModelInput, type Prediction, prediction } from "./prediction.js";
+import { checkParts, flatten, type ModelInput, type Prediction, prediction } from "./prediction.js";
 import { encodeQuery, type FromParty, ID_BYTES, type ModelFacts, refusalError } from "./wire.js";
 
 /** Splits inputs among the parties that compute and adds their parts up. Words are little-endian bytes. */
@@ -125,7 +125,9 @@ export class RemoteModel {
     await this.#turn(facts.inFlight);
     try {
       const parts = await sharing.split(new Uint8Array(words.buffer));
-      return prediction(facts, sharing.combine(await this.#send(link, parts), facts.output.bits === 64 ? 8 : 4));
+      const answers = await this.#send(link, parts);
+      checkParts(facts, answers);
+      return prediction(facts, sharing.combine(answers, facts.output.bits === 64 ? 8 : 4));
     } finally {
       this.#unanswered--;
       this.#waiting.shift()?.();

@@ -3,13 +3,13 @@
  * whether something may leave (that is the plan's reveal).
  */
 import { StorageError } from "../../errors.js";
-import { secureRandom } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
 import { checkInput } from "../checks.js";
-import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
+import type { Share, Site, StoredShare } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
+import { sharingOf } from "../sharing.js";
+import { replicated } from "../split.js";
 import { loadWords, reader, readRows, reduced } from "../stored.js";
-import { addWords, correctionOf } from "../words.js";
 import { asShare, draw, openShare, openStreams, type Party, Replicated } from "./share.js";
 
 /**
@@ -133,12 +133,4 @@ export function reduce(party: Party, scope: Scope, wide: Share): Share {
 }
 
 /** The outsider's side: two seeds, of x_0 and x_1, and the correction x_2 = x - x_0 - x_1. */
-export const sharing: Sharing = {
-  freshSeeds(): Seeds {
-    const [a, b] = [secureRandom(16), secureRandom(16)];
-    return { byParty: [[a, b], [b], [a]] };
-  },
-  correction: (seeds, offset, words) => correctionOf(words, offset, seeds.byParty[0]!),
-  keepsCorrection: [false, true, true],
-  combine: (parts, wordBytes) => addWords(parts, [], wordBytes),
-};
+export const sharing = sharingOf(replicated);
