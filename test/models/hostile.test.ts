@@ -187,6 +187,39 @@ test("windows and borders that would be counted out one by one are refused", () 
   fails(() => importOnnx(image("Pad", 8, 2n ** 28n)), /Pad the Pad: pads 268435456/, UnsupportedModelError);
 });
 
+test("layers that would be unrolled into millions of operators are refused", () => {
+  const wide = (type: string, ...attributes: Uint8Array[]) => {
+    const own = message((w) => {
+      name(w, 1, "x");
+      name(w, 2, "y");
+      name(w, 3, `the ${type}`);
+      name(w, 4, type);
+      for (const each of attributes) field(w, 5, each);
+    });
+    const graph = message((w) => {
+      field(w, 1, own);
+      field(w, 11, port("x", 1, 1, 2000, 2000));
+      field(w, 12, port("y", 1, 1, 1, 1));
+    });
+    return message((w) => {
+      field(w, 7, graph);
+      field(
+        w,
+        8,
+        message((set) => set.tag(2, WireType.Varint).int64(13)),
+      );
+    });
+  };
+  const kernel = message((w) => {
+    name(w, 1, "kernel_shape");
+    for (let i = 0; i < 2; i++) w.tag(8, WireType.Varint).int64(1000);
+  });
+  fails(
+    () => importOnnx(wide("MaxPool", kernel)),
+    /MaxPool the MaxPool: .*windows of at most 4096 elements, got \[1000,1000\]/,
+  );
+});
+
 test("external data is never opened", () => {
   const external = message((w) => {
     w.tag(1, WireType.Varint).int64(2);
