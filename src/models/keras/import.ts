@@ -121,7 +121,11 @@ export function kerasModule(
       checkLayer(`importKeras: ${layer.type} ${layer.name}`, value.stored.shape);
       watch?.(layer, value.keras);
     }
-    return folded.model.outputs.map((result) => values.get(keyOf(result))!.keras);
+    return folded.model.outputs.map((result) => {
+      const value = values.get(keyOf(result));
+      if (!value) throw new ModelFileError(`importKeras: expected a layer that makes the output ${result.layer}, got none`);
+      return value.keras;
+    });
   }
   const outputs = folded.model.outputs.map(({ layer }) => layer);
   return importedModel({ format, inputs, outputs, children, owned, record });
@@ -189,6 +193,11 @@ function inputOf(layer: KerasLayer | undefined): Port {
   return { name: layer.name, shape: shape as (number | null)[] };
 }
 
+/** Layers that take several results. */
+const merging: ReadonlySet<string> = new Set(
+  ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"],
+);
+
 /** Calls of layers so that what they take comes before them. Throws ModelFileError for a circle. */
 function ordered({ layers, inputs }: KerasModel): { layer: KerasLayer; call: number }[] {
   const done = new Set(inputs.map(keyOf));
@@ -200,6 +209,11 @@ function ordered({ layers, inputs }: KerasModel): { layer: KerasLayer; call: num
     if (layer.type === "InputLayer") continue;
     layer.calls.forEach((taken, call) => {
       calls++;
+      const [least, most] = merging.has(layer.type) ? [1, 1_000] : [1, 1];
+      if (taken.length < least || taken.length > most)
+        throw new ModelFileError(
+          `importKeras: expected ${layer.type} ${layer.name} to take ${most === 1 ? "one result" : "results of layers"}, got ${taken.length}`,
+        );
       const missing = new Set(taken.map(keyOf).filter((key) => !done.has(key)));
       const entry = { layer, call, left: missing.size };
       if (missing.size === 0) ready.push(entry);
