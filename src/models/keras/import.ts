@@ -123,7 +123,8 @@ export function kerasModule(
     }
     return folded.model.outputs.map((result) => {
       const value = values.get(keyOf(result));
-      if (!value) throw new ModelFileError(`importKeras: expected a layer that makes the output ${result.layer}, got none`);
+      if (!value)
+        throw new ModelFileError(`importKeras: expected a layer that makes the output ${result.layer}, got none`);
       return value.keras;
     });
   }
@@ -194,9 +195,15 @@ function inputOf(layer: KerasLayer | undefined): Port {
 }
 
 /** Layers that take several results. */
-const merging: ReadonlySet<string> = new Set(
-  ["Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate"],
-);
+const merging: ReadonlySet<string> = new Set([
+  "Add",
+  "Subtract",
+  "Multiply",
+  "Average",
+  "Maximum",
+  "Minimum",
+  "Concatenate",
+]);
 
 /** Calls of layers so that what they take comes before them. Throws ModelFileError for a circle. */
 function ordered({ layers, inputs }: KerasModel): { layer: KerasLayer; call: number }[] {
