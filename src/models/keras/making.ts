@@ -1,5 +1,6 @@
 /** What a layer of Keras is made from: its configuration and its weights, read strictly. Not the layers, see `layers.ts`. */
 import type * as nn from "../../nn/index.js";
+import { brief } from "../json.js";
 import { checkWeights } from "../limits.js";
 import type { Numbers } from "../numbers.js";
 import { activation } from "./activations.js";
@@ -24,7 +25,7 @@ export class Making {
   ) {}
 
   refuse(reason: string): never {
-    throw new Refusal(reason);
+    throw new Refusal(brief(reason));
   }
   number(key: string, otherwise?: number): number {
     const value = this.config[key] ?? otherwise;

@@ -75,6 +75,9 @@ function unsupported(refused: readonly UnsupportedNode[]): UnsupportedModelError
   );
 }
 
+/** Initializers and results of nodes. */
+const mostValues = 50_000;
+
 /** Nodes with a name each; throws ModelFileError unless values are defined once and before they are used. */
 function namedNodes(graph: OnnxGraph): OnnxNode[] {
   const defined = new Set([...graph.inputs, ...graph.initializers].map(({ name }) => name));
@@ -90,6 +93,8 @@ function namedNodes(graph: OnnxGraph): OnnxNode[] {
         throw new ModelFileError(`importOnnx: expected each value once, got ${output} twice; try onnx.checker`);
       if (output !== "") defined.add(output);
     }
+    if (defined.size > mostValues)
+      throw new ModelFileError(`importOnnx: expected at most ${mostValues} values, got more; try a smaller model`);
     const base = node.name || `${node.type}_${node.outputs[0] ?? ""}`;
     const times = (names.get(base) ?? 0) + 1;
     names.set(base, times);
@@ -106,6 +111,7 @@ function constantsOf(
   options: OnnxOptions,
 ): Map<string, Numbers> {
   const constants = new Map<string, Numbers>(Object.entries(options.constants ?? {}));
+  const budget = foldBudget();
   for (const tensor of graph.initializers) {
     if (constants.has(tensor.name))
       throw new ModelFileError(`importOnnx: expected weight ${tensor.name} once, got it twice`);
@@ -119,7 +125,9 @@ function constantsOf(
       else refused.push({ type: node.type, name: node.name, reason: "its value is no tensor of numbers" });
     } else if (inputs.length === node.inputs.filter((name) => name === "" || constants.has(name)).length) {
       if (Object.hasOwn(folds, node.type) && (inputs.length > 0 || node.type === "ConstantOfShape")) {
-        const result = attempt(node, refused, () => folds[node.type]!(inputs, new Attributes(node, opset)));
+        const result = attempt(node, refused, () =>
+          budget(node, inputs, folds[node.type]!(inputs, new Attributes(node, opset))),
+        );
         if (result) for (const [i, value] of [result].flat().entries()) constants.set(node.outputs[i]!, value);
       }
     }
@@ -234,6 +242,7 @@ function sourceOf(
     for (const [name, parameter] of parameters) values.set(name, parameter);
     for (const [i, tensor] of given.entries()) values.set(ports[i]!.name, tensor);
     const refused: UnsupportedNode[] = [];
+    const budget = foldBudget();
     for (const { node, operator } of steps) {
       const { structure } = operator!;
       const taken = node.inputs.map((name, i) =>
@@ -242,7 +251,9 @@ function sourceOf(
       // What depends on a refused node is not tried.
       if (node.inputs.some((name, i) => name !== "" && taken[i] === undefined)) continue;
       const call = new Call(node, opset, own, taken);
-      const made = attempt(node, refused, () => evaluate(call, layers.get(node.name)?.record ?? operator!.record));
+      const made = attempt(node, refused, () =>
+        evaluate(call, layers.get(node.name)?.record ?? operator!.record, budget),
+      );
       if (made === undefined) continue;
       [made].flat().forEach((value, i) => {
         if (node.outputs[i]) values.set(node.outputs[i], value);
@@ -260,19 +271,38 @@ function sourceOf(
       return new Call(noNode, opset, own, [value]).tensor(0);
     });
   }
-  const children: Record<string, nn.Parameter | nn.Part> = {};
+  // Names are the file's: "__proto__" is one like any other.
+  const children: Record<string, nn.Parameter | nn.Part> = Object.create(null);
   for (const [name, parameter] of parameters) children[uniqueName(partyName(name), children)] = parameter;
   for (const [name, { part }] of layers) children[uniqueName(partyName(name), children)] = part;
   return { format: "onnx", inputs, outputs, children, owned, record };
 }
 const noNode: OnnxNode = { name: "", type: "output", domain: "", inputs: [], outputs: [], attributes: new Map() };
 
-function evaluate(call: Call, record: (call: Call) => Recorded): Recorded {
+function evaluate(call: Call, record: (call: Call) => Recorded, budget: Budget): Recorded {
   const { type } = call.node;
-  const all = call.inputs.every((input) => input === undefined || input instanceof Numbers);
-  if (all && call.inputs.length > 0 && Object.hasOwn(folds, type))
-    return folds[type]!(call.inputs as readonly (Numbers | undefined)[], call);
-  return record(call);
+  const isPublic = (input: Value | undefined) => input === undefined || input instanceof Numbers;
+  const inputs = call.inputs.filter(isPublic) as readonly (Numbers | undefined)[];
+  if (inputs.length === 0 || inputs.length < call.inputs.length || !Object.hasOwn(folds, type)) return record(call);
+  return budget(call.node, inputs, folds[type]!(inputs, call));
+}
+
+type Folded = Numbers | readonly Numbers[];
+type Budget = (node: OnnxNode, inputs: readonly (Numbers | undefined)[], result: Folded) => Folded;
+/** Elements that all folded nodes together read and make, but for those that only change a shape. */
+const mostFolded = 2 ** 25;
+function foldBudget(): Budget {
+  let spent = 0;
+  return (node, inputs, result) => {
+    const [first] = [result].flat();
+    if (inputs.some((input) => input && input.data === first?.data)) return result;
+    for (const each of [...inputs, ...[result].flat()]) spent += each?.size ?? 0;
+    if (spent > mostFolded)
+      throw new ModelFileError(
+        `importOnnx: ${node.type} ${node.name}: expected constants that follow from at most ${mostFolded} numbers, got more; try onnxsim, or a smaller model`,
+      );
+    return result;
+  };
 }
 
 /** Weights that a node takes as a secret. */
