@@ -9,7 +9,7 @@ const mostFiles = 100_000;
 /** Deflate makes at most so many bytes of one. */
 const mostExpansion = 1032;
 /** Compressed bytes between two looks at what came out. */
-const step = 2 ** 14;
+const step = 2 ** 11;
 
 export const isZip = (bytes: Uint8Array): boolean => bytes[0] === 0x50 && bytes[1] === 0x4b && bytes[2] === 3;
 
