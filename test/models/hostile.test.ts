@@ -1,19 +1,14 @@
 /** Hostile model files: truncated, mutated, nested, bombs. Each is an error of ours, in bounded time and memory; none is a crash. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { zipSync } from "fflate";
-import { ModelFileError, ScaleError, SecretgradError, UnsupportedModelError } from "../../src/errors.js";
+import { ScaleError, SecretgradError, UnsupportedModelError } from "../../src/errors.js";
 import { importKeras, importOnnx, importTfjs, readSafetensors, readStateDict } from "../../src/models/index.js";
 import { unpickle } from "../../src/models/torch/unpickle.js";
+import { fails } from "./fails.js";
 import { fixture } from "./fixtures.js";
-
-const fails = (make: () => unknown, message: RegExp, kind: abstract new (...args: never[]) => Error = ModelFileError) =>
-  assert.throws(make, (error: unknown) => {
-    assert.ok(error instanceof kind, `${error instanceof Error ? error.stack : error}`);
-    assert.match(error.message, message);
-    return true;
-  });
+import { field, floats, longs, message, model, name, node, port, tensor } from "./onnx-writer.js";
 
 const readers: Readonly<Record<string, (bytes: Uint8Array) => unknown>> = {
   "lstm.onnx": importOnnx,
@@ -68,67 +63,6 @@ for (const [name, read] of Object.entries(readers)) {
 }
 
 // -- ONNX --
-
-const message = (write: (writer: BinaryWriter) => void): Uint8Array => {
-  const writer = new BinaryWriter();
-  write(writer);
-  return writer.finish();
-};
-const field = (writer: BinaryWriter, number: number, bytes: Uint8Array) =>
-  writer.tag(number, WireType.LengthDelimited).bytes(bytes);
-const name = (writer: BinaryWriter, number: number, text: string) =>
-  writer.tag(number, WireType.LengthDelimited).string(text);
-const port = (called: string, ...shape: number[]) =>
-  message((w) => {
-    name(w, 1, called);
-    const dims = message((s) => {
-      for (const d of shape)
-        field(
-          s,
-          1,
-          message((own) => own.tag(1, WireType.Varint).int64(d)),
-        );
-    });
-    const tensor = message((t) => field(t.tag(1, WireType.Varint).int32(1), 2, dims));
-    field(
-      w,
-      2,
-      message((type) => field(type, 1, tensor)),
-    );
-  });
-const tensor = (called: string, dims: readonly number[], raw: Uint8Array, type = 1) =>
-  message((w) => {
-    for (const d of dims) w.tag(1, WireType.Varint).int64(d);
-    w.tag(2, WireType.Varint).int32(type);
-    name(w, 8, called);
-    field(w, 9, raw);
-  });
-const node = (type: string, inputs: readonly string[], output: string, attribute?: Uint8Array) =>
-  message((w) => {
-    for (const input of inputs) name(w, 1, input);
-    name(w, 2, output);
-    name(w, 3, `the ${type}`);
-    name(w, 4, type);
-    if (attribute) field(w, 5, attribute);
-  });
-function model(nodes: readonly Uint8Array[], tensors: readonly Uint8Array[] = []): Uint8Array {
-  const graph = message((w) => {
-    for (const each of nodes) field(w, 1, each);
-    for (const each of tensors) field(w, 5, each);
-    field(w, 11, port("x", 1, 2));
-    field(w, 12, port("y", 1, 2));
-  });
-  return message((w) => {
-    field(w, 7, graph);
-    field(
-      w,
-      8,
-      message((own) => own.tag(2, WireType.Varint).int64(13)),
-    );
-  });
-}
-const floats = (...values: number[]) => new Uint8Array(Float32Array.from(values).buffer);
-const longs = (...values: bigint[]) => new Uint8Array(BigInt64Array.from(values).buffer);
 
 test("a graph inside an attribute is never entered, however deep it goes", () => {
   let inner: Uint8Array = new Uint8Array();
