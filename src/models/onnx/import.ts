@@ -17,6 +17,7 @@ import { folds } from "./fold.js";
 import { operators } from "./operators/table.js";
 import { elementKind, elementName, tensorNumbers } from "./tensor.js";
 import { type OnnxGraph, type OnnxNode, type OnnxPort, readModel } from "./wire.js";
+import { type KeptGraph, keepGraph } from "./write-back.js";
 
 export interface OnnxOptions extends FileLimits {
   /** Shapes of inputs, where the file leaves lengths open other than the first axis; null for any length. */
@@ -64,7 +65,10 @@ export function importOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Import
   const secret = new Set(graph.inputs.map(({ name }) => name).filter((name) => !constants.has(name)));
   const steps = poolFirst(folded, outputs).map((node) => stepOf(node, opset, secret, refused));
   if (refused.length > 0) throw unsupported(refused);
-  return importedModel(sourceOf(graph, steps, constants, opset, options));
+  const { source, kept } = sourceOf(graph, steps, constants, opset, options);
+  const model = importedModel(source);
+  keepGraph(model, kept);
+  return model;
 }
 
 function unsupported(refused: readonly UnsupportedNode[]): UnsupportedModelError {
@@ -213,7 +217,7 @@ function sourceOf(
   constants: ReadonlyMap<string, Numbers>,
   opset: number,
   options: OnnxOptions,
-): Source {
+): { source: Source; kept: KeptGraph } {
   const parameters = parametersOf(steps, constants);
   const initial = new Set([...graph.initializers.map(({ name }) => name), ...Object.keys(options.constants ?? {})]);
   const ports = graph.inputs.filter(({ name }) => !initial.has(name));
@@ -273,9 +277,25 @@ function sourceOf(
   }
   // Names are the file's: "__proto__" is one like any other.
   const children: Record<string, nn.Parameter | nn.Part> = Object.create(null);
-  for (const [name, parameter] of parameters) children[uniqueName(partyName(name), children)] = parameter;
-  for (const [name, { part }] of layers) children[uniqueName(partyName(name), children)] = part;
-  return { format: "onnx", inputs, outputs, children, owned, record };
+  const keyed = (entries: Iterable<readonly [string, nn.Parameter | nn.Part]>): Map<string, string> => {
+    const keys = new Map<string, string>();
+    for (const [name, child] of entries) {
+      const key = uniqueName(partyName(name), children);
+      children[key] = child;
+      keys.set(name, key);
+    }
+    return keys;
+  };
+  const kept: KeptGraph = {
+    opset,
+    nodes: steps.map(({ node }) => node),
+    constants,
+    parameters: keyed(parameters),
+    parts: keyed([...layers].map(([name, { part }]) => [name, part] as const)),
+    inputs: ports.map(({ name, type }, i) => ({ name, type, shape: inputs[i]!.shape })),
+    outputs: graph.outputs.map(({ name, type }) => ({ name, type, shape: undefined })),
+  };
+  return { source: { format: "onnx", inputs, outputs, children, owned, record }, kept };
 }
 const noNode: OnnxNode = { name: "", type: "output", domain: "", inputs: [], outputs: [], attributes: new Map() };
 
