@@ -5,17 +5,18 @@
  * What was trained is secret: floating-point initializers, and constants of several numbers. What is structure is public, as in every
  * plan: shapes, axes, single constants of the graph (a division by 8), bounds of Clip.
  */
-import { ModelFileError, SecretgradError, UnsupportedModelError, type UnsupportedNode } from "../../errors.js";
+import { ModelFileError, UnsupportedModelError, type UnsupportedNode } from "../../errors.js";
 import type * as nn from "../../nn/index.js";
 import { Tensor } from "../../tensor/index.js";
 import { checkLayer, type ImportedModel, importedModel, type Port, type Source, type Watch } from "../imported.js";
 import { checkFileSize, type FileLimits, partyName, weight } from "../limits.js";
 import { Numbers } from "../numbers.js";
 import { foldBatchNorms, ownDomain } from "./batch-norm.js";
-import { Attributes, Call, type Layer, type OnnxOperator, type Recorded, Refusal, type Value } from "./call.js";
+import { Attributes, Call, type Layer, type OnnxOperator, type Recorded, type Value } from "./call.js";
+import { attempt, type Budget, constantsOf, foldBudget } from "./constants.js";
 import { folds } from "./fold.js";
 import { operators } from "./operators/table.js";
-import { elementKind, elementName, tensorNumbers } from "./tensor.js";
+import { elementKind, elementName } from "./tensor.js";
 import { type OnnxGraph, type OnnxNode, type OnnxPort, readModel } from "./wire.js";
 import { type KeptGraph, keepGraph } from "./write-back.js";
 
@@ -53,7 +54,7 @@ export function importOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Import
     refused.push({ type: "FunctionProto", name: "", reason: `the file defines ${functions} operators` });
   if (graph.sparse > 0) refused.push({ type: "SparseTensor", name: "", reason: `${graph.sparse} sparse weights` });
   const nodes = namedNodes(graph);
-  const constants = constantsOf(graph, nodes, opset, refused, options);
+  const constants = constantsOf(graph, nodes, opset, refused, options.constants);
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const folded = foldBatchNorms(
     nodes.filter(({ outputs }) => outputs.some((name) => name !== "" && !constants.has(name))),
@@ -104,67 +105,6 @@ function namedNodes(graph: OnnxGraph): OnnxNode[] {
     names.set(base, times);
     return { ...node, name: times === 1 ? base : `${base}.${times}` };
   });
-}
-
-/** Initializers, constants and whatever follows from them alone. */
-function constantsOf(
-  graph: OnnxGraph,
-  nodes: readonly OnnxNode[],
-  opset: number,
-  refused: UnsupportedNode[],
-  options: OnnxOptions,
-): Map<string, Numbers> {
-  const constants = new Map<string, Numbers>(Object.entries(options.constants ?? {}));
-  const budget = foldBudget();
-  for (const tensor of graph.initializers) {
-    if (constants.has(tensor.name))
-      throw new ModelFileError(`importOnnx: expected weight ${tensor.name} once, got it twice`);
-    constants.set(tensor.name, tensorNumbers(tensor, true));
-  }
-  for (const node of nodes) {
-    const inputs = node.inputs.map((name) => (name === "" ? undefined : constants.get(name)));
-    if (node.type === "Constant") {
-      const numbers = constantOf(node);
-      if (numbers) constants.set(node.outputs[0]!, numbers);
-      else refused.push({ type: node.type, name: node.name, reason: "its value is no tensor of numbers" });
-    } else if (inputs.length === node.inputs.filter((name) => name === "" || constants.has(name)).length) {
-      if (Object.hasOwn(folds, node.type) && (inputs.length > 0 || node.type === "ConstantOfShape")) {
-        const result = attempt(node, refused, () =>
-          budget(node, inputs, folds[node.type]!(inputs, new Attributes(node, opset))),
-        );
-        if (result) for (const [i, value] of [result].flat().entries()) constants.set(node.outputs[i]!, value);
-      }
-    }
-  }
-  return constants;
-}
-function constantOf({ attributes }: OnnxNode): Numbers | undefined {
-  const [attribute] = [...attributes.values()].filter(({ name }) => name !== "sparse_value");
-  if (!attribute) return undefined;
-  if (attribute.tensor) {
-    const numbers = tensorNumbers(attribute.tensor);
-    return new Numbers(numbers.shape, numbers.data, numbers.kind, numbers.kind === "float" && numbers.size > 1);
-  }
-  const { name, float, int, floats, ints } = attribute;
-  if (name === "value_float") return new Numbers([], Float64Array.of(float ?? 0));
-  if (name === "value_int") return Numbers.ints([int ?? 0], []);
-  if (name === "value_floats")
-    return new Numbers([floats.length], Float64Array.from(floats), "float", floats.length > 1);
-  return name === "value_ints" ? Numbers.ints(ints) : undefined;
-}
-
-function attempt<T>(node: OnnxNode, refused: UnsupportedNode[], make: () => T): T | undefined {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof Refusal) {
-      refused.push({ type: node.type, name: node.name, reason: error.message });
-      return undefined;
-    }
-    if (error instanceof SecretgradError && !(error instanceof ModelFileError))
-      throw new ModelFileError(`importOnnx: ${node.type} ${node.name}: ${error.message}`, { cause: error });
-    throw error;
-  }
 }
 
 interface Step {
@@ -305,24 +245,6 @@ function evaluate(call: Call, record: (call: Call) => Recorded, budget: Budget):
   const inputs = call.inputs.filter(isPublic) as readonly (Numbers | undefined)[];
   if (inputs.length === 0 || inputs.length < call.inputs.length || !Object.hasOwn(folds, type)) return record(call);
   return budget(call.node, inputs, folds[type]!(inputs, call));
-}
-
-type Folded = Numbers | readonly Numbers[];
-type Budget = (node: OnnxNode, inputs: readonly (Numbers | undefined)[], result: Folded) => Folded;
-/** Elements that all folded nodes together read and make, but for those that only change a shape. */
-const mostFolded = 2 ** 25;
-function foldBudget(): Budget {
-  let spent = 0;
-  return (node, inputs, result) => {
-    const [first] = [result].flat();
-    if (inputs.some((input) => input && input.data === first?.data)) return result;
-    for (const each of [...inputs, ...[result].flat()]) spent += each?.size ?? 0;
-    if (spent > mostFolded)
-      throw new ModelFileError(
-        `importOnnx: ${node.type} ${node.name}: expected constants that follow from at most ${mostFolded} numbers, got more; try onnxsim, or a smaller model`,
-      );
-    return result;
-  };
 }
 
 /** Weights that a node takes as a secret. */
