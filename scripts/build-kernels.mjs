@@ -12,9 +12,11 @@ const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 const flags = [
   ...["-O3", "--converge", "--noAssert", "--runtime", "stub", "--enable", "simd"],
-  // The memory is the module's own, exported, and may grow to all of the 32-bit address space.
-  ...["--initialMemory", "64", "--maximumMemory", "65536"],
+  // The memory is imported, so that two threads can compute in one, and may grow to all of the 32-bit address space.
+  ...["--importMemory", "--initialMemory", "64", "--maximumMemory", "65536"],
 ];
+/** The import of the memory up to its flags: the names, each after its length, "a memory", "with a maximum" (1; shared: 3). */
+const memoryImport = Buffer.from("\x03env\x06memory\x02\x01", "latin1");
 
 /** Everything that decides what comes out: this script, the compiler, the sources. */
 function digestOfInputs() {
@@ -43,6 +45,17 @@ async function compile() {
   return wasm;
 }
 
+/** The offset of the one byte that a module for shared memory has otherwise. */
+function sharedFlag(wasm) {
+  const at = Buffer.from(wasm).indexOf(memoryImport) + memoryImport.length - 1;
+  const shared = Uint8Array.from(wasm).with(at, 3);
+  const { length } = WebAssembly.Module.imports(new WebAssembly.Module(shared));
+  const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared: true });
+  new WebAssembly.Instance(new WebAssembly.Module(shared), { env: { memory, shift: 0 } });
+  if (length !== 2) throw new Error(`build-kernels: expected 2 imports, got ${length}`);
+  return at;
+}
+
 const inputs = digestOfInputs();
 if (!(existsSync(target) && readFileSync(target, "utf8").includes(`// inputs ${inputs}\n`))) {
   const wasm = await compile();
@@ -52,6 +65,8 @@ if (!(existsSync(target) && readFileSync(target, "utf8").includes(`// inputs ${i
 export const wasmBase64 = "${Buffer.from(wasm).toString("base64")}";
 /** SHA-256 of the module: parties compare it before they compute together. */
 export const kernelHash = "${sha256(wasm)}";
+/** Where the module says whether its memory is shared: 1, or 3 if it is. */
+export const sharedFlag = ${sharedFlag(wasm)};
 `;
   // Written beside and renamed, so that a concurrent reader never sees half a file.
   writeFileSync(`${target}.${process.pid}`, text);
