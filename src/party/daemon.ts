@@ -114,7 +114,7 @@ export class Daemon {
     this.#abort.abort();
     const listening = this.#listener?.close();
     this.#inbox.close();
-    await this.party.close().finally(this.#closeRing);
+    await this.party.close().finally(() => this.#closeRing());
     const error = new SessionEndedError("party: expected to go on, got a shutdown; try again later");
     for (const user of this.#users) user.close(error);
     await this.#loop;

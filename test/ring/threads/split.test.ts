@@ -1,5 +1,6 @@
 /** Products of which a second thread computes a part: equal to those of one thread, whatever becomes of the second one. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { after, test } from "node:test";
 import { createKernels, type KernelSets, type Kernels, Ring } from "../../../src/ring/index.js";
 import type { Helper } from "../../../src/ring/threads/helper.js";
@@ -65,7 +66,7 @@ const shapes = [
   [33, 400, 320],
   [513, 64, 130],
   [1025, 65, 64],
-  [40, 90, 9000],
+  [40, 90, 8000],
   [256, 256, 256],
 ] as const;
 for (const { of, wordBytes, pick } of sizes)
@@ -138,7 +139,7 @@ test("a product that is too small, or too thin, is one thread's", () => {
   for (const [m, k, n] of [
     [64, 64, 64],
     [2, 1200, 1000],
-    [1, 2000, 2000],
+    [1, 1100, 1000],
   ] as const) {
     const { bytes, run } = matmul(m, k, n, 0, 8);
     same(bytes, 1, [one, two.kernels], run);
@@ -202,4 +203,12 @@ test("after close one thread computes everything", async () => {
   const { bytes, run } = matmul(256, 128, 128, 0, 8);
   same(bytes, 3, [one, kernels], run);
   assert.equal(helper.merged, 0);
+});
+
+test("a helper that nobody closes keeps no process alive", () => {
+  const split = new URL("../../../src/ring/threads/split.ts", import.meta.url);
+  const code = `const { createSplitKernels } = await import("${split}"); await createSplitKernels().helper.started();`;
+  const args = ["--import", "tsx", "--input-type=module", "--eval", code];
+  const { status, stderr } = spawnSync(process.execPath, args, { timeout: 30_000, encoding: "utf8" });
+  assert.equal(status, 0, stderr);
 });
