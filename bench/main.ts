@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- <kernels|functions|ops|nets|links|record|memory|accuracy|compare>`: reads the arguments and prints rows. Measuring is in
+ * `npm run bench -- <kernels|threads|functions|ops|nets|links|record|memory|accuracy|compare>`: reads the arguments and prints rows. Measuring is in
  * the files beside this one.
  */
 import { parseArgs } from "node:util";
@@ -14,9 +14,11 @@ import { type LinkRow, links, linkTables } from "./links.js";
 import { bestSpeeds, type Calibration, calibrate, measure, memoryAfter, type Row } from "./measure.js";
 import { profileText } from "./profile.js";
 import { recording } from "./record.js";
+import { threads } from "./threads.js";
 
 const usage = `usage: bench <what> [options]
   kernels        ring kernels on one core
+  threads        products and steps of one party that is alone, on one core and on two
   functions      what functions cost, and their largest errors over a million points
   ops, nets      operators, networks; --profile: where the time goes, operator by operator
   links          networks on three modelled links, with what arithmetic expects; without --protocol all of them
@@ -56,6 +58,12 @@ if (group === "kernels") {
       row,
       `${row.case.padEnd(32)} ${ms(row.seconds)} (min ${ms(row.min)})${row.gmacs ? `  ${row.gmacs.toFixed(2)} G multiply-adds/s` : ""}${row.ratio ? `  ${row.ratio.toFixed(1)}x` : ""}`,
     );
+} else if (group === "threads") {
+  for await (const row of threads(flags.only)) {
+    const gain = (row.min[0] / row.min[1]).toFixed(2);
+    const texts = row.seconds.map((seconds, i) => `${ms(seconds)} (min ${ms(row.min[i]!)})`);
+    print(row, `${row.case.padEnd(42)} one ${texts[0]}  two ${texts[1]}  ${gain}x by the least`);
+  }
 } else if (group === "functions") {
   if (!flags.json) console.log(functionHeader);
   for await (const row of functionRows({ only: flags.only })) print(row, functionLine(row));
