@@ -17,10 +17,15 @@ const may = {
   tensor: ["errors", "ring", "ops", "functions", "plan"],
   nn: ["errors", "ring", "random", "functions", "tensor"],
   optim: ["errors", "ring", "ops", "functions", "tensor"],
-  models: ["errors", "ring", "tensor", "nn"],
+  models: ["errors", "ring", "plan", "tensor", "nn"],
   data: ["errors", "ring", "random", "protocol", "tensor"],
-  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data"],
-  client: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "data", "party"],
+  serving: ["errors", "ring"],
+  browser: ["errors", "random", "protocol", "serving"],
+  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data", "serving"],
+  client: [
+    ...["errors", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "nn", "data"],
+    ...["party", "serving"],
+  ],
 };
 
 const files = [];
@@ -73,6 +78,19 @@ for (const file of files) {
     problems.push(`${file}: only src/random draws randomness`);
   graph.set(file, targets);
 }
+
+// What a browser loads, whichever room it is in, loads nothing of Node and no package.
+const loaded = new Set();
+const load = (file, from) => {
+  if (loaded.has(file)) return;
+  loaded.add(file);
+  for (const match of readFileSync(file, "utf8").matchAll(
+    /^\s*(?:import|export)\s(?!type\s)[^"';]*?from\s+"([^."][^"]*)"/gms,
+  ))
+    problems.push(`${file}: loaded by browsers (through ${from}), but imports ${match[1]}`);
+  for (const next of graph.get(file) ?? []) load(next, file);
+};
+load(join("src", "browser", "index.ts"), "package.json");
 
 const state = new Map();
 const visit = (file, trail) => {

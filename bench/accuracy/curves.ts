@@ -45,7 +45,7 @@ function panel({ title, lines, log = false }: Panel, offset: number, steps: numb
   return [
     `<path d="M${left},${offset + top} V${bottom} H${width - right}" fill="none" stroke="#999"/>`,
     text(left, offset + 20, "start", title),
-    ...ticks.map((value) => text(left - 6, atY(value) + 4, "end", `${Number(value.toPrecision(3))}`)),
+    ...ticks.map((value) => text(left - 6, atY(value) + 4, "end", tick(value))),
     text(left, bottom + 17, "middle", "1"),
     text(width - right, bottom + 17, "end", `step ${steps}`),
     ...lines.map(({ name }, i) =>
@@ -61,3 +61,5 @@ function panel({ title, lines, log = false }: Panel, offset: number, steps: numb
   ];
 }
 const round = (value: number): number => Math.round(value * 10) / 10;
+const tick = (value: number): string =>
+  value > 0 && value < 1e-3 ? value.toExponential(0) : `${Number(value.toPrecision(3))}`;

@@ -4,14 +4,14 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { data, nn, optim, type Session } from "../../src/index.js";
 import { type Image, type Layer, lenet } from "../convnets.js";
-import { ClearNet, moduleOf } from "./nets.js";
+import { ClearNet, moduleOf, withFirstValues } from "./nets.js";
 import { numbers, type Record, type Reference, type Size, type Task } from "./task.js";
 
 const image: Image = [1, 28, 28];
 const pixels = 784;
 const classes = 10;
-/** Test images that are evaluated together. */
-const atOnce = 1000;
+/** Test images that are evaluated together: parties refuse plans with more than 2^26 elements in all values. */
+const atOnce = 200;
 
 interface Setting {
   readonly layers: readonly Layer[];
@@ -137,7 +137,8 @@ function imageTask(
   options: { model?: () => nn.Module } = {},
 ): Task {
   const rows = (size: Size) => rowsOf(folder(size)!, setting, size);
-  const minRows = Math.min(setting.batch, setting.trainRows, setting.testRows, 64);
+  // The last batch is the smallest one.
+  const minRows = Math.min(64, setting.trainRows % setting.batch || setting.batch);
   return {
     ...described,
     minRows,
@@ -174,10 +175,12 @@ const whole = { trainRows: 60_000, testRows: 10_000 } as const;
 const mlp: readonly Layer[] = [["dense", 128], ["relu"], ["dense", 128], ["relu"], ["dense", 10]];
 
 const s0cnn = () =>
-  nn.sequential(
-    nn.unflatten(1, image),
-    ...[nn.conv2d(1, 32, 3), nn.relu(), nn.conv2d(32, 64, 3), nn.relu(), nn.maxPool2d(2), nn.dropout(0.25)],
-    ...[nn.flatten(), nn.linear(9216, 128), nn.relu(), nn.dropout(0.5), nn.linear(128, classes)],
+  withFirstValues(
+    nn.sequential(
+      nn.unflatten(1, image),
+      ...[nn.conv2d(1, 32, 3), nn.relu(), nn.conv2d(32, 64, 3), nn.relu(), nn.maxPool2d(2), nn.dropout(0.25)],
+      ...[nn.flatten(), nn.linear(9216, 128), nn.relu(), nn.dropout(0.5), nn.linear(128, classes)],
+    ),
   );
 
 export const imageTasks: readonly Task[] = [
@@ -239,11 +242,11 @@ export const imageTasks: readonly Task[] = [
       name: "fashion",
       title: "784-128-128-10 on Fashion-MNIST",
       setting:
-        "cross-entropy, 5 epochs of the first 10,000 images, batches of 128, SGD with momentum 0.9 and a rate from 0.05 to 0; tested on 2,000",
+        "cross-entropy, 5 epochs of the first 9,984 images, batches of 128, SGD with momentum 0.9 and a rate from 0.05 to 0; tested on 2,000",
       epochs: 5,
       accuracy: { atLeast: 83 },
     },
-    { ...asUsual, layers: mlp, lr: 0.05, mean: 0.286, deviation: 0.353, trainRows: 10_000, testRows: 2000 },
+    { ...asUsual, layers: mlp, lr: 0.05, mean: 0.286, deviation: 0.353, trainRows: 9984, testRows: 2000 },
     ({ data: folder }) => folder,
   ),
 ];

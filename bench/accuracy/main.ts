@@ -78,7 +78,7 @@ function textOf({
     ...(accuracies.length > 0 ? [`  secret     ${percent(accuracies)} %`] : []),
     ...(twin
       ? [
-          `  twin       ${percent(twin.accuracies)} %; losses differ by up to ${Math.max(0, ...twin.lossDifferences).toExponential(1)}`,
+          `  twin       ${percent(twin.accuracies)}${twin.accuracies.length > 0 ? " %; " : ""}losses differ by up to ${Math.max(0, ...twin.lossDifferences).toExponential(1)}`,
           ...twin.overflows.map((overflow) => `  OVERFLOW ${overflow}`),
         ]
       : []),

@@ -13,13 +13,28 @@ export function firstValues(layers: readonly Layer[], image: Image, seed = 1): F
   const prg = new Prg(deriveKey([new Uint8Array([seed])], "accuracy weights"));
   return weightShapes(layers, image).flatMap(([outputs, ...rest], layer) => {
     const limit = 1 / Math.sqrt(size(rest));
-    return [outputs! * size(rest), outputs!].map((n, chunk) => {
-      const bytes = new Uint8Array(4 * n);
-      prg.stream({ run: 0, node: layer, chunk }).fill(bytes);
-      const view = new DataView(bytes.buffer);
-      return Float64Array.from({ length: n }, (_, i) => ((view.getUint32(4 * i, true) + 0.5) / 2 ** 31 - 1) * limit);
-    });
+    return [outputs! * size(rest), outputs!].map((n, chunk) => drawn(prg, n, limit, layer, chunk));
   });
+}
+/** Uniform in ±limit. */
+function drawn(prg: Prg, n: number, limit: number, node: number, chunk = 0): Float64Array {
+  const bytes = new Uint8Array(4 * n);
+  prg.stream({ run: 0, node, chunk }).fill(bytes);
+  const view = new DataView(bytes.buffer);
+  return Float64Array.from({ length: n }, (_, i) => ((view.getUint32(4 * i, true) + 0.5) / 2 ** 31 - 1) * limit);
+}
+
+/**
+ * Gives any module first values that are the same in every run: matrices in ±1/√inputs, biases 0, normalisations 1.
+ */
+export function withFirstValues(model: nn.Module, seed = 1): nn.Module {
+  const prg = new Prg(deriveKey([new Uint8Array([seed])], "accuracy values"));
+  const state = [...model.named].map(([name, { shape }], node): [string, Float64Array] => {
+    const limit = shape.length > 1 ? 1 / Math.sqrt(size(shape.slice(1))) : 0;
+    const start = /norm\d*\.weight$/.test(name) ? 1 : 0;
+    return [name, drawn(prg, size(shape), limit, node).map((value) => start + value)];
+  });
+  return model.loadStateDict(Object.fromEntries(state));
 }
 
 /** [batch, pixels] -> [batch, outputs]. */

@@ -105,6 +105,8 @@ const anchor = ({ title }: Task): string =>
     .replace(/[^a-z0-9 -]/g, "")
     .replaceAll(" ", "-");
 
+const steps = (result: Result): string => (result.steps > 1 ? ` for ${result.steps} steps and their tests` : "");
+
 function section(task: Task, result: Result): string[] {
   const { title, setting } = task;
   const lines = ["", `## ${title}`, "", `${setting[0]!.toUpperCase()}${setting.slice(1)}.`];
@@ -123,6 +125,7 @@ function section(task: Task, result: Result): string[] {
     list.push(`${name[0]!.toUpperCase()}${name.slice(1)}: ${value.toExponential(1)}.`);
   if (twin)
     list.push(twin.overflows.length === 0 ? "No value left its bound." : `Overflows: ${twin.overflows.join("; ")}.`);
+  list.push(`${time(result.seconds)}${steps(result)}, with a load of ${result.load.toFixed(1)} before it.`);
   list.push(`Sent by party: ${bytes.map((sent) => `${(sent / 1e6).toPrecision(3)} MB`).join(", ")}.`);
   for (const { what, value, bar, kept } of verdicts(task, result)) {
     const limit = bar.atLeast === undefined ? `at most ${bar.atMost}` : `at least ${bar.atLeast}`;

@@ -1,4 +1,5 @@
 /** One training: on secrets, beside its twin in the clear if that is wanted, and by its reference. Not how it is shown (page.ts). */
+import { loadavg } from "node:os";
 import { ClearTwin, type RunReport } from "../../src/index.js";
 import { open } from "./sessions.js";
 import type { Bar, Record, Reference, Size, Task } from "./task.js";
@@ -38,6 +39,8 @@ export interface Result {
   readonly table?: { readonly heads: readonly string[]; readonly rows: readonly (readonly string[])[] };
   /** Of the training and its tests, without sharing the data. */
   readonly seconds: number;
+  /** What the machine had to do besides, in the minute before. */
+  readonly load: number;
   readonly steps: number;
   readonly rounds: number;
   /** Payload sent, by party. */
@@ -148,6 +151,7 @@ export async function run(task: Task, size: Size, options: RunOptions): Promise<
     ...(twin ? { twin } : {}),
   });
   const notes = new Notes(onProgress);
+  const [load] = loadavg() as [number];
   const began = performance.now();
   try {
     await task.train(place.session, size, notes);
@@ -179,7 +183,7 @@ export async function run(task: Task, size: Size, options: RunOptions): Promise<
     ...(task.reference ? { reference: await task.reference(size) } : {}),
     figures,
     ...(shown ? { table: shown } : {}),
-    ...{ seconds, steps: losses.length },
+    ...{ seconds, load, steps: losses.length },
     rounds: reports.reduce((sum, report) => sum + report.rounds, 0),
     bytes: Array.from({ length: members }, (_, party) => reports.reduce((sum, { bytes }) => sum + bytes[party]!, 0)),
   };

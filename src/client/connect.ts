@@ -33,8 +33,9 @@ export interface ConnectOptions
 
 /** A driver's session with the parties of a cluster. */
 export async function connect(clusterFile: string, options: ConnectOptions = {}): Promise<Session> {
-  const { parties, definition, user, close } = await reach(clusterFile, "driver", options);
-  const session = new Session({ ...options, definition, parties, name: user.name, close });
+  const { cluster, parties, definition, user, close } = await reach(clusterFile, "driver", options);
+  const serving = servingOf(cluster);
+  const session = new Session({ ...options, definition, parties, serving, name: user.name, close });
   try {
     await session.refresh();
     return session;
@@ -43,6 +44,12 @@ export async function connect(clusterFile: string, options: ConnectOptions = {})
     throw error;
   }
 }
+
+/** Where clients of served models connect. */
+const servingOf = ({ parties }: Cluster) =>
+  parties.flatMap(({ host, serve, pin }) =>
+    serve === undefined ? [] : [{ url: `https://${host.includes(":") ? `[${host}]` : host}:${serve}`, pin }],
+  );
 
 /** An owner's connection to the parties of a cluster. */
 export async function connectOwner(clusterFile: string, options: IdentityOptions = {}): Promise<Owner> {

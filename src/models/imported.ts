@@ -5,7 +5,7 @@
 import { ModelFileError, SecretgradError, ShapeError } from "../errors.js";
 import * as nn from "../nn/index.js";
 import { type Shape, size } from "../ring/index.js";
-import { Graph, Tensor } from "../tensor/index.js";
+import { type Closing, Graph, Tensor } from "../tensor/index.js";
 import { checkedShape } from "./numbers.js";
 
 export interface Port {
@@ -60,8 +60,11 @@ export interface Source {
 }
 
 /** A graph whose plans go nowhere: to see shapes, and what is refused. */
-export function scratchGraph(fraction = 20): Graph {
-  return new Graph({ env: { fraction }, recipient: "nobody", submit: async () => undefined });
+export function scratchGraph(
+  fraction = 20,
+  submit: (closing: Closing) => Promise<void> = async () => undefined,
+): Graph {
+  return new Graph({ env: { fraction }, recipient: "nobody", submit });
 }
 
 /** A secret input of no numbers, to see what follows from its shape. */

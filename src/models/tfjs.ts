@@ -60,6 +60,22 @@ export function importTfjs(
   return kerasModule("tfjs", model, weights, Number.isNaN(version) ? 2 : version, options);
 }
 
+/** File names of the shards that a model.json mentions; hostile, as the rest of it. */
+export function shardNames(json: Uint8Array | string): string[] {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(typeof json === "string" ? json : new TextDecoder().decode(json));
+  } catch (error) {
+    throw new ModelFileError(`${where}: expected model.json, got other text; try model.save()`, { cause: error });
+  }
+  const manifest = isConfig(parsed) && Array.isArray(parsed.weightsManifest) ? parsed.weightsManifest : [];
+  const paths = manifest.flatMap((group: unknown) =>
+    isConfig(group) && Array.isArray(group.paths) ? group.paths : [],
+  );
+  if (paths.length > 10_000) throw bad("at most 10000 shards", String(paths.length));
+  return [...new Set(paths.filter((path: unknown): path is string => typeof path === "string"))];
+}
+
 /** In the order of the file, which is the order of each layer's weights. */
 function readWeights(
   manifest: unknown,

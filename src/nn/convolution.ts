@@ -3,7 +3,7 @@ import { ShapeError } from "../errors.js";
 import { uniform } from "../random/index.js";
 import type { ConvOptions, ConvTransposeOptions, PerAxis, Tensor } from "../tensor/index.js";
 import * as functional from "../tensor/index.js";
-import { type Module, module } from "./module.js";
+import { described, type Module, module } from "./module.js";
 import { Parameter } from "./parameter.js";
 
 type Bias = { readonly bias?: boolean };
@@ -15,13 +15,24 @@ function layer<O extends Bias & { readonly groups?: number }>(
   filters: number,
   options: O,
   apply: Apply<O>,
+  type: string,
 ): Module {
   const met = shape.slice(1).reduce((product, length) => product * length, 1);
   const limit = 1 / Math.sqrt(met);
   const weight = new Parameter(shape, () => uniform(shape[0] * met, -limit, limit));
-  if (options.bias === false) return module({ weight }, (x, own) => apply(x, own.weight, undefined, options));
+  const kind = { ...options };
+  if (options.bias === false)
+    return described(
+      module({ weight }, (x, own) => apply(x, own.weight, undefined, options)),
+      type,
+      kind,
+    );
   const bias = new Parameter([filters], () => uniform(filters, -limit, limit));
-  return module({ weight, bias }, (x, own) => apply(x, own.weight, own.bias, options));
+  return described(
+    module({ weight, bias }, (x, own) => apply(x, own.weight, own.bias, options)),
+    type,
+    kind,
+  );
 }
 
 /** Channels of one group. */
@@ -45,7 +56,7 @@ export function conv1d(
 ): Module {
   const each = part("conv1d", inChannels, options.groups);
   part("conv1d", outChannels, options.groups);
-  return layer([outChannels, each, ...extent(kernelSize, 1)], outChannels, options, functional.conv1d);
+  return layer([outChannels, each, ...extent(kernelSize, 1)], outChannels, options, functional.conv1d, "conv1d");
 }
 
 /**
@@ -63,7 +74,7 @@ export function conv2d(
 ): Module {
   const each = part("conv2d", inChannels, options.groups);
   part("conv2d", outChannels, options.groups);
-  return layer([outChannels, each, ...extent(kernelSize, 2)], outChannels, options, functional.conv2d);
+  return layer([outChannels, each, ...extent(kernelSize, 2)], outChannels, options, functional.conv2d, "conv2d");
 }
 
 /** The transpose of conv1d as a map: x [batch, inChannels, length]; weight [inChannels, outChannels / groups, kernelSize]. */
@@ -75,7 +86,13 @@ export function convTranspose1d(
 ): Module {
   const each = part("convTranspose1d", outChannels, options.groups);
   part("convTranspose1d", inChannels, options.groups);
-  return layer([inChannels, each, ...extent(kernelSize, 1)], outChannels, options, functional.convTranspose1d);
+  return layer(
+    [inChannels, each, ...extent(kernelSize, 1)],
+    outChannels,
+    options,
+    functional.convTranspose1d,
+    "convTranspose1d",
+  );
 }
 
 /**
@@ -91,5 +108,11 @@ export function convTranspose2d(
 ): Module {
   const each = part("convTranspose2d", outChannels, options.groups);
   part("convTranspose2d", inChannels, options.groups);
-  return layer([inChannels, each, ...extent(kernelSize, 2)], outChannels, options, functional.convTranspose2d);
+  return layer(
+    [inChannels, each, ...extent(kernelSize, 2)],
+    outChannels,
+    options,
+    functional.convTranspose2d,
+    "convTranspose2d",
+  );
 }

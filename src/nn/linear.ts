@@ -1,7 +1,7 @@
 /** Fully connected layers. */
 import { uniform } from "../random/index.js";
 import { linear as multiply } from "../tensor/index.js";
-import { type Module, module } from "./module.js";
+import { described, type Module, module } from "./module.js";
 import { Parameter } from "./parameter.js";
 
 /**
@@ -13,7 +13,14 @@ import { Parameter } from "./parameter.js";
 export function linear(inputs: number, outputs: number, options: { bias?: boolean } = {}): Module {
   const limit = 1 / Math.sqrt(inputs);
   const weight = new Parameter([outputs, inputs], () => uniform(outputs * inputs, -limit, limit));
-  if (options.bias === false) return module({ weight }, (x, own) => multiply(x, own.weight));
+  if (options.bias === false)
+    return described(
+      module({ weight }, (x, own) => multiply(x, own.weight)),
+      "linear",
+    );
   const bias = new Parameter([outputs], () => uniform(outputs, -limit, limit));
-  return module({ weight, bias }, (x, own) => multiply(x, own.weight, own.bias));
+  return described(
+    module({ weight, bias }, (x, own) => multiply(x, own.weight, own.bias)),
+    "linear",
+  );
 }

@@ -85,7 +85,8 @@ export function kerasModule(
   options: KerasOptions,
 ): ImportedModel {
   const refused: UnsupportedNode[] = [];
-  const folded = options.batchNorm === "keep" ? { model, weights } : foldBatchNorms(model, weights);
+  const plain = options.batchNorm === "keep" ? { model, weights } : foldBatchNorms(model, weights);
+  const folded = { ...plain, model: poolFirst(plain.model) };
   const made = new Map<string, Made>();
   const children: Record<string, nn.Part> = {};
   const owned = new Map<string, nn.Parameter[]>();
@@ -126,6 +127,23 @@ export function kerasModule(
   return importedModel({ format, inputs, outputs, children, owned, record });
 }
 const keyOf = ({ layer, call }: Result): string => `${layer} ${call}`;
+
+/** A relu right before a pooling by maximum is taken after it: the same numbers from fewer comparisons. */
+function poolFirst(model: KerasModel): KerasModel {
+  const uses = new Map<string, number>();
+  const results = [...model.layers.flatMap(({ calls }) => calls.flat()), ...model.outputs];
+  for (const { layer } of results) uses.set(layer, (uses.get(layer) ?? 0) + 1);
+  const layers = new Map(model.layers.map((layer) => [layer.name, layer]));
+  for (const pool of model.layers) {
+    const before = layers.get(pool.calls[0]?.[0]?.layer ?? "");
+    const isPool = /^MaxPooling[12]D$/.test(pool.type) && pool.calls.length === 1;
+    if (!isPool || before?.config.activation !== "relu" || before.calls.length !== 1 || uses.get(before.name) !== 1)
+      continue;
+    layers.set(before.name, { ...before, config: { ...before.config, activation: "linear" } });
+    layers.set(pool.name, { ...pool, config: { ...pool.config, activation: "relu" } });
+  }
+  return { ...model, layers: model.layers.map(({ name }) => layers.get(name)!) };
+}
 
 function makeLayer(
   layer: KerasLayer,

@@ -33,10 +33,31 @@ function dense(m: Making): Made {
   return { part, record: (x) => act(new Value(part(x.keras))) };
 }
 
-/** One normalisation by running statistics for the channels of any value, as a layer that can train on. */
+/** The axis of a value's channels: the last one, or axis 1. */
+function onChannels(m: Making, apply: (x: Tensor) => Tensor): Made["record"] {
+  const [axis] = [m.config.axis ?? -1].flat();
+  return (x) => {
+    const rank = x.shape.length;
+    const at = typeof axis === "number" && axis < 0 ? axis + rank : axis;
+    if (at === rank - 1) return new Value(apply(x.first), rank > 2);
+    return at === 1 ? new Value(apply(x.keras)) : m.refuse(`axis ${axis}`);
+  };
+}
+/** A normalisation that was made a scale and a shift, or that trains on with running statistics. */
 function batchNorm(m: Making): Made {
-  const { axis: given = -1 } = m.config;
-  const axis = Array.isArray(given) ? given[0] : given;
+  if (m.flag("folded")) {
+    const [scale, shift] = [m.weight("scale", undefined), m.weight("shift", undefined)];
+    const part = partOf({
+      weight: new nn.Parameter(scale.shape, () => scale.data),
+      bias: new nn.Parameter(shift.shape, () => shift.data),
+    });
+    const column = (key: string, x: Tensor) =>
+      part.named
+        .get(key)!
+        .in(x.graph)
+        .reshape(-1, ...x.shape.slice(2).map(() => 1));
+    return { part, record: onChannels(m, (x) => x.mul(column("weight", x)).add(column("bias", x))) };
+  }
   const scale = m.flag("scale", true) ? m.weight("gamma", undefined) : undefined;
   const center = m.flag("center", true) ? m.weight("beta", undefined) : undefined;
   const mean = m.weight("moving_mean", undefined);
@@ -49,19 +70,8 @@ function batchNorm(m: Making): Made {
     running_mean: mean,
     running_var: variance,
   });
-  return {
-    part,
-    record(x) {
-      const rank = x.shape.length;
-      const at = typeof axis === "number" && axis < 0 ? axis + rank : axis;
-      if (at !== rank - 1 && at !== 1) return m.refuse(`axis ${axis}`);
-      const own = at === 1 && rank > 2 ? new Value(x.keras) : x;
-      const [value, isFirst] = at === 1 && rank > 2 ? [own.stored, true] : [x.first, false];
-      const image = value.shape.length === 4 ? value : value.reshape(value.shape[0]!, value.shape[1]!, -1, 1);
-      const result = part(image).reshape(...value.shape);
-      return isFirst ? new Value(result) : new Value(result, rank > 2);
-    },
-  };
+  const asImage = (x: Tensor) => (x.shape.length === 4 ? x : x.reshape(x.shape[0]!, x.shape[1]!, -1, 1));
+  return { part, record: onChannels(m, (x) => part(asImage(x)).reshape(...x.shape)) };
 }
 function layerNorm(m: Making): Made {
   const axes = [m.config.axis ?? -1].flat() as number[];

@@ -137,7 +137,10 @@ const pooling =
       strides,
       kernel.map(() => 1),
     );
-    return { record: onImages(m, (x) => apply(x, windows(x))) };
+    const record = onImages(m, (x) => apply(x, windows(x)));
+    // Of the layer before, if it commutes; see import.ts.
+    const act = m.activation;
+    return { record: (x) => act(record(x)) };
   };
 const globalPooling =
   (kind: "mean" | "max") =>
