@@ -25,6 +25,8 @@ export interface ClusterOptions {
   readonly profiled?: boolean;
   /** Of a party that is alone, over memory. */
   readonly kernels?: KernelSets;
+  /** Of each process, over TLS. */
+  readonly threads?: 1 | 2;
 }
 
 export async function memoryCluster(
@@ -57,7 +59,7 @@ export async function memoryCluster(
 
 export async function tlsCluster(
   protocol: string,
-  { link, profiled = false }: ClusterOptions = {},
+  { link, profiled = false, threads = 1 }: ClusterOptions = {},
 ): Promise<BenchCluster> {
   const count = protocolNamed(protocol).parties;
   const names = Array.from({ length: count }, (_, i) => `p${i}`);
@@ -81,7 +83,9 @@ export async function tlsCluster(
       fingerprint: fingerprints[i]!,
     }));
     await Promise.all(
-      children.map((child, self) => ask(child, { do: "connect", protocol, names, self, addresses, link, profiled })),
+      children.map((child, self) =>
+        ask(child, { do: "connect", protocol, names, self, addresses, link, profiled, threads }),
+      ),
     );
   } catch (error) {
     close();

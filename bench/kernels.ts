@@ -218,6 +218,7 @@ export const products: readonly Case[] = [
     matmul(128, 784, 128, 1),
     matmul(256, 256, 256, 1),
     matmul(512, 512, 512, 1),
+    matmul(1024, 1024, 1024, 1),
   ].flatMap((item) => [item, narrow(item)]),
   convolution(128, 1, 28, 20, 5),
   convolution(128, 20, 12, 50, 5),

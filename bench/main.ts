@@ -21,7 +21,8 @@ const usage = `usage: bench <what> [options]
   kernels        ring kernels on one core
   threads        products and steps of one party that is alone, on one core and on two
   functions      what functions cost, and their largest errors over a million points
-  ops, nets      operators, networks; --profile: where the time goes, operator by operator
+  ops, nets      operators, networks; --profile: where the time goes, operator by operator;
+                 --threads 2: each process on two threads, over TLS, not with --profile
   links          networks on three modelled links, with what arithmetic expects; without --protocol all of them
   record         what a driver does for a training step before it is sent
   memory         what parties hold after 50 and after 500 training steps, or --steps N,M
@@ -42,6 +43,7 @@ const { values: flags, positionals } = parseArgs({
     seconds: { type: "string", default: "60" },
     kill: { type: "boolean", default: false },
     steps: { type: "string", default: "50,500" },
+    threads: { type: "string", default: "1" },
     profile: { type: "boolean", default: false },
     compare: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
@@ -99,7 +101,10 @@ else fail();
 async function measureCases(group: "ops" | "nets"): Promise<void> {
   const link = linkOf(flags.link);
   const start = flags.transport === "memory" ? memoryCluster : tlsCluster;
-  const cluster: BenchCluster = await start(protocol, { link, profiled: flags.profile });
+  const cluster: BenchCluster = await start(protocol, {
+    ...{ link, profiled: flags.profile },
+    threads: flags.threads === "2" ? 2 : 1,
+  });
   try {
     const speed = await calibrate(cluster, link?.latencyMs);
     print(speed, calibrationText(speed));

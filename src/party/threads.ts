@@ -37,11 +37,17 @@ export function chooseThreads(
   return { threads: wanted === "auto" ? (cores > members ? 2 : 1) : wanted, cores, members };
 }
 
-/** A party's ring, and what ends its second thread, if it has one. */
+/** A party's ring, and what ends its second thread, if it has one. Where threads or shared memory cannot be had, it has none. */
 export function ringFor({ threads }: ThreadChoice, log: Logger): { readonly ring: Ring; close(): Promise<void> } {
-  if (threads === 1) return { ring: new Ring(), close: async () => {} };
-  const { kernels, helper } = createSplitKernels({
-    onLost: (reason) => log.warn("second thread lost", { reason, now: "one thread computes everything" }),
-  });
-  return { ring: new Ring({ kernels }), close: () => helper.close() };
+  const now = "one thread computes everything";
+  if (threads === 2)
+    try {
+      const { kernels, helper } = createSplitKernels({
+        onLost: (reason) => log.warn("second thread lost", { reason, now }),
+      });
+      return { ring: new Ring({ kernels }), close: () => helper.close() };
+    } catch (error) {
+      log.info("no second thread", { reason: error instanceof Error ? error.message : String(error), now });
+    }
+  return { ring: new Ring(), close: async () => {} };
 }

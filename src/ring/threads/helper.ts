@@ -53,7 +53,7 @@ export interface Pieces {
 }
 
 export interface HelperOptions {
-  /** Longest wait for a piece that the helper has taken. Default 1 s, a hundred times what a large one takes. */
+  /** Longest wait for a piece that the helper has taken. Default 5 s, a hundred times what a large one takes. */
   readonly timeoutMs?: number;
   /** Told once why there is no helper any more. */
   readonly onLost?: (reason: string) => void;
@@ -61,7 +61,7 @@ export interface HelperOptions {
   readonly program?: URL;
 }
 
-const TIMEOUT_MS = 1000;
+const TIMEOUT_MS = 5000;
 /** More pieces than these do not fit the count. */
 export const MOST_PIECES = COUNT_MASK;
 
@@ -77,11 +77,14 @@ export class Helper {
   /** Which of the two results comes next. */
   #turn = 0;
 
+  /** Throws where threads, shared memory or waiting for them are not to be had. */
   constructor(start: Omit<Start, "buffer">, options: HelperOptions = {}) {
     const { timeoutMs = TIMEOUT_MS, onLost = () => {}, program = new URL("./worker.js", import.meta.url) } = options;
     this.#results = start.results;
     this.#timeoutMs = timeoutMs;
     this.#onLost = onLost;
+    // Some threads must not wait, such as those of windows; returns at once where this one may, since the word is 0.
+    Atomics.wait(this.#control, RESULTS, 1);
     const workerData: Start = { ...start, buffer: this.#control.buffer as SharedArrayBuffer };
     // Neither the options nor the environment of this process are of use to it.
     this.#worker = new Worker(program, { workerData, execArgv: [], env: {} });

@@ -33,7 +33,7 @@ const MOVED = [
 /** Entries of the tables of where an indexed result lies: rows, then columns. */
 const TABLE = 8192;
 
-/** Kernels over a shared memory, with a thread that helps as long as it lives. */
+/** Kernels over a shared memory, with a thread that helps as long as it lives. Throws where these are not to be had. */
 export function createSplitKernels(options?: HelperOptions): SplitKernels {
   const { kernels, module } = createSharedKernels();
   const { memory, heapBase } = kernels;
