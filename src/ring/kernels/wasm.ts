@@ -21,23 +21,23 @@ const PAGES = { initial: 64, maximum: 65536 };
 let compiled: object | undefined;
 let compiledShared: object | undefined;
 
-const bytes = () => Uint8Array.from(atob(wasmBase64), (char) => char.charCodeAt(0));
+const bytesOf = (base64: string) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+export const moduleOf = (base64: string): object => new wasm.Module(bytesOf(base64));
 
 /** New kernels over a linear memory of their own. Words of one are of no use to the kernels of another. */
 export function createKernels(): KernelSets {
-  compiled ??= new wasm.Module(bytes());
+  compiled ??= moduleOf(wasmBase64);
   return kernelsOver(compiled, new wasm.Memory(PAGES));
 }
 
-/** The same over a memory that instances of other threads can share: `module` with { memory, shift } as its environment. */
-export function createSharedKernels(): { readonly kernels: KernelSets; readonly module: object } {
-  compiledShared ??= new wasm.Module(bytes().with(sharedFlag, 3));
-  const memory = new wasm.Memory({ ...PAGES, shared: true });
-  return { kernels: kernelsOver(compiledShared, memory), module: compiledShared };
+/** The same over a memory that another thread can have, too. Throws where memory cannot be shared. */
+export function createSharedKernels(): KernelSets {
+  compiledShared ??= new wasm.Module(bytesOf(wasmBase64).with(sharedFlag, 3));
+  return kernelsOver(compiledShared, new wasm.Memory({ ...PAGES, shared: true }));
 }
 
 function kernelsOver(module: object, memory: LinearMemory): KernelSets {
-  const exports = new wasm.Instance(module, { env: { memory, shift: 0 } }).exports as Exports;
+  const exports = new wasm.Instance(module, { env: { memory } }).exports as Exports;
   // Plain objects: their functions are the exports themselves, so a call costs no more than a call into wasm.
   const set = (narrow: boolean) =>
     Object.fromEntries(

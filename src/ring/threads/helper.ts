@@ -27,8 +27,6 @@ export interface Start {
   readonly buffer: SharedArrayBuffer;
   readonly module: object;
   readonly memory: LinearMemory;
-  /** Of the scratch areas of its kernels. */
-  readonly shift: number;
   /** Names of exports. */
   readonly kernels: readonly string[];
   /** Address of the first of two results. */

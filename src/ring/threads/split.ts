@@ -3,9 +3,10 @@
  * steps of their sums. All other kernels run on one thread, as ever. Not the helper itself.
  */
 import type { KernelSets, Kernels } from "../kernels/kernels.js";
-import { createSharedKernels } from "../kernels/wasm.js";
+import { createSharedKernels, moduleOf } from "../kernels/wasm.js";
 import { RESULT_BYTES } from "./control.js";
 import { Helper, type HelperOptions, MOST_PIECES } from "./helper.js";
+import { helperBase64 } from "./helper-bytes.gen.js";
 
 export interface SplitKernels {
   readonly kernels: KernelSets;
@@ -35,7 +36,7 @@ const TABLE = 8192;
 
 /** Kernels over a shared memory, with a thread that helps as long as it lives. Throws where these are not to be had. */
 export function createSplitKernels(options?: HelperOptions): SplitKernels {
-  const { kernels, module } = createSharedKernels();
+  const kernels = createSharedKernels();
   const { memory, heapBase } = kernels;
   // Behind the first thread's scratch areas lie the helper's, then tables, then its two results, then the arena.
   const tables = 2 * heapBase;
@@ -44,7 +45,7 @@ export function createSplitKernels(options?: HelperOptions): SplitKernels {
   const missing = Math.ceil((arena + 65536 - memory.buffer.byteLength) / 65536);
   if (missing > 0) memory.grow(missing);
   const names = ["matmul", "matmulIndexed", "matmul32", "matmulIndexed32"];
-  const helper = new Helper({ module, memory, shift: heapBase, kernels: names, results }, options);
+  const helper = new Helper({ module: moduleOf(helperBase64), memory, kernels: names, results }, options);
   const split = (set: Kernels, first: number): Kernels => ({
     ...set,
     ...products(set, helper, first, tables),

@@ -20,11 +20,11 @@ import {
 } from "./control.js";
 
 /** @type {import("./helper.js").Start} */
-const { buffer, module, memory, shift, kernels, results } = workerData;
+const { buffer, module, memory, kernels, results } = workerData;
 const control = new Int32Array(buffer);
 // Types of WebAssembly come only with the DOM library.
 const { Instance } = /** @type {any} */ (globalThis).WebAssembly;
-const { exports } = new Instance(module, { env: { memory, shift } });
+const { exports } = new Instance(module, { env: { memory } });
 const list = kernels.map((name) => exports[name]);
 
 /** Which of the two places takes the next result. */
