@@ -17,7 +17,7 @@ const may = {
   tensor: ["errors", "ring", "ops", "functions", "plan"],
   nn: ["errors", "ring", "random", "functions", "tensor"],
   optim: ["errors", "ring", "ops", "functions", "tensor"],
-  models: ["errors", "ring", "plan", "tensor", "nn"],
+  models: ["errors", "ring", "plan", "clear", "tensor", "nn"],
   data: ["errors", "ring", "random", "protocol", "tensor"],
   serving: ["errors", "ring"],
   browser: ["errors", "random", "protocol", "serving"],
