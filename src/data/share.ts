@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { InputError, ScaleError, SecretgradError } from "../errors.js";
 import type { ProtocolDefinition, Seeds } from "../protocol/protocol.js";
 import { secureRandom } from "../random/index.js";
-import { encode } from "../ring/index.js";
+import { encode, firstBeyond } from "../ring/index.js";
 import { type DatasetMeta, parseDatasetMeta, uploadDigest } from "./share-meta.js";
 import { type RowSource, rowSize } from "./transforms.js";
 
@@ -153,17 +153,14 @@ async function* corrections(
 /** Refuses what the declared bound does not hold, NaN included: a shared NaN would be silent garbage for good. */
 function checkNumbers(numbers: Float64Array, meta: DatasetMeta, firstRow: number, size: number): void {
   const whole = meta.format === "integer";
-  // Rounding, half away from zero, must not reach 2^bound.
-  const limit = (2 ** meta.bound - 0.5) / 2 ** meta.scale;
-  for (let i = 0; i < numbers.length; i++) {
-    const value = numbers[i]!;
-    if (Math.abs(value) < limit && (!whole || Number.isInteger(value))) continue;
-    const row = Math.floor(i / size);
-    const kind = whole ? "whole numbers" : "finite numbers";
-    throw new ScaleError(
-      `shareDataset: expected ${kind} of magnitude below 2^${meta.bound - meta.scale}, got another in row ${firstRow + row}, element ${i - row * size} (from 0); try to scale the data or a larger bound`,
-    );
-  }
+  let at = firstBeyond(numbers, meta.scale, meta.bound);
+  if (at < 0 && whole) at = numbers.findIndex((value) => !Number.isInteger(value));
+  if (at < 0) return;
+  const row = Math.floor(at / size);
+  const kind = whole ? "whole numbers" : "finite numbers";
+  throw new ScaleError(
+    `shareDataset: expected ${kind} of magnitude below 2^${meta.bound - meta.scale}, got another in row ${firstRow + row}, element ${at - row * size} (from 0); try to scale the data or a larger bound`,
+  );
 }
 
 /** A row may be larger than one upload should be. */

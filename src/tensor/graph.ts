@@ -6,7 +6,7 @@ import { NameError, ScaleError } from "../errors.js";
 import { share } from "../ops/build.js";
 import { mantissaBits, type Precision, type Ref } from "../ops/index.js";
 import { differentiate, type Plan, Recorder } from "../plan/index.js";
-import { encode, type Shape, size } from "../ring/index.js";
+import { encode, firstBeyond, type Shape, size } from "../ring/index.js";
 import type { Variable } from "./variable.js";
 
 /** Numbers that the driver shares with one run. */
@@ -76,13 +76,7 @@ export class Graph {
     const { fraction, integerBits } = this.#recorder.env;
     const slot = `x${this.#feeds.length}`;
     const words = new BigInt64Array(data.length);
-    const limit = 2 ** integerBits;
-    const outside = data.findIndex((value) => !(Math.abs(value) < limit));
-    if (outside >= 0)
-      throw new ScaleError(
-        `input: expected numbers of magnitude below 2^${integerBits}, which the session declares, got another at index ${outside}; try scaling them or more integerBits`,
-      );
-    encode(data, fraction, words);
+    encodeDeclared("input", data, fraction, integerBits, words);
     this.#feeds.push({ slot, words });
     return this.#recorder.node("input", [], { slot, shape, scale: fraction, bound: fraction + integerBits });
   }
@@ -271,15 +265,32 @@ function initialPlan(precision: Precision, variables: readonly Variable[]): Clos
     } else {
       const slot = `init:${name}`;
       const words = new BigInt64Array(size(shape));
-      encode(values, env.fraction, words);
+      encodeDeclared(`variable ${name}`, values, env.fraction, Math.min(variable.integerBits, env.integerBits), words);
       feeds.push({ slot, words });
       ref = recorder.node("input", [], { slot, shape, scale: env.fraction, bound: env.fraction + env.integerBits });
     }
     recorder.node("assign", [ref], { name });
-    variable.stored = true;
   }
+  // Only when all of them could be encoded.
+  for (const variable of variables) variable.stored = true;
   const undo = () => {
     for (const variable of variables) variable.stored = false;
   };
   return { plan: recorder.close(), scalars: {}, feeds, reveals: [], undo };
+}
+
+/** Refuses what the declared bound does not hold: comparisons of such a value would be wrong, and no party could notice. */
+function encodeDeclared(
+  where: string,
+  values: Float64Array,
+  fraction: number,
+  integerBits: number,
+  words: BigInt64Array,
+): void {
+  const at = firstBeyond(values, fraction, fraction + integerBits);
+  if (at >= 0)
+    throw new ScaleError(
+      `${where}: expected numbers of magnitude below 2^${integerBits}, which is declared, got another at index ${at}; try scaling them or more integerBits`,
+    );
+  encode(values, fraction, words);
 }
