@@ -5,7 +5,7 @@
 import { NameError, ScaleError } from "../errors.js";
 import { share } from "../ops/build.js";
 import { mantissaBits, type Precision, type Ref } from "../ops/index.js";
-import { differentiate, type Plan, Recorder } from "../plan/index.js";
+import { differentiate, type Plan, planScalars, Recorder } from "../plan/index.js";
 import { encode, firstBeyond, type Shape, size } from "../ring/index.js";
 import type { Variable } from "./variable.js";
 
@@ -106,8 +106,10 @@ export class Graph {
   bernoulli(shape: Shape, keep: number): Ref {
     return this.#recorder.node("bernoulli", [], { shape, keep, index: this.#coins++ });
   }
-  /** A row or epoch number of this run. */
-  position(slot: string, value: number): string {
+  /** A row or epoch number of this run. Batches at one place share it; one at another place in the same plan has its own. */
+  position(name: string, value: number): string {
+    let slot = name;
+    for (let i = 2; slot in this.#scalars && this.#scalars[slot] !== value; i++) slot = `${name}.${i}`;
     this.#scalars[slot] = value;
     return slot;
   }
@@ -213,7 +215,8 @@ export class Graph {
       if (hasEffects)
         closings.push({
           plan,
-          scalars: this.#scalars,
+          // Those of a batch that nothing came of are none of the plan's.
+          scalars: Object.fromEntries(planScalars(plan).map(({ slot }) => [slot, this.#scalars[slot]!])),
           feeds: this.#feeds,
           reveals: this.#reveals,
           watched: this.#watched,
