@@ -5,22 +5,23 @@ import { dirname, join, normalize, relative } from "node:path";
 /** Each room and the rooms it may import from (besides itself). */
 const may = {
   errors: [],
+  options: ["errors"],
   ring: ["errors"],
   random: ["errors", "ring"],
   net: ["errors", "random"],
-  protocol: ["errors", "ring", "random"],
-  ops: ["errors", "ring", "protocol"],
+  protocol: ["errors", "options", "ring", "random"],
+  ops: ["errors", "options", "ring", "protocol"],
   plan: ["errors", "ring", "protocol", "ops"],
-  functions: ["errors", "ring", "ops"],
+  functions: ["errors", "options", "ring", "ops"],
   clear: ["errors", "ring", "ops", "plan"],
   engine: ["errors", "ring", "random", "net", "protocol", "ops", "plan"],
-  tensor: ["errors", "ring", "ops", "functions", "plan"],
-  nn: ["errors", "ring", "random", "functions", "tensor"],
-  optim: ["errors", "ring", "ops", "functions", "tensor"],
+  tensor: ["errors", "options", "ring", "ops", "functions", "plan"],
+  nn: ["errors", "options", "ring", "random", "functions", "tensor"],
+  optim: ["errors", "options", "ring", "ops", "functions", "tensor"],
   models: ["errors", "ring", "tensor", "nn"],
-  data: ["errors", "ring", "random", "protocol", "tensor"],
+  data: ["errors", "options", "ring", "random", "protocol", "tensor"],
   party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data"],
-  client: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "data", "party"],
+  client: ["errors", "options", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "data", "party"],
 };
 
 const files = [];

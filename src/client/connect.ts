@@ -5,6 +5,7 @@
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { HandshakeError, InputError, PeerLostError } from "../errors.js";
+import { checkOptions, type Names } from "../options.js";
 import type { Cluster, ClusterUser } from "../party/cluster.js";
 import { type ProtocolDefinition, protocolNamed } from "../protocol/index.js";
 import { callAll, type PartyCaller } from "./caller.js";
@@ -24,6 +25,7 @@ export interface IdentityOptions {
   /** How long parties that are not up yet are waited for. Default 10 s. */
   readonly connectTimeoutMs?: number;
 }
+const identityNames: Names<IdentityOptions> = { as: true, key: true, connectTimeoutMs: true };
 export interface ConnectOptions
   extends IdentityOptions,
     Pick<
@@ -33,6 +35,16 @@ export interface ConnectOptions
 
 /** A driver's session with the parties of a cluster. */
 export async function connect(clusterFile: string, options: ConnectOptions = {}): Promise<Session> {
+  checkOptions("connect", options, {
+    ...identityNames,
+    fraction: true,
+    integerBits: true,
+    waitForGrantsMs: true,
+    onWaiting: true,
+    onRun: true,
+    timeoutMs: true,
+    twin: true,
+  });
   const { parties, definition, user, close } = await reach(clusterFile, "driver", options);
   const session = new Session({ ...options, definition, parties, name: user.name, close });
   try {
@@ -46,6 +58,7 @@ export async function connect(clusterFile: string, options: ConnectOptions = {})
 
 /** An owner's connection to the parties of a cluster. */
 export async function connectOwner(clusterFile: string, options: IdentityOptions = {}): Promise<Owner> {
+  checkOptions("connectOwner", options, identityNames);
   const { parties, definition, user, close } = await reach(clusterFile, "owner", options);
   return new Owner({ definition, parties, name: user.name, close });
 }

@@ -5,6 +5,7 @@
 import { type RowSource, rowsOf } from "../data/index.js";
 import { InputError, NameError } from "../errors.js";
 import { createMemoryMeshes } from "../net/index.js";
+import { checkChoice, checkOptions } from "../options.js";
 import type { Caller } from "../party/cluster.js";
 import { type Plan, planReveals } from "../plan/index.js";
 import { chooseProtocol, type ProtocolChoice } from "../protocol/index.js";
@@ -12,7 +13,7 @@ import { Prg } from "../random/index.js";
 import { readValues, type Values } from "../tensor/index.js";
 import type { CallResult, PartyCaller } from "./caller.js";
 import type { GrantInfo, GrantLimits } from "./granting.js";
-import { Owner, type ShareDatasetOptions } from "./owner.js";
+import { Owner, type ShareDatasetOptions, shareNames } from "./owner.js";
 import { Session } from "./session.js";
 import type { SessionOptions } from "./session-options.js";
 import { ClearTwin, type TwinOptions } from "./twin.js";
@@ -53,6 +54,7 @@ export class LocalSession extends Session {
     values: Values | RowSource,
     options: ShareDatasetOptions & { shape?: readonly number[] } = {},
   ): Promise<void> {
+    checkOptions("share", options, { ...shareNames, shape: true });
     const { shape, ...rest } = options;
     const source = isRows(values) ? values : rowSource(values, shape);
     await this.options.twin?.know(name, source);
@@ -81,6 +83,19 @@ export class LocalSession extends Session {
  * @example await local({ protocol: { kind: "additive", parties: ["alice", "bob"], dealer: "james" }, insecure: true })
  */
 export async function local(options: LocalOptions = {}): Promise<LocalSession> {
+  checkOptions("local", options, {
+    protocol: true,
+    insecure: true,
+    grants: true,
+    debug: true,
+    quiet: true,
+    fraction: true,
+    integerBits: true,
+    onRun: true,
+    onWaiting: true,
+    waitForGrantsMs: true,
+  });
+  checkChoice("local", "grants", options.grants ?? "auto", ["auto", "explicit"]);
   const { definition, names } = chooseProtocol(options.protocol ?? "rep3");
   if (definition.dealer !== undefined && !options.insecure)
     throw new InputError(

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { type DatasetMeta, type RowSource, type ShareOptions, shareDataset } from "../data/index.js";
 import { InputError, NameError, PeerLostError, SessionEndedError } from "../errors.js";
+import { checkOptions, type Names } from "../options.js";
 import { decodePlan, type Link, type Plan } from "../plan/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 import { secureRandom } from "../random/index.js";
@@ -23,6 +24,15 @@ export interface OwnerOptions {
 }
 
 export type ShareDatasetOptions = Pick<ShareOptions, "format" | "scale" | "bound" | "onProgress" | "signal">;
+
+export const shareNames: Names<ShareDatasetOptions> = {
+  format: true,
+  scale: true,
+  bound: true,
+  onProgress: true,
+  signal: true,
+};
+const limitNames: Names<GrantLimits> = { release: true, minRows: true, to: true, times: true, expires: true };
 
 export interface WatchOptions extends GrantLimits {
   /** Ends the watch. */
@@ -49,6 +59,7 @@ export class Owner {
 
   /** Shares rows under "name" or "owner/name"; resolves when all parties have them for good. */
   async share(name: string, source: RowSource, options: ShareDatasetOptions = {}): Promise<DatasetMeta> {
+    checkOptions("share", options, shareNames);
     const { definition, parties } = this.options;
     const full = name.includes("/") ? name : `${this.name}/${name}`;
     if (!full.startsWith(`${this.name}/`))
@@ -94,6 +105,7 @@ export class Owner {
 
   /** Approves reveals of a plan at all parties. Throws if nothing in it fits the limits. */
   async grant(digest: string, limits: GrantLimits = {}): Promise<GrantInfo[]> {
+    checkOptions("grant", limits, limitNames);
     const plan = await this.plan(digest);
     const grants = grantsFor(await this.describe(plan), this.name, limits);
     if (grants.every(({ objection }) => objection !== undefined))
@@ -108,6 +120,14 @@ export class Owner {
    * for a while does not end it.
    */
   async watch(options: WatchOptions): Promise<void> {
+    checkOptions("watch", options, {
+      ...limitNames,
+      signal: true,
+      onGrant: true,
+      onSkip: true,
+      onProblem: true,
+      everyMs: true,
+    });
     const seen = new Set<string>();
     const begun = new Map<string, readonly IdentifiedGrant[]>();
     let problem: string | undefined;

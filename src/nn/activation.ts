@@ -1,5 +1,6 @@
 /** Layers without parameters (but for prelu), element by element or along an axis. Domains and errors are those of `functions/`. */
 import * as functions from "../functions/index.js";
+import { checkOptions } from "../options.js";
 import { Tensor } from "../tensor/index.js";
 import { type Module, module, playing } from "./module.js";
 import { Parameter } from "./parameter.js";
@@ -24,6 +25,7 @@ export const silu = (): Module => layer((x) => x.silu());
 export const softplus = (): Module => layer((x) => x.softplus());
 /** x Phi(x); with "tanh" the approximation that PyTorch has under that name. */
 export function gelu(options: { readonly approximate?: "none" | "tanh" } = {}): Module {
+  checkOptions("gelu", options, { approximate: true });
   return layer((x) => x.gelu(options.approximate));
 }
 /** max(0, min(1, x / 6 + 1/2)) */

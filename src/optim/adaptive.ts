@@ -13,6 +13,7 @@ import { InputError } from "../errors.js";
 import { type Hypot, hypot, operandBits, timesConstant, truncated } from "../functions/index.js";
 import * as build from "../ops/build.js";
 import type { Builder, Ref } from "../ops/index.js";
+import { checkOptions } from "../options.js";
 import { size } from "../ring/index.js";
 import { type Tensor, Variable } from "../tensor/index.js";
 import { type Clipping, checkClipping, gradientShare, gradientsOf } from "./gradients.js";
@@ -21,6 +22,7 @@ import {
   type Group,
   groupsOf,
   type Optimizer,
+  optimizerNames,
   optimizerOf,
   orderOf,
   type Parameters,
@@ -74,10 +76,12 @@ export interface Adaptive<O> {
 
 export function adaptive<O extends AdaptiveGroupOptions>(
   parameters: Parameters<O>,
-  { gradScale = 2048, steps = 0, clipGradNorm, clipGradValue, ...options }: O & AdaptiveOptions,
+  given: O & AdaptiveOptions,
   rule: Adaptive<O>,
 ): Optimizer {
   const { name } = rule;
+  checkOptions<object>(name, given, { ...rule.defaults, ...optimizerNames, gradScale: true });
+  const { gradScale = 2048, steps = 0, clipGradNorm, clipGradValue, ...options } = given;
   if (!Number.isInteger(Math.log2(gradScale)))
     throw new InputError(`${name}: expected a gradScale that is a power of two, got ${gradScale}; try 2048`);
   const clipping = definedOnly({ clipGradNorm, clipGradValue });

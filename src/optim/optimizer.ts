@@ -5,6 +5,7 @@
 import { InputError } from "../errors.js";
 import * as build from "../ops/build.js";
 import type { Ref } from "../ops/index.js";
+import { checkOptions } from "../options.js";
 import type { Graph, Tensor, Variable } from "../tensor/index.js";
 
 export interface Optimizer {
@@ -23,6 +24,9 @@ export interface Resumable {
   /** After session.resume() of state(): how many steps were taken. */
   steps?: number;
 }
+
+/** What every optimizer takes beside the options of its groups. */
+export const optimizerNames = { steps: true, clipGradNorm: true, clipGradValue: true };
 
 /** Parameters that are updated alike. */
 export interface ParamGroup {
@@ -60,6 +64,7 @@ export function groupsOf<O extends { lr: number }>(
         throw new InputError(`${where}: expected each parameter in one group, got ${parameter.name} in two; try one`);
       seen.add(parameter);
     }
+    checkOptions(where, own, { ...options, params: true });
     const all = { ...options, ...own };
     checkRate(where, all.lr);
     return { ...all, initialLr: all.lr, peakLr: undefined, lastLr: undefined } as Group<O>;

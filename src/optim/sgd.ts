@@ -15,6 +15,7 @@
 import { InputError } from "../errors.js";
 import * as build from "../ops/build.js";
 import type { Ref } from "../ops/index.js";
+import { checkOptions } from "../options.js";
 import { type Graph, type Tensor, Variable } from "../tensor/index.js";
 import { type Clipping, checkClipping, gradientsOf, isClipped } from "./gradients.js";
 import {
@@ -24,6 +25,7 @@ import {
   mostFraction,
   mostOrder,
   type Optimizer,
+  optimizerNames,
   optimizerOf,
   orderOf,
   orderScalar,
@@ -53,10 +55,11 @@ const updateBits = 6;
 const mostScheduledOrders = 11;
 
 export function sgd(parameters: Parameters<SgdGroupOptions>, options: SgdOptions): Optimizer {
+  const defaults = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false };
+  checkOptions("sgd", options, { lr: true, ...defaults, ...optimizerNames });
   const { clipGradNorm, clipGradValue, steps = 0, ...given } = options;
   const clipping = definedOnly({ clipGradNorm, clipGradValue });
   checkClipping("sgd", clipping);
-  const defaults = { momentum: 0, dampening: 0, weightDecay: 0, nesterov: false };
   const groups = groupsOf<SgdGroupOptions>("sgd", parameters, { ...defaults, ...given });
   for (const { nesterov, momentum, dampening } of groups)
     if (nesterov && (momentum <= 0 || dampening !== 0))

@@ -4,6 +4,7 @@
  * A new protocol is a folder with the same file names and one line in `protocols`: those on which the tests run.
  */
 import { InputError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { additive, dealtAhead } from "./additive/index.js";
 import { plain } from "./plain/index.js";
 import type { ProtocolDefinition } from "./protocol.js";
@@ -44,10 +45,13 @@ export function chooseProtocol(choice: ProtocolChoice): ChosenProtocol {
   if (typeof choice === "string") return among(protocolNamed(choice));
   switch (choice.kind) {
     case "plain":
+      checkOptions("protocol", choice, { kind: true });
       return among(plain);
     case "rep3":
+      checkOptions("protocol", choice, { kind: true, parties: true });
       return among(rep3, choice.parties);
     case "additive": {
+      checkOptions("protocol", choice, { kind: true, parties: true, dealer: true, comparison: true });
       // The types say what is there, but not to everybody: options may come from a command line or from JavaScript.
       const { parties = [], dealer, comparison = "adder" } = choice;
       const { length } = parties;
