@@ -21,7 +21,21 @@ const may = {
   models: ["errors", "ring", "tensor", "nn"],
   data: ["errors", "options", "ring", "random", "protocol", "tensor"],
   party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data"],
-  client: ["errors", "options", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "data", "party"],
+  client: [
+    "errors",
+    "options",
+    "ring",
+    "random",
+    "net",
+    "protocol",
+    "ops",
+    "plan",
+    "clear",
+    "engine",
+    "tensor",
+    "data",
+    "party",
+  ],
 };
 
 const files = [];
