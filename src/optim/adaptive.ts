@@ -21,11 +21,13 @@ import {
   definedOnly,
   type Group,
   groupsOf,
+  mostOrder,
   type Optimizer,
   optimizerNames,
   optimizerOf,
   orderOf,
   type Parameters,
+  peakOf,
   type Resumable,
   rateScalar,
   splitRate,
@@ -158,7 +160,8 @@ export function adaptive<O extends AdaptiveGroupOptions>(
           return { over };
         },
         descend(quotient, { factor = 1, mostFactor = 1, decay: decoupled = 0 } = {}) {
-          const peak = Math.max(group.peakLr ?? 0, group.lr);
+          // Steps' factors are two orders more.
+          const peak = peakOf(group, mostOrder - 1);
           const rate = rateScalar(graph, slot("lr"), splitRate(group.lr * factor, peak * mostFactor));
           // As many bits as leave room for the rate; no less than a weight can show.
           let step = build.mul(b, quotient(Math.min(40, 61 - rate.type.scale)), rate);

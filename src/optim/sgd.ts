@@ -9,8 +9,9 @@
  *
  * The leading bits of the learning rate and of the loss's divisor are multiplied in where the gradients begin, on one number a
  * row and output; the power of two that is left changes only the scale at which a weight's product is read. Rates are run-time
- * scalars of 10 bits and an exponent: changing one inside a binary order of magnitude keeps the plan, and so do all rates of a
- * schedule. Groups with rates of their own, and clipping, take the gradients as they are and multiply by the rate at the end.
+ * scalars of 10 bits and a power of two: at up to 20 fraction bits all in (2^-10, 1] are one plan, and so are those of a schedule;
+ * others are one plan with those of their binary order of magnitude. Groups with rates of their own, and clipping, take the gradients as
+ * they are and multiply by the rate at the end.
  */
 import { InputError } from "../errors.js";
 import * as build from "../ops/build.js";
@@ -30,6 +31,7 @@ import {
   orderOf,
   orderScalar,
   type Parameters,
+  peakOf,
   type Rate,
   type Resumable,
   rateScalar,
@@ -78,10 +80,12 @@ export function sgd(parameters: Parameters<SgdGroupOptions>, options: SgdOptions
     const b = graph.recorder;
     const resumed = state().some(({ stored }) => stored);
     const rates = groups.map((group) => {
-      const { lr, dampening, peakLr, lastLr } = group;
+      const { lr, dampening, lastLr } = group;
+      const known = peakOf(group, mostOrder + 1);
+      const peak = group.peakLr === undefined && !hasRoom(graph, known) ? undefined : known;
       const isFirst = !resumed && lastLr === undefined;
       // With dampening the first step's rate is another one than that of all others, in the same plan.
-      return splitRate(isFirst ? lr : lr * (1 - dampening), dampening === 0 ? peakLr : Math.max(peakLr ?? 0, lr));
+      return splitRate(isFirst ? lr : lr * (1 - dampening), dampening === 0 ? peak : Math.max(peak ?? 0, lr));
     });
     const shared = !isClipped(clipping) && rates.every((rate) => sameRate(rate, rates[0]!));
     const { gradients, rate, orders } = shared
@@ -101,7 +105,7 @@ export function sgd(parameters: Parameters<SgdGroupOptions>, options: SgdOptions
       const own = shared ? undefined : rateScalar(graph, name("lr"), rates[i]!);
       const before = group.lastLr ?? (resumed ? group.initialLr : lr);
       const carried = momentum * (before === 0 ? 1 : lr / before);
-      const scheduled = rates[i]!.order !== undefined;
+      const scheduled = group.peakLr !== undefined;
       const carry = keeps(group) ? carryScalar(graph, name("momentum"), carried, scheduled) : undefined;
       const nesterovs = nesterov ? graph.scalar(name("nesterov"), momentum, fraction) : undefined;
       group.lastLr = lr;
@@ -135,6 +139,11 @@ export function sgd(parameters: Parameters<SgdGroupOptions>, options: SgdOptions
   return optimizerOf("sgd", groups, { minimize, state, steps: () => done });
 }
 
+/** Whether the power of two of all rates up to `peak` fits behind a product: else it would cost truncations. */
+function hasRoom({ host }: Graph, peak: number): boolean {
+  return peak >= 1 && host.env.fraction <= 20;
+}
+
 function sameRate(a: Rate, b: Rate): boolean {
   return a.lead === b.lead && a.order === b.order && a.largest === b.largest;
 }
@@ -156,10 +165,10 @@ function withRate(
   return { gradients: graph.gradients(value, parameters, seed), rate, orders };
 }
 
-/** What the last update is multiplied by. In a schedule it may be large, where a rate starts again. */
+/** What the last update is multiplied by: less than 1 while the rate does not grow. In a schedule it may be large, where a rate starts again. */
 function carryScalar(graph: Graph, name: string, carried: number, scheduled: boolean): Ref {
   const { fraction } = graph.host.env;
-  if (!scheduled) return graph.scalar(name, carried, fraction);
+  if (!scheduled) return graph.scalar(name, carried, fraction, Math.max(carried, 0.75));
   const order = Math.min(Math.max(0, orderOf(carried) + 1), mostOrder);
   const lead = graph.scalar(name, carried / 2 ** order, fraction, 0.75);
   return build.mul(graph.recorder, lead, graph.scalar(`${name}.order`, 2 ** order, 0, 2 ** mostOrder));
