@@ -97,6 +97,10 @@ export async function local(options: LocalOptions = {}): Promise<LocalSession> {
   });
   checkChoice("local", "grants", options.grants ?? "auto", ["auto", "explicit"]);
   const { definition, names } = chooseProtocol(options.protocol ?? "rep3");
+  if (definition.live)
+    throw new InputError(
+      `local: expected a protocol whose members are all there, got ${definition.name}, whose dealer deals beforehand into files of a cluster; try ${definition.live.name} with insecure: true, or \`secretgrad init --protocol ${definition.name}\``,
+    );
   if (definition.dealer !== undefined && !options.insecure)
     throw new InputError(
       `local: expected insecure: true for ${definition.name}, whose dealer would share this process with the parties and could undo every share, got none; try adding it to try things out, or a cluster with a dealer of its own (secretgrad init --protocol ${definition.name})`,

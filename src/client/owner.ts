@@ -23,12 +23,13 @@ export interface OwnerOptions {
   readonly close?: () => Promise<void>;
 }
 
-export type ShareDatasetOptions = Pick<ShareOptions, "format" | "scale" | "bound" | "onProgress" | "signal">;
+export type ShareDatasetOptions = Pick<ShareOptions, "format" | "scale" | "bound" | "told" | "onProgress" | "signal">;
 
 export const shareNames: Names<ShareDatasetOptions> = {
   format: true,
   scale: true,
   bound: true,
+  told: true,
   onProgress: true,
   signal: true,
 };

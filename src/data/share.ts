@@ -41,6 +41,8 @@ export interface ShareOptions {
   readonly bound?: number;
   /** Bytes of an upload; default 1 MiB. */
   readonly chunkBytes?: number;
+  /** For errors: what the rows are called, and what helps if numbers are too large. */
+  readonly told?: { readonly where: string; readonly advice: string };
   readonly onProgress?: (progress: { readonly rows: number; readonly of: number }) => void;
   readonly signal?: AbortSignal;
 }
@@ -138,7 +140,7 @@ async function* corrections(
       // A source that fills less than it was asked for must not share the previous chunk twice.
       part.fill(Number.NaN);
       await source.read(row, count, part);
-      checkNumbers(part, meta, row, size);
+      checkNumbers(part, meta, row, options);
       const encoded = encode(part, meta.scale, words.subarray(0, part.length));
       const bytes = new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.byteLength);
       const offset = row * size;
@@ -151,7 +153,8 @@ async function* corrections(
 }
 
 /** Refuses what the declared bound does not hold, NaN included: a shared NaN would be silent garbage for good. */
-function checkNumbers(numbers: Float64Array, meta: DatasetMeta, firstRow: number, size: number): void {
+function checkNumbers(numbers: Float64Array, meta: DatasetMeta, firstRow: number, { told }: ShareOptions): void {
+  const size = rowSize(meta.rowShape);
   const whole = meta.format === "integer";
   let at = firstBeyond(numbers, meta.scale, meta.bound);
   if (at < 0 && whole) at = numbers.findIndex((value) => !Number.isInteger(value));
@@ -159,7 +162,7 @@ function checkNumbers(numbers: Float64Array, meta: DatasetMeta, firstRow: number
   const row = Math.floor(at / size);
   const kind = whole ? "whole numbers" : "finite numbers";
   throw new ScaleError(
-    `shareDataset: expected ${kind} of magnitude below 2^${meta.bound - meta.scale}, got another in row ${firstRow + row}, element ${at - row * size} (from 0); try to scale the data or a larger bound`,
+    `${told?.where ?? "shareDataset"}: expected ${kind} of magnitude below 2^${meta.bound - meta.scale}, got another in row ${firstRow + row}, element ${at - row * size} (from 0); try ${told?.advice ?? "to scale the data or a larger bound"}`,
   );
 }
 

@@ -93,11 +93,13 @@ test("init says who deals, and gives users names that no party has", async () =>
   await made("named", "additive-2", "--parties", "alice,bob,james");
   assert.deepEqual(members("named"), members("two"));
   const three = await made("three", "additive-3", "--json");
-  assert.equal(three.objects[0]!.dealer, "p3");
+  assert.equal(three.objects[0]!.dealer, "dealer");
+  await made("beside", "additive-2", "--parties", "alice,bob", "--dealer", "james");
+  assert.deepEqual(members("beside"), members("two"));
   const ahead = await made("ahead", "additive-2-dealt");
   assert.match(ahead.stdout, /No dealer is there .*secretgrad deal --help/);
   assert.doesNotMatch(ahead.stdout, / deals/);
-  const few = await made("few", "additive-3", "--parties", "a,b,c");
+  const few = await made("few", "additive-3", "--parties", "a,b");
   assert.match(few.stderr, /expected 4 names for additive-3, the last being the dealer, got 3/);
   const both = await made("both", "additive", "--parties", "alice,bob", "--dealer", "bob");
   assert.match(both.stderr, /expected a dealer that is none of the parties, got bob/);
@@ -149,6 +151,9 @@ test("a cluster from init to a granted result", async (t) => {
   const bad = await run("share", table, "--as", "alice/bad");
   assert.equal(bad.code, 1);
   assert.match(bad.stderr, /row/);
+  writeFileSync(table, "salary\n1\n50000\n");
+  const large = await run("share", table, "--as", "alice/large");
+  assert.match(large.stderr, /table\.csv: expected .*below 2\^15, got another in row 1, element 0 .*; try --scale 0\.001/);
   const theft = await run("share", table, "--as", "bob/ages", "--key", join(directory, "keys", "alice.pem"));
   assert.equal(theft.code, 1);
   const datasets = await run("datasets");
@@ -254,7 +259,8 @@ test("up says which port of which party is taken", async (t) => {
   t.after(() => other.close());
   const up = start(["up", directory]);
   t.after(() => up.stop());
-  await up.line(/p1 has ended/);
+  await up.line(/p1 has ended .*; so all end/);
+  assert.equal(await up.exited, 1);
   const said = up.lines.filter((line) => /EADDRINUSE/.test(line));
   assert.equal(said.length, 1, up.lines.join("\n"));
   assert.match(said[0]!, new RegExp(`^p1 .*party p1: expected to listen at ${host}:${port}.*try .*cluster\\.json`));
