@@ -118,13 +118,16 @@ function chooseUser(
   const fitting = cluster.users.filter((user) => role === undefined || user.role === role);
   const user =
     as === undefined ? (fitting.length === 1 ? fitting[0] : undefined) : cluster.users.find(({ name }) => name === as);
-  const names = cluster.users.map((each) => `${each.name} (${each.role})`).join(", ");
+  const names = fitting.map(({ name }) => name).join(", ") || "none";
+  const wanted = role === undefined ? "a user" : role === "owner" ? "an owner" : `a ${role}`;
   if (!user)
     throw new InputError(
-      `${where}: expected one of its users ${names}, got ${as ?? "no name"}; try { as: NAME } or --user NAME`,
+      `${where}: expected ${wanted} (${names}), got ${as ?? "no name"}; try one of them: --user NAME, or { as: "NAME" } in a program`,
     );
   if (role !== undefined && user.role !== role)
-    throw new InputError(`${where}: expected a ${role}, got ${user.name}, who is ${user.role}; try one of ${names}`);
+    throw new InputError(
+      `${where}: expected ${wanted}, got ${user.name}, whose role is ${user.role}; try one of: ${names}`,
+    );
   return user;
 }
 

@@ -189,8 +189,15 @@ export class Owner {
       ({ owner }) => owner === this.name,
     );
   }
-  async revoke(id: string): Promise<void> {
-    await this.#all("grant.revoke", () => ({ params: { id } }));
+  /** The grant with this id, or with the only one that begins so; returns the whole id. Throws NameError. */
+  async revoke(id: string): Promise<string> {
+    const found = (await this.grants()).filter((grant) => id !== "" && grant.id.startsWith(id));
+    if (found.length !== 1)
+      throw new NameError(
+        `grant ${id}: expected the beginning of one of ${this.name}'s grants, got that of ${found.length}; try \`secretgrad grants\``,
+      );
+    await this.#all("grant.revoke", () => ({ params: { id: found[0]!.id } }));
+    return found[0]!.id;
   }
 
   async close(): Promise<void> {

@@ -251,13 +251,14 @@ class Scanner {
   }
 
   #finish(column: number, last: boolean, more: boolean): void {
-    if (last === more) throw this.#bad(column, last ? "the end of the row" : "another cell", more ? "a cell" : "none");
+    if (last === more)
+      throw this.#bad(column + 1, last ? "the end of the row" : "another cell", more ? "a cell" : "none");
     if (last) this.#row++;
   }
 
   #bad(column: number, expected: string, got: string): InputError {
     return new InputError(
-      `${this.#where}: expected ${expected}, got ${got} in row ${this.#row}, column ${column + 1}; try to clean the data`,
+      `${this.#where}: expected ${expected}, got ${got} in row ${this.#row}, column ${column + 1} (from 1); try to clean the data`,
     );
   }
 }

@@ -56,7 +56,11 @@ export function chooseProtocol(choice: ProtocolChoice): ChosenProtocol {
       const { parties = [], dealer, comparison = "adder" } = choice;
       const { length } = parties;
       if (length < 2 || length > 15)
-        throw new InputError(`protocol: expected 2 to 15 parties and a dealer, got ${length}; try ["p0", "p1"]`);
+        throw new InputError(
+          `protocol: expected the names of 2 to 15 parties, beside the dealer, got ${length}; try parties p0,p1`,
+        );
+      if (typeof dealer !== "string" || dealer === "")
+        throw new InputError(`protocol: expected the name of a dealer, got none; try dealer: "dealer"`);
       if (comparison !== "adder" && comparison !== "fss")
         throw new InputError(
           `protocol: expected the comparison "adder" or "fss", got ${JSON.stringify(comparison)}; try "adder"`,

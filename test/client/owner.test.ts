@@ -40,7 +40,7 @@ test("a description names every source behind a model, and the limits decide", a
     ],
   );
   // Not part of what a digest fixes.
-  assert.deepEqual(training!.scalars, ["lr"]);
+  assert.deepEqual(training!.scalars, ["lr", "lr.order"]);
   assert.ok(training!.rounds > 0 && Math.max(...training!.bytesPerParty) > 0 && training!.secondsOnLink > 0);
 
   await assert.rejects(alice.grant(weights!.digest.slice(0, 10)), /release open is not among/);

@@ -267,6 +267,22 @@ test("without a grant nothing is revealed, and the message says how to get one",
   await session.close();
 });
 
+test("whose grants are missing is told all at once", async () => {
+  const session = await quiet({ grants: "explicit" });
+  await session.share("alice/x", [[1], [2]]);
+  await session.share("bob/y", [[3], [4]]);
+  const total = session.dataset("alice/x").all().add(session.dataset("bob/y").all()).sum();
+  await assert.rejects(total.reveal(), {
+    name: "GrantMissingError",
+    message: /a grant by alice .*, and by bob, got none; try .* as alice, as bob$/,
+  });
+  const [digest] = await session.owner("alice").plans();
+  await session.grant("alice", digest!, { release: ["open"] });
+  const again = session.dataset("alice/x").all().add(session.dataset("bob/y").all()).sum();
+  await assert.rejects(again.reveal(), /a grant by bob [^,]*, got none; try .* as bob$/);
+  await session.close();
+});
+
 test("a model goes on in a second session, and a misshapen one is refused", async () => {
   const session = await quiet();
   const train = (model: nn.Module, on: typeof session | ReturnType<typeof through>) =>

@@ -67,7 +67,10 @@ test("trains without a dealer, goes on after a party was killed in a step, and s
   // The next one may have been marked at north already.
   for (const each of left) assert.ok(each >= steps - 8 - 2 && each <= steps - 8 - 1, left.join());
   const next = steps - Math.min(...left);
-  assert.match((await cluster.run("status")).stdout, /south +[0-9a-f]{12} +lr=\d+,momentum=\d+ +\d+ of 30 runs left/);
+  assert.match(
+    (await cluster.run("status")).stdout,
+    /south +[0-9a-f]{12} +lr=\d+,lr.order=\d+,momentum=\d+ +\d+ of 30 runs left/,
+  );
 
   const rest: number[] = [];
   const end = await train(session, net, 100, sgd, () => rest.push(0)).catch((error) => error);

@@ -415,7 +415,11 @@ describe("a file that does not fit", () => {
     opens([at(three, 1)], InputError, /expected correlations for parties p0,p1, got some for p0,p1,p2/);
     opens([at(await dealt("additive-2-fss-dealt", 2), 1)], InputError, /for protocol additive-2-dealt, got .*fss/);
     opens([at(await dealt(two, 2, { version: "other" }), 1)], InputError, /for release test, got some for other/);
-    opens([join(directory, "none.deal")], StorageError, /none\.deal: expected to open it, got ENOENT/);
+    opens(
+      [join(directory, "none.deal")],
+      InputError,
+      /expected a file or directory at .*none\.deal, got none; try --dealt/,
+    );
     const copy = fresh();
     cpSync(directory, join(copy, "a"), { recursive: true });
     cpSync(directory, join(copy, "b"), { recursive: true });

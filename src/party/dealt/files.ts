@@ -79,7 +79,7 @@ export class DealtFiles {
     const file = files.find((each) => this.#next(each) < each.header.steps);
     if (!file)
       throw new PolicyError(
-        `${title(run)}: expected correlations that were never used, got ${files.reduce((sum, { header }) => sum + header.steps, 0)} used ones; try \`secretgrad deal\` again`,
+        `${title(run)}: expected correlations that were never used, got ${files.reduce((sum, { header }) => sum + header.steps, 0)} used ones; try \`secretgrad deal\` again, with another --out`,
       );
     return { file: file.header.id, number: this.#next(file) };
   }
@@ -207,7 +207,11 @@ function filesIn(path: string, name: string): string[] {
   const kind = (each: string) => statSync(each, { throwIfNoEntry: false });
   try {
     const stat = kind(path);
-    if (!stat?.isDirectory()) return [path];
+    if (!stat)
+      throw new InputError(
+        `dealt ahead: expected a file or directory at ${shown(path)}, got none; try --dealt with where the file of this party lies`,
+      );
+    if (!stat.isDirectory()) return [path];
     const folders = readdirSync(path, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map((entry) => join(path, entry.name))
