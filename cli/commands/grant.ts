@@ -100,6 +100,10 @@ export default command({
           out.object({ event: "problem", message });
           out.line(`Trying again: ${printable(message)}`);
         },
+        onRecovery: () => {
+          out.object({ event: "recovered" });
+          out.line("All parties answer again; watching.");
+        },
         onSkip: ({ digest, reveals }, reason) => {
           out.object({ event: "skipped", digest, reveals, reason });
           out.line(`Not granted ${digest.slice(0, 12)}: ${reason}`);

@@ -67,13 +67,14 @@ export default command({
           memory,
           ...(dealt.length > 0 ? { dealt } : {}),
         });
-        for (const { plan, scalars, steps, left } of dealt)
-          dealtRows.push([
-            name,
-            printable(plan.slice(0, 12)),
-            printable(list(scalars)),
-            `${left} of ${steps} runs left`,
-          ]);
+        const sums = new Map<string, { plan: string; numbers: string; steps: number; left: number }>();
+        for (const { plan, scalars, steps, left } of dealt) {
+          const numbers = list(scalars);
+          const sum = sums.get(`${plan} ${numbers}`) ?? { plan, numbers, steps: 0, left: 0 };
+          sums.set(`${plan} ${numbers}`, { ...sum, steps: sum.steps + steps, left: sum.left + left });
+        }
+        for (const { plan, numbers, steps, left } of sums.values())
+          dealtRows.push([name, printable(plan.slice(0, 12)), printable(numbers), `${left} of ${steps} runs left`]);
         rows.push([
           shown,
           `${host}:${port}`,

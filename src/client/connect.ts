@@ -101,7 +101,13 @@ export async function prepare(clusterFile: string, role: ClusterUser["role"] | u
   checkPin(identity, user.name, user.pin, path);
   const callers = cluster.parties.map(
     ({ name, host, port, pin }, index) =>
-      new TlsCaller({ host, port, identity, expected: { name, role: "party", index, fingerprint: pin } }),
+      new TlsCaller({
+        host,
+        port,
+        identity,
+        timeoutMs: cluster.timeoutMs,
+        expected: { name, role: "party", index, fingerprint: pin },
+      }),
   );
   const close = async () => {
     await Promise.all(callers.map((caller) => caller.close()));

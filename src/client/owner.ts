@@ -43,6 +43,8 @@ export interface WatchOptions extends GrantLimits {
   readonly onSkip?: (plan: PlanDescription, reason: string) => void;
   /** A party cannot be reached; told once, and tried again. */
   readonly onProblem?: (error: Error) => void;
+  /** After a problem: all parties answer again. */
+  readonly onRecovery?: () => void;
   readonly everyMs?: number;
 }
 
@@ -127,6 +129,7 @@ export class Owner {
       onGrant: true,
       onSkip: true,
       onProblem: true,
+      onRecovery: true,
       everyMs: true,
     });
     const seen = new Set<string>();
@@ -139,6 +142,7 @@ export class Owner {
           await this.#judge(digest, options, begun);
           seen.add(digest);
         }
+        if (problem !== undefined) options.onRecovery?.();
         problem = undefined;
       } catch (error) {
         // A party that is down, or one that forgot a plan while we asked for it.
@@ -191,13 +195,16 @@ export class Owner {
   }
   /** The grant with this id, or with the only one that begins so; returns the whole id. Throws NameError. */
   async revoke(id: string): Promise<string> {
-    const found = (await this.grants()).filter((grant) => id !== "" && grant.id.startsWith(id));
+    // A whole one is revoked wherever it is known: a party that hides a grant must not keep it alive.
+    const found = /^[0-9a-f]{32}$/.test(id)
+      ? [id]
+      : (await this.grants()).flatMap((grant) => (id !== "" && grant.id.startsWith(id) ? grant.id : []));
     if (found.length !== 1)
       throw new NameError(
         `grant ${id}: expected the beginning of one of ${this.name}'s grants, got that of ${found.length}; try \`secretgrad grants\``,
       );
-    await this.#all("grant.revoke", () => ({ params: { id: found[0]!.id } }));
-    return found[0]!.id;
+    await this.#all("grant.revoke", () => ({ params: { id: found[0]! } }));
+    return found[0]!;
   }
 
   async close(): Promise<void> {

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { InputError, NameError, PolicyError } from "../../errors.js";
 import type { ProtocolDefinition } from "../../protocol/index.js";
 import type { Ledger } from "../ledger.js";
+import { type Logger, silent } from "../logger.js";
 import type { KnownPlan } from "../plans.js";
 import { canonical } from "../schemas.js";
 import { shown, systemError } from "../storage/durable.js";
@@ -45,6 +46,7 @@ export class DealtFiles {
   readonly #paths: readonly string[];
   readonly #to: DealtTo;
   readonly #ledger: Ledger;
+  readonly #log: Logger;
   /** By id. */
   readonly #files = new Map<string, DealtFile>();
   readonly #known = new Set<string>();
@@ -53,7 +55,8 @@ export class DealtFiles {
    * Opens files, and in directories all files NAME.deal, also one level down; those may get more later. Throws StorageError for
    * a damaged file, InputError for one that is not this party's.
    */
-  constructor(paths: readonly string[], to: DealtTo, ledger: Ledger) {
+  constructor(paths: readonly string[], to: DealtTo, ledger: Ledger, log: Logger = silent) {
+    this.#log = log;
     this.#paths = paths;
     this.#to = to;
     this.#ledger = ledger;
@@ -110,7 +113,17 @@ export class DealtFiles {
     const file = this.#files.get(id)!;
     this.#ledger.useDealt(id, number + 1);
     file.use(number);
+    this.#tell(file);
     return file.open(number);
+  }
+
+  /** Once where a tenth is left, and at the end: a new deal takes its time. */
+  #tell(file: DealtFile): void {
+    const { plan, steps } = file.header;
+    const left = steps - this.#next(file);
+    if (left === 0) this.#log.warn("dealt ahead: used up", { plan: plan.slice(0, 12), of: steps });
+    else if (left === Math.floor(steps / 10))
+      this.#log.warn("dealt ahead: few runs left", { plan: plan.slice(0, 12), left, of: steps });
   }
 
   /** The first segment that was never used here, if that is a later one. */
@@ -173,6 +186,9 @@ export class DealtFiles {
       }
       this.#known.add(path);
       this.#files.set(file.header.id, file);
+      const { plan, steps } = file.header;
+      const left = steps - this.#next(file);
+      this.#log.info("dealt ahead: loaded", { file: shown(path), plan: plan.slice(0, 12), left, of: steps });
     }
   }
 
