@@ -96,6 +96,7 @@ function conv(x: Float64Array, image: Image, batch: number, weight: Float64Array
     output,
     back(gradient) {
       const [input, ofWeight, ofBias] = [x, weight, bias].map((list) => new Float64Array(list.length));
+      const turned = transpose(weight, filters, taps);
       for (let i = 0; i < batch; i++) {
         const part = gradient.subarray(i * filters * places, (i + 1) * filters * places);
         part.forEach((value, at) => {
@@ -105,12 +106,15 @@ function conv(x: Float64Array, image: Image, batch: number, weight: Float64Array
         own.forEach((value, at) => {
           ofWeight![at]! += value;
         });
-        const spread = matmul(transpose(weight, filters, taps), part, taps, filters, places);
-        spread.forEach((value, at) => {
-          const [tap, place] = [Math.floor(at / places), at % places];
-          const [c, u, v] = [Math.floor(tap / (k * k)), Math.floor(tap / k) % k, tap % k];
-          input![i * size(image) + (c * height + Math.floor(place / cols) + u) * width + (place % cols) + v]! += value;
-        });
+        const spread = matmul(turned, part, taps, filters, places);
+        let at = 0;
+        for (let c = 0; c < channels; c++)
+          for (let u = 0; u < k; u++)
+            for (let v = 0; v < k; v++)
+              for (let y = 0; y < rows; y++) {
+                const to = i * size(image) + (c * height + y + u) * width + v;
+                for (let z = 0; z < cols; z++) input![to + z]! += spread[at++]!;
+              }
       }
       return { input: input!, weight: ofWeight!, bias: ofBias! };
     },
@@ -135,27 +139,32 @@ function dense(x: Float64Array, batch: number, weight: Float64Array, bias: Float
 function pool(x: Float64Array, [, height, width]: Image, kind: "max" | "avg"): Done {
   const [rows, cols] = [height >> 1, width >> 1];
   const planes = x.length / (height * width);
-  const windows = Array.from({ length: planes * rows * cols }, (_, i) => {
+  const output = new Float64Array(planes * rows * cols);
+  /** Of each window: its first element, and its largest one. */
+  const [corners, best] = [new Int32Array(output.length), new Int32Array(output.length)];
+  for (let i = 0; i < output.length; i++) {
     const corner =
       (Math.floor(i / (rows * cols)) * height + 2 * (Math.floor(i / cols) % rows)) * width + 2 * (i % cols);
-    return [corner, corner + 1, corner + width, corner + width + 1];
-  });
-  const best = (window: number[]) => window.reduce((most, at) => (x[at]! > x[most]! ? at : most), window[0]!);
-  const mean = (window: number[]) => window.reduce((sum, at) => sum + x[at]! / 4, 0);
+    let most = corner;
+    for (const at of [corner + 1, corner + width, corner + width + 1]) if (x[at]! > x[most]!) most = at;
+    [corners[i], best[i]] = [corner, most];
+    output[i] =
+      kind === "max" ? x[most]! : (x[corner]! + x[corner + 1]! + x[corner + width]! + x[corner + width + 1]!) / 4;
+  }
   return {
-    output: Float64Array.from(windows, (window) => (kind === "max" ? x[best(window)]! : mean(window))),
+    output,
     back(gradient) {
       const input = new Float64Array(x.length);
-      windows.forEach((window, i) => {
-        if (kind === "max") input[best(window)]! += gradient[i]!;
-        else for (const at of window) input[at]! += gradient[i]! / 4;
-      });
+      for (let i = 0; i < output.length; i++)
+        if (kind === "max") input[best[i]!]! += gradient[i]!;
+        else for (const at of [0, 1, width, width + 1]) input[corners[i]! + at]! += gradient[i]! / 4;
       return { input };
     },
   };
 }
 
-function run(layers: readonly Layer[], image: Image, batch: number, values: Record<string, Given>): Done[] {
+/** What each layer did. `values`: x, and w0, b0, w1, … */
+export function run(layers: readonly Layer[], image: Image, batch: number, values: Record<string, Given>): Done[] {
   const list: Done[] = [];
   let x: Float64Array = values.x!.data;
   let next = 0;

@@ -1,9 +1,10 @@
 /**
- * `npm run bench -- <kernels|functions|ops|nets|links|record|memory|compare>`: reads the arguments and prints rows. Measuring is in
- * the files beside this one.
+ * `npm run bench -- <kernels|functions|ops|nets|links|record|memory|accuracy|serve|compare>`: reads the arguments and prints rows.
+ * Measuring is in the files beside this one.
  */
 import { parseArgs } from "node:util";
 import type { LinkModel } from "../src/net/index.js";
+import { accuracy } from "./accuracy/main.js";
 import { cases } from "./cases.js";
 import { type BenchCluster, memoryCluster, tlsCluster } from "./cluster.js";
 import { compareRows } from "./compare.js";
@@ -13,6 +14,7 @@ import { type LinkRow, links, linkTables } from "./links.js";
 import { bestSpeeds, type Calibration, calibrate, measure, memoryAfter, type Row } from "./measure.js";
 import { profileText } from "./profile.js";
 import { recording } from "./record.js";
+import { serveLoad, serveText } from "./serve.js";
 
 const usage = `usage: bench <what> [options]
   kernels        ring kernels on one core
@@ -21,6 +23,9 @@ const usage = `usage: bench <what> [options]
   links          networks on three modelled links, with what arithmetic expects; without --protocol all of them
   record         what a driver does for a training step before it is sent
   memory         what parties hold after 50 and after 500 training steps, or --steps N,M
+  accuracy       whole trainings, what they reach and how long they take; --compare: every step in the clear, too; --write: into
+                 docs/accuracy.md; --epochs N, --rows N: less of them; --data DIR: Fashion-MNIST. With --only NAME one of them
+  serve          a served network under load, every answer checked; --clients 200 --seconds 60, --kill: a party dies and comes back
   compare FILES  rows of --json side by side, ours and others'
   --protocol rep3|additive  --comparison adder|fss  --transport tls|memory  --link ROUND_TRIP_MS/MEGABITS  --only TEXT  --json`;
 const { values: flags, positionals } = parseArgs({
@@ -31,8 +36,16 @@ const { values: flags, positionals } = parseArgs({
     transport: { type: "string", default: "tls" },
     link: { type: "string", default: "" },
     only: { type: "string", default: "" },
+    clients: { type: "string", default: "200" },
+    seconds: { type: "string", default: "60" },
+    kill: { type: "boolean", default: false },
     steps: { type: "string", default: "50,500" },
     profile: { type: "boolean", default: false },
+    compare: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+    epochs: { type: "string" },
+    rows: { type: "string" },
+    data: { type: "string" },
     json: { type: "boolean", default: false },
   },
 });
@@ -60,7 +73,19 @@ else if (group === "record")
       `${row.case.padEnd(32)} ${ms(row.seconds)} (min ${ms(row.min)})  ${row.nodes} nodes  ${row.planBytes} B`,
     );
 else if (group === "memory") await measureMemory();
-else if (group === "compare" && files.length > 0) console.log(compareRows(files));
+else if (group === "accuracy") {
+  const number = (text: string | undefined) => (text === undefined ? undefined : Number(text));
+  const size = { epochs: number(flags.epochs), rows: number(flags.rows), data: flags.data };
+  const { only, compare, write, json } = flags;
+  const transport = flags.transport === "memory" ? "memory" : "tls";
+  const options = { protocol: flags.protocol ?? "rep3", transport, compare, write, json } as const;
+  if (!(await accuracy({ only, size, ...options }))) process.exitCode = 1;
+} else if (group === "serve") {
+  const [clients, seconds] = [Number(flags.clients), Number(flags.seconds)];
+  if (!(clients >= 1 && seconds >= 1)) fail();
+  const row = await serveLoad({ protocol, clients, seconds, kill: flags.kill, onEvent: (text) => console.error(text) });
+  print(row, serveText(row));
+} else if (group === "compare" && files.length > 0) console.log(compareRows(files));
 else fail();
 
 async function measureCases(group: "ops" | "nets"): Promise<void> {

@@ -6,11 +6,14 @@ import type { Given } from "./values.js";
 
 export function matmul(a: Float64Array, b: Float64Array, m: number, k: number, n: number): Float64Array {
   const c = new Float64Array(m * n);
-  for (let i = 0; i < m; i++)
-    for (let p = 0; p < k; p++) {
-      const value = a[i * k + p]!;
-      for (let j = 0; j < n; j++) c[i * n + j]! += value * b[p * n + j]!;
+  for (let i = 0; i < m; i++) {
+    let p = 0;
+    for (; p + 1 < k; p += 2) {
+      const [x, y] = [a[i * k + p]!, a[i * k + p + 1]!];
+      for (let j = 0; j < n; j++) c[i * n + j]! += x * b[p * n + j]! + y * b[p * n + n + j]!;
     }
+    if (p < k) for (let j = 0; j < n; j++) c[i * n + j]! += a[i * k + p]! * b[p * n + j]!;
+  }
   return c;
 }
 export function transpose(a: Float64Array, rows: number, cols: number): Float64Array {

@@ -10,7 +10,12 @@ import { secureRandom } from "../src/random/index.js";
 
 export interface NewCluster {
   readonly protocol: string;
-  readonly parties: readonly { readonly name: string; readonly host: string; readonly port: number }[];
+  readonly parties: readonly {
+    readonly name: string;
+    readonly host: string;
+    readonly port: number;
+    readonly serve?: number;
+  }[];
   readonly users: readonly { readonly name: string; readonly role: "owner" | "driver" }[];
   readonly timeoutMs?: number;
 }
@@ -51,7 +56,7 @@ export async function createCluster(directory: string, wanted: NewCluster): Prom
   const pin = (name: string) => fingerprint(identities.find((identity) => identity.name === name)!.certPem);
   const cluster = checkCluster({
     protocol: wanted.protocol,
-    parties: wanted.parties.map(({ name, host, port }) => ({ name, host, port, pin: pin(name) })),
+    parties: wanted.parties.map((party) => ({ ...party, pin: pin(party.name) })),
     users: wanted.users.map(({ name, role }) => ({ name, role, pin: pin(name) })),
     ...(wanted.timeoutMs === undefined ? {} : { timeoutMs: wanted.timeoutMs }),
   });

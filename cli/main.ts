@@ -17,8 +17,12 @@ const commands: Readonly<Record<string, () => Promise<{ default: AnyCommand }>>>
   status: () => import("./commands/status.js"),
   share: () => import("./commands/share.js"),
   datasets: () => import("./commands/datasets.js"),
+  inspect: () => import("./commands/inspect.js"),
   plan: () => import("./commands/plan.js"),
   grant: () => import("./commands/grant.js"),
+  deploy: () => import("./commands/deploy.js"),
+  deployments: () => import("./commands/deployments.js"),
+  ask: () => import("./commands/ask.js"),
   grants: () => import("./commands/grants.js"),
 };
 const hidden: typeof commands = { "demo-owner": () => import("./demo/owner.js") };

@@ -1,5 +1,6 @@
 /** What `secretgrad party` and `secretgrad dealer` share: runs one member of a cluster until it is stopped. Not their help. */
 import { mkdirSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { clusterOption, integer, jsonOption, keyOption, memoryOption, memorySize } from "./command.js";
 import { CommandError, UsageError } from "./errors.js";
@@ -25,6 +26,22 @@ export const memberOptions = {
   json: { ...jsonOption, description: "Log as JSON lines on stdout" },
 } as const;
 
+/** Of parties only: a dealer has no clients. */
+export const servingOptions = {
+  serve: {
+    type: "string",
+    description: "Port for clients of served models, instead of where the cluster file says",
+    valueHint: "port",
+  },
+  "serve-cert": {
+    type: "string",
+    description:
+      "Certificate chain and key in PEM for clients, from an authority that browsers know; default: the party's own",
+    valueHint: "file",
+  },
+  "serve-insecure": { type: "boolean", description: "Serve clients without TLS, on this machine only" },
+} as const;
+
 export interface MemberOptions {
   readonly name: string;
   /** Which of the two it is started as; it must be that in the cluster file. */
@@ -37,6 +54,9 @@ export interface MemberOptions {
   readonly dealt?: readonly string[] | undefined;
   readonly host?: string | undefined;
   readonly port?: string | undefined;
+  readonly serve?: string | undefined;
+  readonly serveCert?: string | undefined;
+  readonly serveInsecure?: boolean | undefined;
   readonly memory?: string | undefined;
   readonly json?: boolean | undefined;
 }
@@ -75,12 +95,13 @@ export async function runMember(options: MemberOptions): Promise<void> {
   const logger = log(options.json ?? false);
   const host = options.host ?? own.host;
   const port = options.port === undefined ? own.port : integer("port", options.port, 0, 65535);
+  const serve = await servingOf(options, host, is === "dealer" ? undefined : own.serve);
   let daemon: InstanceType<typeof Daemon>;
   let address: { host: string; port: number };
   try {
     daemon = new Daemon({
       ...{ cluster, identity, definition, stores, version: readVersion() },
-      ...{ listen: { host, port }, dealt, limits, log: logger },
+      ...{ listen: { host, port }, serve, dealt, limits, log: logger },
     });
     address = await daemon.start();
   } catch (error) {
@@ -93,10 +114,30 @@ export async function runMember(options: MemberOptions): Promise<void> {
     throw error;
   }
   const role = as === "dealer" ? { deals: true } : {};
+  if (daemon.serving) logger.info("serving", { party: name, ...daemon.serving, tls: !options.serveInsecure });
   logger.info("listening", { party: name, ...role, host: address.host, port: address.port, data: directory });
   await stopSignal();
   logger.info("stopping", { party: name });
   await daemon.close();
   // Whatever is left open is no reason to stay.
   process.exit(0);
+}
+
+/** Where clients of served models connect, if anywhere. */
+async function servingOf(
+  { serve, serveCert, serveInsecure }: MemberOptions,
+  host: string,
+  usual: number | undefined,
+): Promise<
+  { host: string; port: number; identity?: { certPem: string; keyPem: string }; insecure?: boolean } | undefined
+> {
+  const port = serve === undefined ? usual : integer("serve", serve, 0, 65535);
+  if (port === undefined) return undefined;
+  if (serveInsecure) return { host, port, insecure: true };
+  if (serveCert === undefined) return { host, port };
+  // Node takes certificates and key from one text.
+  const pem = await readFile(serveCert, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    throw new CommandError(`${serveCert}: expected certificates and a key in PEM, got ${cause.code}; try its path`);
+  });
+  return { host, port, identity: { certPem: pem, keyPem: pem } };
 }

@@ -1,11 +1,33 @@
-// Builds the package: AssemblyScript kernels -> embedded wasm module -> js and types in dist/. Run by `npm run build`.
+// Builds the package: AssemblyScript kernels -> embedded wasm module -> js and types in dist/, then the browser's client as one file
+// and the demo's page. Run by `npm run build`.
+// Builds beside dist/ and swaps: npm builds again when `npx secretgrad` first runs in a clone, while others run what is there.
 import { execFileSync } from "node:child_process";
-import { chmodSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 
 const run = (file, args) => execFileSync(process.execPath, [file, ...args], { stdio: "inherit" });
-if (!process.argv.includes("--kernels-only")) rmSync("dist", { recursive: true, force: true });
 run("scripts/build-kernels.mjs", []);
 if (!process.argv.includes("--kernels-only")) {
-  run("node_modules/typescript/bin/tsc", ["-p", "tsconfig.build.json"]);
-  chmodSync("dist/cli/main.js", 0o755);
+  const [fresh, old] = [`dist.new.${process.pid}`, `dist.old.${process.pid}`];
+  const remove = (path) => rmSync(path, { recursive: true, force: true });
+  try {
+    run("node_modules/typescript/bin/tsc", ["-p", "tsconfig.build.json", "--outDir", fresh]);
+    chmodSync(`${fresh}/cli/main.js`, 0o755);
+    await buildBrowser(fresh);
+    if (existsSync("dist")) renameSync("dist", old);
+    renameSync(fresh, "dist");
+  } finally {
+    remove(fresh);
+    remove(old);
+  }
+}
+
+async function buildBrowser(dist) {
+  const { bundleBrowser } = await import("./bundle-browser.mjs");
+  const { code, integrity } = await bundleBrowser();
+  mkdirSync(`${dist}/browser`);
+  writeFileSync(`${dist}/browser/secretgrad.js`, code);
+  writeFileSync(`${dist}/browser/secretgrad.js.integrity`, `${integrity}\n`);
+  const { build } = await import("vite");
+  await build({ configFile: "web/vite.config.mjs", build: { outDir: resolve(dist, "web") } });
 }

@@ -18,23 +18,14 @@ const may = {
   tensor: ["errors", "options", "ring", "ops", "functions", "plan"],
   nn: ["errors", "options", "ring", "random", "functions", "tensor"],
   optim: ["errors", "options", "ring", "ops", "functions", "tensor"],
-  models: ["errors", "ring", "tensor", "nn"],
+  models: ["errors", "ring", "plan", "tensor", "nn"],
   data: ["errors", "options", "ring", "random", "protocol", "tensor"],
-  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data"],
+  serving: ["errors", "ring"],
+  browser: ["errors", "random", "protocol", "serving"],
+  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data", "serving"],
   client: [
-    "errors",
-    "options",
-    "ring",
-    "random",
-    "net",
-    "protocol",
-    "ops",
-    "plan",
-    "clear",
-    "engine",
-    "tensor",
-    "data",
-    "party",
+    ...["errors", "options", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "nn"],
+    ...["data", "party", "serving"],
   ],
 };
 
@@ -88,6 +79,19 @@ for (const file of files) {
     problems.push(`${file}: only src/random draws randomness`);
   graph.set(file, targets);
 }
+
+// What a browser loads, whichever room it is in, loads nothing of Node and no package.
+const loaded = new Set();
+const load = (file, from) => {
+  if (loaded.has(file)) return;
+  loaded.add(file);
+  for (const match of readFileSync(file, "utf8").matchAll(
+    /^\s*(?:import|export)\s(?!type\s)[^"';]*?from\s+"([^."][^"]*)"/gms,
+  ))
+    problems.push(`${file}: loaded by browsers (through ${from}), but imports ${match[1]}`);
+  for (const next of graph.get(file) ?? []) load(next, file);
+};
+load(join("src", "browser", "index.ts"), "package.json");
 
 const state = new Map();
 const visit = (file, trail) => {

@@ -46,6 +46,19 @@ export class PeerLostError extends SecretgradError {
 }
 /** Handshake failed: wrong certificate, index, version, kernel hash or party list. */
 export class HandshakeError extends SecretgradError {}
+/**
+ * A served model cannot answer now: too many queries wait, a party is missing or shuts down, or its owner limits how often you
+ * may ask. Asking again after `retryAfterMs` can help.
+ */
+export class UnavailableError extends SecretgradError {
+  constructor(
+    message: string,
+    readonly retryAfterMs = 1000,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
 /** The session has ended; nothing can be run in it any more. */
 export class SessionEndedError extends SecretgradError {}
 /** Memory of the ring was used after it was freed, freed twice, or exhausted. */

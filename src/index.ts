@@ -26,15 +26,21 @@ export type { Overflow } from "./clear/index.js";
 export {
   type ClearStep,
   ClearTwin,
+  type ConnectModelOptions,
   type ConnectOptions,
   connect,
+  connectModel,
   connectOwner,
+  type DeployedModel,
+  type DeployOptions,
   type Difference,
   type GrantInfo,
   type GrantLimits,
+  type Invitation,
   type LocalOptions,
   LocalSession,
   local,
+  type ModelListing,
   Owner,
   type PlanDescription,
   type RunReport,
@@ -48,6 +54,10 @@ export * from "./errors.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
 export type { ProtocolChoice, ProtocolName } from "./protocol/index.js";
+export type { PolicyOptions } from "./serving/policy.js";
+export type { ModelInput, Prediction } from "./serving/prediction.js";
+export type { RemoteModel } from "./serving/remote-model.js";
+export type { ModelFacts } from "./serving/wire.js";
 export {
   concat,
   einsum,

@@ -49,6 +49,12 @@ export default command({
       description: "The first party's port; the next ones follow, if they share a host. 0: free ports of this machine",
       default: "4000",
     },
+    serve: {
+      type: "string",
+      description:
+        "Where clients of served models connect: the first party's port; the next ones follow. 0: free ports. Default: nowhere",
+      valueHint: "port",
+    },
     json: jsonOption,
   },
   examples: [
@@ -62,6 +68,7 @@ export default command({
       "secretgrad init my --protocol additive --parties east,west --dealer james",
       "two parties, and james deals to them",
     ],
+    ["secretgrad init my --port 5000 --serve 4000", "parties that can serve models, at ports 4000, 4001 and 4002"],
   ],
   async run(args) {
     const { definition, names: members } = await choose(args);
@@ -77,13 +84,19 @@ export default command({
       return { name, role } as const;
     });
     const { createCluster } = await import("../init.js");
-    const free = first === 0 ? await (await import("../ports.js")).freePorts(members.length) : undefined;
+    const serve = args.serve === undefined ? undefined : integer("serve", args.serve, 0, 65535);
+    const { freePorts } = await import("../ports.js");
+    const free = first === 0 || serve === 0 ? await freePorts(2 * members.length) : [];
+    /** The i-th of ports that are free, or follow each other where hosts are shared. */
+    const portOf = (from: number, i: number, ofFree: number) =>
+      from === 0 ? free[ofFree + i]! : hosts.length === 1 ? from + i : from;
     const made = await createCluster(args.dir, {
       protocol: definition.name,
       parties: members.map((name, i) => ({
         name,
         host: hosts.length === 1 ? hosts[0]! : hosts[i]!,
-        port: free ? free[i]! : hosts.length === 1 ? first + i : first,
+        port: portOf(first, i, 0),
+        ...(serve === undefined || i === definition.dealer ? {} : { serve: portOf(serve, i, members.length) }),
       })),
       users,
     });

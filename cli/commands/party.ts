@@ -1,6 +1,6 @@
 /** `secretgrad party`: runs one party of a cluster on this machine until it is stopped. */
 import { command, list } from "../command.js";
-import { memberOptions, runMember } from "../member.js";
+import { memberOptions, runMember, servingOptions } from "../member.js";
 
 export default command({
   description: "Run one party, until Ctrl-C",
@@ -16,6 +16,7 @@ export default command({
         "Files of a dealer who has dealt ahead, or directories of such (-dealt protocols); default dealt beside the cluster file",
       valueHint: "paths",
     },
+    ...servingOptions,
     ...memberOptions,
   },
   examples: [
@@ -27,6 +28,13 @@ export default command({
     ["secretgrad party p0 --memory 1GiB", "where memory is scarce"],
     ["secretgrad party north --dealt dealt", "with what `secretgrad deal` wrote for this party"],
   ],
-  run: ({ "storage-key": storageKey, dealt, ...args }) =>
-    runMember({ ...args, as: "party", storageKey, dealt: dealt === undefined ? undefined : list(dealt) }),
+  run: ({ "storage-key": storageKey, "serve-cert": serveCert, "serve-insecure": serveInsecure, dealt, ...args }) =>
+    runMember({
+      ...args,
+      as: "party",
+      storageKey,
+      serveCert,
+      serveInsecure,
+      dealt: dealt === undefined ? undefined : list(dealt),
+    }),
 });

@@ -1,7 +1,8 @@
 /** `secretgrad share`: secret-shares a file at its owner and gives each party its part. */
-import { clusterOption, command, decimal, integer, jsonOption, keyOption, list } from "../command.js";
+import { clusterOption, command, integer, jsonOption, keyOption } from "../command.js";
 import { UsageError } from "../errors.js";
 import { bytesText, output, progress, secondsText } from "../output.js";
+import { openRows, rowOptions } from "../rows.js";
 
 export default command({
   description: "Share a file of yours: IDX, .npy or CSV, also gzipped",
@@ -13,15 +14,7 @@ export default command({
     file: { type: "positional", description: "The file", required: true },
     as: { type: "string", description: "OWNER/NAME of the dataset", required: true, valueHint: "name" },
     "one-hot": { type: "string", description: "Class numbers become rows of N zeros and a one", valueHint: "classes" },
-    scale: {
-      type: "string",
-      description: "Multiply everything, before normalising: 0.00392156862745098 for pixels",
-      valueHint: "factor",
-    },
-    normalize: { type: "string", description: "Subtract MEAN, divide by STD", valueHint: "mean,std" },
-    flatten: { type: "boolean", description: "Make each row one vector: images of 28 x 28 become 784 numbers" },
-    columns: { type: "string", description: "Only these columns of a table, from 0: 0,1,4", valueHint: "list" },
-    rows: { type: "string", description: "Only rows FROM to TO - 1, from 0: 0:640", valueHint: "from:to" },
+    ...rowOptions,
     integer: { type: "boolean", description: "Whole numbers, exactly: labels, codes" },
     fraction: { type: "string", description: "Fraction bits of the sessions that will use it", default: "20" },
     cluster: clusterOption,
@@ -45,25 +38,9 @@ export default command({
     const [owner, name, ...more] = args.as.split("/");
     if (!owner || !name || more.length > 0) throw new UsageError(`--as: expected OWNER/NAME, got ${args.as}`);
     const fraction = integer("fraction", args.fraction, 1, 24);
-    const [mean, std, ...others] =
-      args.normalize === undefined ? [] : list(args.normalize).map((text) => decimal("normalize", text));
-    if (args.normalize !== undefined && (std === undefined || others.length > 0))
-      throw new UsageError(`--normalize: expected MEAN,STD, got ${args.normalize}`);
-    const [from, to] =
-      args.rows === undefined ? [] : args.rows.split(":").map((text) => integer("rows", text, 0, 2 ** 40));
-    if (args.rows !== undefined && to === undefined) throw new UsageError(`--rows: expected FROM:TO, got ${args.rows}`);
-
     const data = await import("../../src/data/index.js");
     const { connectOwner } = await import("../../src/client/index.js");
-    let source = data.rowsOf(await data.openFile(args.file));
-    if (from !== undefined && to !== undefined) source = data.rows(from, to)(source);
-    if (args.columns !== undefined) {
-      const columns = list(args.columns).map((text) => integer("columns", text, 0, 2 ** 31));
-      source = data.columns(columns.length === 1 ? columns[0]! : columns)(source);
-    }
-    if (args.scale !== undefined) source = data.scale(decimal("scale", args.scale))(source);
-    if (mean !== undefined && std !== undefined) source = data.normalize(mean, std)(source);
-    if (args.flatten) source = data.reshape(source.rowShape.reduce((size, length) => size * length, 1))(source);
+    let source = await openRows(args.file, args);
     if (args["one-hot"] !== undefined) source = data.oneHot(integer("one-hot", args["one-hot"], 1, 1_000_000))(source);
 
     const client = await connectOwner(args.cluster, {

@@ -15,6 +15,7 @@ export default command({
     "For trying things out: whoever controls the machine can put the shares together. In earnest, run each party elsewhere.",
   args: {
     dir: { type: "positional", description: "Where `secretgrad init` wrote the cluster", default: "." },
+    "serve-insecure": { type: "boolean", description: "Serve clients without TLS, for pages on this machine" },
     memory: memoryOption,
     json: jsonOption,
   },
@@ -23,6 +24,7 @@ export default command({
     const out = output(args.json);
     if (args.memory !== undefined) memorySize("memory", args.memory);
     const memory = args.memory === undefined ? [] : ["--memory", args.memory];
+    const insecure = args["serve-insecure"] ? ["--serve-insecure"] : [];
     const clusterFile = join(args.dir, "cluster.json");
     const { readCluster } = await import("../../src/client/cluster-file.js");
     const { startChild } = await import("../processes.js");
@@ -38,7 +40,15 @@ export default command({
     const children = cluster.parties.map(({ name }, i) =>
       startChild({
         name,
-        args: [i === dealer ? "dealer" : "party", name, "--cluster", clusterFile, ...memory, "--json"],
+        args: [
+          i === dealer ? "dealer" : "party",
+          name,
+          "--cluster",
+          clusterFile,
+          ...memory,
+          ...(i === dealer ? [] : insecure),
+          "--json",
+        ],
         onLine(line, stream) {
           const entry = stream === "stdout" ? parse(line) : undefined;
           // The last words of a command come on stderr, too, and there for people.

@@ -26,6 +26,8 @@ export interface DemoCluster {
   readonly members: readonly string[];
   /** Starts alice and bob; resolves when both have shared what they have. */
   startOwners(count: number | undefined, onEvent: (event: OwnerEvent) => void): Promise<void>;
+  /** Where clients of served models connect, without TLS: http://127.0.0.1:PORT of each party that computes. Empty if nowhere. */
+  readonly serving: readonly string[];
   stopOwners(): Promise<void>;
   stop(): Promise<void>;
   /** From now on the directory is the user's: the next demo does not remove it. */
@@ -39,17 +41,27 @@ export const protocols = {
   additive: { kind: "additive", parties: ["p0", "p1"], dealer: "james" },
 } as const satisfies Readonly<Record<string, ProtocolChoice>>;
 
-/** Fails with the last words of a child that ends before it is asked to. */
-export async function startDemoCluster({ definition, names: members }: ChosenProtocol): Promise<DemoCluster> {
+/**
+ * Fails with the last words of a child that ends before it is asked to. `clients`: the model that clients may ask, if any may.
+ */
+export async function startDemoCluster(
+  { definition, names: members }: ChosenProtocol,
+  clients?: string,
+): Promise<DemoCluster> {
   const directory = await freshDirectory();
-  const ports = await freePorts(members.length);
+  const ports = await freePorts(2 * members.length);
+  const serves = (i: number) => clients !== undefined && i !== definition.dealer;
   const { clusterFile } = await createCluster(directory, {
     protocol: definition.name,
-    parties: members.map((name, i) => ({ name, host: "127.0.0.1", port: ports[i]! })),
+    parties: members.map((name, i) => ({
+      ...{ name, host: "127.0.0.1", port: ports[i]! },
+      ...(serves(i) ? { serve: ports[members.length + i]! } : {}),
+    })),
     users: [...owners.map((name) => ({ name, role: "owner" as const })), { name: "driver", role: "driver" }],
   });
   const children = members.map((name, i) => {
-    const args = [i === definition.dealer ? "dealer" : "party", name, "--cluster", clusterFile, "--json"];
+    const insecure = serves(i) ? ["--serve-insecure"] : [];
+    const args = [i === definition.dealer ? "dealer" : "party", name, "--cluster", clusterFile, ...insecure, "--json"];
     return watched(name, args, (entry) => entry.event === "session is up");
   });
   const ownerChildren: Watched[] = [];
@@ -72,11 +84,13 @@ export async function startDemoCluster({ definition, names: members }: ChosenPro
     parties: members.filter((_, i) => i !== definition.dealer),
     dealer: definition.dealer === undefined ? undefined : members[definition.dealer],
     members,
+    serving: members.flatMap((_, i) => (serves(i) ? [`http://127.0.0.1:${ports[members.length + i]}`] : [])),
     async startOwners(count, onEvent) {
       const limit = count === undefined ? [] : ["--count", String(count)];
+      const asking = clients === undefined ? [] : ["--clients", clients];
       for (const owner of owners) {
         let left = 2;
-        const args = ["demo-owner", owner, "--cluster", clusterFile, ...limit, "--json"];
+        const args = ["demo-owner", owner, "--cluster", clusterFile, ...limit, ...asking, "--json"];
         ownerChildren.push(
           watched(owner, args, (entry) => {
             onEvent({ owner, ...entry } as OwnerEvent);

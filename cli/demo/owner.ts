@@ -2,6 +2,8 @@
  * One owner of the demo, in a process of its own: shares what the owner has of MNIST, then approves the plans that
  * reveal no more than a mean loss or a count over many rows. A hidden command; `share` and `grant --watch` do the same.
  */
+
+import type { PlanDescription } from "../../src/index.js";
 import { clusterOption, command, integer, jsonOption } from "../command.js";
 import { UsageError } from "../errors.js";
 import { output } from "../output.js";
@@ -20,12 +22,13 @@ export default command({
   args: {
     name: { type: "positional", description: "alice or bob", required: true },
     count: { type: "string", description: "Rows of each file; without it: all" },
+    clients: { type: "string", description: "A model that clients may ask for its scores", valueHint: "model" },
     "min-rows": { type: "string", description: "Fewest rows that a revealed number must cover", default: "64" },
     cluster: clusterOption,
     json: jsonOption,
   },
   examples: [],
-  async run({ name, count, cluster, json, "min-rows": minRows }) {
+  async run({ name, count, clients, cluster, json, "min-rows": minRows }) {
     const out = output(json);
     const own = parts[name];
     if (!own) throw new UsageError(`demo-owner: expected alice or bob, got ${name}`);
@@ -46,16 +49,30 @@ export default command({
       }
       const stop = new AbortController();
       void stopSignal().then(() => stop.abort());
-      await owner.watch({
+      const common = {
+        times: 100_000,
+        signal: stop.signal,
+        onGrant: ({ digest, reveals }: PlanDescription) => out.object({ event: "granted", digest, reveals }),
+      };
+      const training = owner.watch({
+        ...common,
         release: ["meanLoss", "count"],
         minRows: integer("min-rows", minRows, 1, 60_000),
         to: ["driver"],
-        times: 100_000,
         expires: new Date(Date.now() + 3_600_000),
-        signal: stop.signal,
-        onGrant: ({ digest, reveals }) => out.object({ event: "granted", digest, reveals }),
         onSkip: ({ digest }, reason) => out.object({ event: "refused", digest, reason }),
       });
+      // Answers about inputs of the clients' own, for as long as somebody may have the page open.
+      const asking =
+        clients === undefined
+          ? undefined
+          : owner.watch({
+              ...common,
+              release: ["open"],
+              to: [`clients.${clients}`],
+              expires: new Date(Date.now() + 7 * 24 * 3_600_000),
+            });
+      await Promise.all([training, asking]);
     } finally {
       await owner.close();
     }

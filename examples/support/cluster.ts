@@ -16,8 +16,13 @@ function protocolOptions(): string[] {
   return Object.entries({ protocol: kind, ...rest }).flatMap(([key, value]) => [`--${key}`, String(value)]);
 }
 
+export interface ClusterOptions {
+  /** Where clients of served models connect: the first party's port, or 0 for free ones. */
+  readonly serve?: string;
+}
+
 /** A directory with keys, running parties, and a way to run commands beside them. */
-export async function startCluster() {
+export async function startCluster({ serve }: ClusterOptions = {}) {
   const directory = await mkdtemp(join(tmpdir(), "secretgrad-example-"));
   const running: ChildProcess[] = [];
 
@@ -57,7 +62,7 @@ export async function startCluster() {
   };
 
   try {
-    await run("init", ".", "--port", "0", ...protocolOptions());
+    await run("init", ".", "--port", "0", ...(serve ? ["--serve", serve] : []), ...protocolOptions());
     await background(/in session/, "up", ".");
   } catch (error) {
     await stop();

@@ -5,25 +5,40 @@ import { gathered } from "./moves.js";
 
 type Some = Pick<Meanings, "matmul" | "einsum" | "convolve">;
 
-/** out [m, n] += a [m, k] b [k, n], four rows of b at a time. */
+/** Numbers of b that are used for all rows of a before the next ones: what a cache holds. */
+const atOnce = 16_384;
+
+/** out [m, n] += a [m, k] b [k, n]: four rows of b at a time, for two rows of a. */
 function multiply(out: Reals, a: Reals, b: Reals, m: number, k: number, n: number): void {
-  for (let i = 0; i < m; i++) {
-    const to = i * n;
-    let p = 0;
-    for (; p + 3 < k; p += 4) {
-      const [at, from] = [i * k + p, p * n];
-      const w = a[at]!;
-      const x = a[at + 1]!;
-      const y = a[at + 2]!;
-      const z = a[at + 3]!;
-      for (let j = 0; j < n; j++)
-        out[to + j]! += w * b[from + j]! + x * b[from + n + j]! + y * b[from + 2 * n + j]! + z * b[from + 3 * n + j]!;
+  const block = Math.max(4, 4 * Math.floor(atOnce / (4 * Math.max(1, n))));
+  for (let start = 0; start < k; start += block) {
+    const end = Math.min(k, start + block);
+    let i = 0;
+    for (; i + 1 < m; i += 2) {
+      let p = start;
+      for (; p + 3 < end; p += 4) fourRows(out, a, b, i, p, k, n);
+      for (; p < end; p++) for (const row of [i, i + 1]) oneRow(out, a, b, row, p, k, n);
     }
-    for (; p < k; p++) {
-      const w = a[i * k + p]!;
-      for (let j = 0; j < n; j++) out[to + j]! += w * b[p * n + j]!;
-    }
+    for (; i < m; i++) for (let p = start; p < end; p++) oneRow(out, a, b, i, p, k, n);
   }
+}
+function fourRows(out: Reals, a: Reals, b: Reals, i: number, p: number, k: number, n: number): void {
+  const [at, next, from] = [i * k + p, i * k + k + p, p * n];
+  const [w, x, y, z] = [a[at]!, a[at + 1]!, a[at + 2]!, a[at + 3]!];
+  const [q, r, s, t] = [a[next]!, a[next + 1]!, a[next + 2]!, a[next + 3]!];
+  const [to, below] = [i * n, i * n + n];
+  for (let j = 0; j < n; j++) {
+    const b0 = b[from + j]!;
+    const b1 = b[from + n + j]!;
+    const b2 = b[from + 2 * n + j]!;
+    const b3 = b[from + 3 * n + j]!;
+    out[to + j]! += w * b0 + x * b1 + y * b2 + z * b3;
+    out[below + j]! += q * b0 + r * b1 + s * b2 + t * b3;
+  }
+}
+function oneRow(out: Reals, a: Reals, b: Reals, i: number, p: number, k: number, n: number): void {
+  const [factor, to, from] = [a[i * k + p]!, i * n, p * n];
+  for (let j = 0; j < n; j++) out[to + j]! += factor * b[from + j]!;
 }
 
 type Pair = readonly [number, number];

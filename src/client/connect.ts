@@ -45,8 +45,9 @@ export async function connect(clusterFile: string, options: ConnectOptions = {})
     timeoutMs: true,
     twin: true,
   });
-  const { parties, definition, user, close } = await reach(clusterFile, "driver", options);
-  const session = new Session({ ...options, definition, parties, name: user.name, close });
+  const { cluster, parties, definition, user, close } = await reach(clusterFile, "driver", options);
+  const serving = servingOf(cluster);
+  const session = new Session({ ...options, definition, parties, serving, name: user.name, close });
   try {
     await session.refresh();
     return session;
@@ -55,6 +56,12 @@ export async function connect(clusterFile: string, options: ConnectOptions = {})
     throw error;
   }
 }
+
+/** Where clients of served models connect. */
+const servingOf = ({ parties }: Cluster) =>
+  parties.flatMap(({ host, serve, pin }) =>
+    serve === undefined ? [] : [{ url: `https://${host.includes(":") ? `[${host}]` : host}:${serve}`, pin }],
+  );
 
 /** An owner's connection to the parties of a cluster. */
 export async function connectOwner(clusterFile: string, options: IdentityOptions = {}): Promise<Owner> {

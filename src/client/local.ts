@@ -150,7 +150,7 @@ export async function local(options: LocalOptions = {}): Promise<LocalSession> {
           reveal: "*",
           release,
           minRows: 0,
-          recipients: [driver.name],
+          recipients: [...new Set([driver.name, ...planReveals(plan).flatMap(({ recipients }) => recipients)])],
           times: 2 ** 31,
           expires: new Date(Date.now() + years).toISOString(),
         })),

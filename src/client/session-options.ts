@@ -26,6 +26,8 @@ export interface SessionOptions {
   readonly onRun?: (report: RunReport) => void;
   /** How long a party may take for one answer. Default ten minutes; lost connections are noticed at once. */
   readonly timeoutMs?: number;
+  /** Where clients of served models connect, by party that computes; empty if nowhere. */
+  readonly serving?: readonly { readonly url: string; readonly pin: string }[];
   /** Does what a plan needs before it is sent; local() grants here. */
   readonly prepare?: (plan: Plan) => Promise<void>;
   readonly close?: () => Promise<void>;

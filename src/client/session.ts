@@ -12,6 +12,7 @@ import {
   SessionEndedError,
   ShapeError,
 } from "../errors.js";
+import type { Module } from "../nn/index.js";
 import type { PlanEnv } from "../ops/index.js";
 import { envOf, type Link, type Plan, type PlanCost, planCost, secondsOnLink, wordBytesOf } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
@@ -27,6 +28,15 @@ import {
   type Variable,
 } from "../tensor/index.js";
 import { type CallResult, callAll } from "./caller.js";
+import {
+  type DeployedModel,
+  type Deployer,
+  type DeployOptions,
+  deployModel,
+  listModels,
+  type ModelListing,
+  withdrawModel,
+} from "./deploy.js";
 import { type ComparisonCost, compareCosts, describePlan, type PlanDescription, standardLink } from "./describe.js";
 import { commonDatasets, commonVariables, type VariableListing } from "./listings.js";
 import { quantizedName, quantizePlan } from "./quantize.js";
@@ -219,6 +229,29 @@ export class Session implements GraphHost {
     return (await Promise.all(pending)).map(({ words, shape, scale }) => new Plaintext(shape, decode(words, scale)));
   }
 
+  /**
+   * Has the parties serve a model to clients who hold no key of the cluster, under a policy: its present weights are copied,
+   * shared, so that training on changes nothing. Answers go to the client who asked; nobody else sees input, weights or
+   * answer. Durable when it resolves. Where data of others trained the model, their grants for its plans are needed, and
+   * one is spent for each batch.
+   *
+   * Throws NameError if the name is taken, InputError for a policy or a model that cannot be served.
+   */
+  deploy(name: string, model: Module, options: DeployOptions): Promise<DeployedModel> {
+    return deployModel(this.#deployer, name, model, options);
+  }
+  /** Ends the serving of a model of yours. Its weights are removed. */
+  withdraw(name: string): Promise<void> {
+    return withdrawModel(this.#deployer, name);
+  }
+  /** The models that the parties serve, of every driver. */
+  deployments(): Promise<ModelListing[]> {
+    return listModels(this.#deployer.all);
+  }
+  get #deployer(): Deployer {
+    return { session: this, all: (method, make) => this.#all(method, make), put: (plan) => this.#put(plan) };
+  }
+
   /** Closes the plan being recorded and waits until everything sent has run. */
   async flush(): Promise<void> {
     await this.graph.close();
@@ -368,12 +401,12 @@ export class Session implements GraphHost {
     }));
     const asked = [...reveals, ...watched];
     const { report, words } = readAnswers(parties, answers, asked, definition.sharing, wordBytesOf(plan));
+    // Runs end in the order in which they were sent; what the parties have run counts for the twin, too.
+    twin?.step(closing, words, report.run);
     // Revealed after a failed run: values that the failure may have made wrong.
     if (this.#error) throw this.#error;
     this.lastRun = report;
     this.options.onRun?.(report);
-    // Runs end in the order in which they were sent.
-    twin?.step(closing, words, report.run);
     reveals.forEach((reveal, i) => {
       reveal.resolve(words[i]!);
     });

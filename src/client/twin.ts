@@ -19,6 +19,8 @@ export interface Difference {
   readonly largest: number;
   /** The largest magnitude that the twin has. */
   readonly magnitude: number;
+  /** What the twin has. */
+  readonly clear: Float64Array;
 }
 export interface ClearStep {
   readonly run: number;
@@ -192,7 +194,7 @@ function difference(name: string, theirs: Float64Array, clear: Reals): Differenc
     largest = Math.max(largest, Math.abs(theirs[i]! - clear[i]!));
     magnitude = Math.max(magnitude, Math.abs(clear[i]!));
   }
-  return { name, largest, magnitude };
+  return { name, largest, magnitude, clear };
 }
 
 function messageOf({ op, node, shape, near, kind, largest, limit, count, into }: Overflow, of: number): string {

@@ -5,7 +5,8 @@
 import { ModelFileError, SecretgradError, ShapeError } from "../errors.js";
 import * as nn from "../nn/index.js";
 import { type Shape, size } from "../ring/index.js";
-import { Graph, Tensor } from "../tensor/index.js";
+import { type Closing, Graph, Tensor } from "../tensor/index.js";
+import { checkedShape } from "./numbers.js";
 
 export interface Port {
   readonly name: string;
@@ -59,8 +60,28 @@ export interface Source {
 }
 
 /** A graph whose plans go nowhere: to see shapes, and what is refused. */
-export function scratchGraph(fraction = 20): Graph {
-  return new Graph({ env: { fraction }, recipient: "nobody", submit: async () => undefined });
+export function scratchGraph(
+  fraction = 20,
+  submit: (closing: Closing) => Promise<void> = async () => undefined,
+): Graph {
+  return new Graph({ env: { fraction }, recipient: "nobody", submit });
+}
+
+/** A secret input of no numbers, to see what follows from its shape. */
+function placeholder(graph: Graph, slot: string, name: string, shape: Shape): Tensor {
+  checkLayer(name, checkedShape(name, shape));
+  const { fraction } = graph.host.env;
+  const attrs = { slot, shape, scale: fraction, bound: fraction + 15 };
+  return new Tensor(graph, graph.recorder.node("input", [], attrs));
+}
+/** Numbers that a layer may give: for more a party has no memory, and nobody has meant them. */
+const mostPerLayer = 2 ** 26;
+/** Throws ModelFileError for a layer whose result is too large to be meant. */
+export function checkLayer(name: string, shape: Shape): void {
+  if (size(shape) > mostPerLayer)
+    throw new ModelFileError(
+      `${name}: expected layers of at most ${mostPerLayer} numbers, got [${shape}]; try fewer rows`,
+    );
 }
 
 const watches = new WeakMap<object, (inputs: readonly Tensor[], watch: Watch) => Tensor[]>();
@@ -88,17 +109,21 @@ export function importedModel(source: Source): ImportedModel {
     return given;
   };
   const run = (given: readonly Tensor[], watch?: Watch) => source.record(checked(given), watch);
-  const zeros = (rows: number): Tensor[] => {
+  const placeholders = (rows: number): Tensor[] => {
     const graph = scratchGraph();
-    return inputs.map(({ shape }) => {
-      const lengths = shape.map((length) => length ?? rows);
-      return new Tensor(graph, graph.feed(new Float64Array(size(lengths)), lengths));
-    });
+    return inputs.map(({ name, shape }, i) =>
+      placeholder(
+        graph,
+        `x${i}`,
+        name,
+        shape.map((length) => length ?? rows),
+      ),
+    );
   };
   function summary(rows = 1): ModelSummary {
     const layers: LayerSummary[] = [];
     const counted = new Set<nn.Parameter>();
-    const results = run(zeros(rows), ({ name, type }, { shape }) => {
+    const results = run(placeholders(rows), ({ name, type }, { shape }) => {
       const own = (owned.get(name) ?? []).filter((each) => !counted.has(each));
       for (const each of own) counted.add(each);
       layers.push({ name, type, shape, parameters: own.reduce((sum, { shape: lengths }) => sum + size(lengths), 0) });
@@ -114,7 +139,7 @@ export function importedModel(source: Source): ImportedModel {
     run(given.filter((each): each is Tensor => each instanceof Tensor))[0]!) as never;
   const record = nn.module(children, forward);
   // Twice, so that lengths that follow the batch are known to be open.
-  const [one, three] = tried(format, () => [run(zeros(1)), run(zeros(3))] as const);
+  const [one, three] = tried(format, () => [run(placeholders(1)), run(placeholders(3))] as const);
   const outputs = portsOf(one).map(({ name, shape }, i) => ({
     name,
     shape: shape.map((length, axis) => (length === three[i]!.shape[axis] ? length : null)),

@@ -21,3 +21,13 @@ export type { Json } from "./rpc-codec.js";
 export { type Handler, type HandlerResult, type Handlers, type ServeOptions, serve } from "./rpc-server.js";
 export { dial, type Expected, type Listener, type ListenOptions, listen, type Pin, type Pins } from "./tls.js";
 export type { Connection, ConnectionHandlers, Role } from "./transport.js";
+export {
+  serveWeb,
+  type WebClient,
+  type WebHandlers,
+  type WebLimits,
+  type WebPage,
+  type WebServerOptions,
+  webLimits,
+} from "./web-server.js";
+export { type OpenWebSocketOptions, openWebSocket, type WebSocketHandlers } from "./web-socket.js";

@@ -2,7 +2,7 @@
 import * as functions from "../functions/index.js";
 import { checkOptions } from "../options.js";
 import { Tensor } from "../tensor/index.js";
-import { type Module, module, playing } from "./module.js";
+import { described, type Module, module, playing } from "./module.js";
 import { Parameter } from "./parameter.js";
 
 const layer = (forward: (x: Tensor) => Tensor): Module => module({}, forward);
@@ -17,26 +17,63 @@ const recorded = (x: Tensor, make: (b: Tensor["graph"]["recorder"], ref: Tensor[
 export const relu = (): Module =>
   playing(
     "relu",
-    layer((x) => x.relu()),
+    described(
+      layer((x) => x.relu()),
+      "relu",
+    ),
   );
-export const sigmoid = (): Module => layer((x) => x.sigmoid());
-export const tanh = (): Module => layer((x) => x.tanh());
+export const sigmoid = (): Module =>
+  described(
+    layer((x) => x.sigmoid()),
+    "sigmoid",
+  );
+export const tanh = (): Module =>
+  described(
+    layer((x) => x.tanh()),
+    "tanh",
+  );
 export const silu = (): Module => layer((x) => x.silu());
-export const softplus = (): Module => layer((x) => x.softplus());
+export const softplus = (): Module =>
+  described(
+    layer((x) => x.softplus()),
+    "softplus",
+  );
 /** x Phi(x); with "tanh" the approximation that PyTorch has under that name. */
 export function gelu(options: { readonly approximate?: "none" | "tanh" } = {}): Module {
   checkOptions("gelu", options, { approximate: true });
-  return layer((x) => x.gelu(options.approximate));
+  return described(
+    layer((x) => x.gelu(options.approximate)),
+    "gelu",
+    options,
+  );
 }
 /** max(0, min(1, x / 6 + 1/2)) */
-export const hardsigmoid = (): Module => layer((x) => x.hardsigmoid());
+export const hardsigmoid = (): Module =>
+  described(
+    layer((x) => x.hardsigmoid()),
+    "hardsigmoid",
+  );
 /** x hardsigmoid(x) */
-export const hardswish = (): Module => layer((x) => x.mul(x.hardsigmoid()));
+export const hardswish = (): Module =>
+  described(
+    layer((x) => x.mul(x.hardsigmoid())),
+    "hardswish",
+  );
 /** x between two numbers, -1 and 1 unless others are given. */
-export const hardtanh = (low = -1, high = 1): Module => layer((x) => x.clamp(low, high));
+export const hardtanh = (low = -1, high = 1): Module =>
+  described(
+    layer((x) => x.clamp(low, high)),
+    "hardtanh",
+    { low, high },
+  );
 export const relu6 = (): Module => hardtanh(0, 6);
 /** x, or slope x where x < 0. As relu, and a truncation unless the slope is a power of two. */
-export const leakyRelu = (slope = 0.01): Module => layer((x) => leaky(x, slope));
+export const leakyRelu = (slope = 0.01): Module =>
+  described(
+    layer((x) => leaky(x, slope)),
+    "leakyRelu",
+    { slope },
+  );
 /** The same with slopes that are learnt: one, or one for each channel along axis 1. They begin at 0.25. */
 export function prelu(numParameters = 1, init = 0.25): Module {
   const weight = new Parameter([numParameters], () => new Float64Array(numParameters).fill(init));
@@ -49,7 +86,12 @@ export function prelu(numParameters = 1, init = 0.25): Module {
 }
 const leaky = (x: Tensor, slope: number): Tensor => x.mul(slope).add(x.relu().mul(1 - slope));
 /** x, or alpha (exp(x) - 1) where x < 0. */
-export const elu = (alpha = 1): Module => layer((x) => exponential(x, alpha));
+export const elu = (alpha = 1): Module =>
+  described(
+    layer((x) => exponential(x, alpha)),
+    "elu",
+    { alpha },
+  );
 /** Scaled so that variances stay 1 (Klambauer et al. 2017). */
 export const selu = (): Module => layer((x) => exponential(x, 1.6732632423543772).mul(1.0507009873554805));
 function exponential(x: Tensor, alpha: number): Tensor {
@@ -64,8 +106,22 @@ export const logSigmoid = (): Module => layer((x) => x.neg().softplus().neg());
 export const softsign = (): Module => layer((x) => x.div(x.abs().add(1)));
 /** x - tanh(x) */
 export const tanhshrink = (): Module => layer((x) => x.sub(x.tanh()));
-export const softmax = (axis: number): Module => layer((x) => x.softmax(axis));
-export const logSoftmax = (axis: number): Module => layer((x) => x.logSoftmax(axis));
+export const softmax = (axis: number): Module =>
+  described(
+    layer((x) => x.softmax(axis)),
+    "softmax",
+    { axis },
+  );
+export const logSoftmax = (axis: number): Module =>
+  described(
+    layer((x) => x.logSoftmax(axis)),
+    "logSoftmax",
+    { axis },
+  );
 export const softmin = (axis: number): Module => layer((x) => x.neg().softmax(axis));
 
-export const identity = (): Module => layer((x) => x);
+export const identity = (): Module =>
+  described(
+    layer((x) => x),
+    "identity",
+  );

@@ -1,6 +1,6 @@
 /** Modules that only hold others: in a row, in a list, by name. */
 import type { Tensor } from "../tensor/index.js";
-import { type Module, module, type Part, roleOf, withParts } from "./module.js";
+import { described, type Module, module, type Part, roleOf, withParts } from "./module.js";
 
 /**
  * Layers one after the other. Parameter names are "0.weight", "2.bias", …, as in PyTorch. A relu right before a pooling by maximum or a
@@ -11,7 +11,8 @@ export function sequential(...layers: readonly Module[]): Module {
   for (let i = 0; i + 1 < order.length; i++)
     if (roleOf(order[i]!) === "relu" && ["maxPool", "dropout"].includes(roleOf(order[i + 1]!) ?? ""))
       [order[i], order[i + 1]] = [order[i + 1]!, order[i]!];
-  return module(numbered(layers), (x: Tensor) => order.reduce((value, layer) => layer(value), x));
+  const network = module(numbered(layers), (x: Tensor) => order.reduce((value, layer) => layer(value), x));
+  return described(network, "sequential", {}, layers);
 }
 /** Modules that a forward of your own goes through; an array, and a child for nn.module(). Names as for sequential. */
 export function moduleList<M extends Part>(modules: readonly M[]): readonly M[] & Part {

@@ -4,7 +4,7 @@ import { checkOptions } from "../options.js";
 import { uniform } from "../random/index.js";
 import type { ConvOptions, ConvTransposeOptions, PerAxis, Tensor } from "../tensor/index.js";
 import * as functional from "../tensor/index.js";
-import { type Module, module } from "./module.js";
+import { described, type Module, module } from "./module.js";
 import { Parameter } from "./parameter.js";
 
 type Bias = { readonly bias?: boolean };
@@ -16,15 +16,26 @@ function layer<O extends object>(
   filters: number,
   options: O & Bias,
   apply: Apply<O>,
+  type: string,
 ): Module {
   const { bias: isBiased = true, ...others } = options;
   const met = shape.slice(1).reduce((product, length) => product * length, 1);
   const limit = 1 / Math.sqrt(met);
   const weight = new Parameter(shape, () => uniform(shape[0] * met, -limit, limit));
   const own = others as unknown as O;
-  if (!isBiased) return module({ weight }, (x, held) => apply(x, held.weight, undefined, own));
+  const kind = { ...options };
+  if (!isBiased)
+    return described(
+      module({ weight }, (x, held) => apply(x, held.weight, undefined, own)),
+      type,
+      kind,
+    );
   const bias = new Parameter([filters], () => uniform(filters, -limit, limit));
-  return module({ weight, bias }, (x, held) => apply(x, held.weight, held.bias, own));
+  return described(
+    module({ weight, bias }, (x, held) => apply(x, held.weight, held.bias, own)),
+    type,
+    kind,
+  );
 }
 
 /** Channels of one group. */
@@ -49,7 +60,7 @@ export function conv1d(
   checkOptions("conv1d", options, { ...functional.convNames, bias: true });
   const each = part("conv1d", inChannels, options.groups);
   part("conv1d", outChannels, options.groups);
-  return layer([outChannels, each, ...extent(kernelSize, 1)], outChannels, options, functional.conv1d);
+  return layer([outChannels, each, ...extent(kernelSize, 1)], outChannels, options, functional.conv1d, "conv1d");
 }
 
 /**
@@ -68,7 +79,7 @@ export function conv2d(
   checkOptions("conv2d", options, { ...functional.convNames, bias: true });
   const each = part("conv2d", inChannels, options.groups);
   part("conv2d", outChannels, options.groups);
-  return layer([outChannels, each, ...extent(kernelSize, 2)], outChannels, options, functional.conv2d);
+  return layer([outChannels, each, ...extent(kernelSize, 2)], outChannels, options, functional.conv2d, "conv2d");
 }
 
 /** The transpose of conv1d as a map: x [batch, inChannels, length]; weight [inChannels, outChannels / groups, kernelSize]. */
@@ -81,7 +92,13 @@ export function convTranspose1d(
   checkOptions("convTranspose1d", options, { ...functional.convTransposeNames, bias: true });
   const each = part("convTranspose1d", outChannels, options.groups);
   part("convTranspose1d", inChannels, options.groups);
-  return layer([inChannels, each, ...extent(kernelSize, 1)], outChannels, options, functional.convTranspose1d);
+  return layer(
+    [inChannels, each, ...extent(kernelSize, 1)],
+    outChannels,
+    options,
+    functional.convTranspose1d,
+    "convTranspose1d",
+  );
 }
 
 /**
@@ -98,5 +115,11 @@ export function convTranspose2d(
   checkOptions("convTranspose2d", options, { ...functional.convTransposeNames, bias: true });
   const each = part("convTranspose2d", outChannels, options.groups);
   part("convTranspose2d", inChannels, options.groups);
-  return layer([inChannels, each, ...extent(kernelSize, 2)], outChannels, options, functional.convTranspose2d);
+  return layer(
+    [inChannels, each, ...extent(kernelSize, 2)],
+    outChannels,
+    options,
+    functional.convTranspose2d,
+    "convTranspose2d",
+  );
 }

@@ -2,7 +2,7 @@
 
 import type { Tensor } from "../tensor/index.js";
 import { dropout as drop } from "../tensor/index.js";
-import { type Module, playing, withParts } from "./module.js";
+import { described, type Module, playing, withParts } from "./module.js";
 
 /**
  * Elements become 0 with probability p, at most 0.9, others are multiplied by 1/(1-p). The mask is drawn by the parties, who know
@@ -10,16 +10,22 @@ import { type Module, playing, withParts } from "./module.js";
  * `linear, relu, dropout`, without a truncation of its own.
  */
 export function dropout(p = 0.5): Module {
-  return layer((x) => drop(x, p));
+  return described(
+    layer((x) => drop(x, p)),
+    "dropout",
+  );
 }
 /** Drops whole channels of [batch, channels, ...]. */
 export function dropout1d(p = 0.5): Module {
-  return layer((x) =>
-    drop(
-      x,
-      p,
-      x.shape.map((length, axis) => (axis < 2 ? length : 1)),
+  return described(
+    layer((x) =>
+      drop(
+        x,
+        p,
+        x.shape.map((length, axis) => (axis < 2 ? length : 1)),
+      ),
     ),
+    "dropout",
   );
 }
 /** The same. */

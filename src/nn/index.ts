@@ -24,7 +24,7 @@ export * as functional from "./functional.js";
 export * as init from "./init.js";
 export { linear } from "./linear.js";
 export { huberLoss, Loss, l1Loss, mseLoss, type Reduction, smoothL1Loss } from "./loss.js";
-export { type Children, type Module, module, named, type Part } from "./module.js";
+export { type Children, kindOf, type LayerKind, type Module, module, named, type Part } from "./module.js";
 export {
   type BatchNorm,
   type BatchNormOptions,

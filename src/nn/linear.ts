@@ -3,7 +3,7 @@
 import { checkOptions } from "../options.js";
 import { uniform } from "../random/index.js";
 import { linear as multiply } from "../tensor/index.js";
-import { type Module, module } from "./module.js";
+import { described, type Module, module } from "./module.js";
 import { Parameter } from "./parameter.js";
 
 /**
@@ -16,7 +16,14 @@ export function linear(inputs: number, outputs: number, options: { bias?: boolea
   checkOptions("linear", options, { bias: true });
   const limit = 1 / Math.sqrt(inputs);
   const weight = new Parameter([outputs, inputs], () => uniform(outputs * inputs, -limit, limit));
-  if (options.bias === false) return module({ weight }, (x, own) => multiply(x, own.weight));
+  if (options.bias === false)
+    return described(
+      module({ weight }, (x, own) => multiply(x, own.weight)),
+      "linear",
+    );
   const bias = new Parameter([outputs], () => uniform(outputs, -limit, limit));
-  return module({ weight, bias }, (x, own) => multiply(x, own.weight, own.bias));
+  return described(
+    module({ weight, bias }, (x, own) => multiply(x, own.weight, own.bias)),
+    "linear",
+  );
 }

@@ -117,6 +117,26 @@ export function playing<M extends Part>(role: Role, layer: M): M {
 }
 export const roleOf = (layer: Part): Role | undefined => roles.get(layer);
 
+/** What a layer is, as data: for those who write networks into other formats. Layers without one cannot be written. */
+export interface LayerKind {
+  readonly type: string;
+  /** As the function that made it was given them. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Of layers in a row: these, in the order in which they were given. */
+  readonly layers?: readonly Part[];
+}
+const kinds = new WeakMap<Part, LayerKind>();
+export function described<M extends Part>(
+  layer: M,
+  type: string,
+  options: LayerKind["options"] = {},
+  layers?: readonly Part[],
+): M {
+  kinds.set(layer, { type, options, ...(layers && { layers }) });
+  return layer;
+}
+export const kindOf = (layer: Part): LayerKind | undefined => kinds.get(layer);
+
 /** Names a network: its parameters are `name/path` at the parties. Networks in one session need different names. */
 export function named<M extends Part>(name: string, network: M): M {
   for (const [path, parameter] of network.named) parameter.name = `${name}/${path}`;

@@ -6,7 +6,7 @@ import { InputError, ShapeError } from "../errors.js";
 import { checkOptions, type Names } from "../options.js";
 import { type Shape, size } from "../ring/index.js";
 import { type Graph, standardize, type Tensor } from "../tensor/index.js";
-import { type Module, withParts } from "./module.js";
+import { described, type Module, withParts } from "./module.js";
 import { Buffer, Parameter } from "./parameter.js";
 
 const filled = (shape: Shape, value: number) => () => new Float64Array(size(shape)).fill(value);
@@ -83,7 +83,7 @@ function normalised(
     ...(running ? { running_mean: running.mean, running_var: running.variance } : {}),
   };
   const self: BatchNorm = Object.assign(withParts(forward, children), { running, fused: false });
-  return self;
+  return perRow ? self : described(self, "batchNorm", { eps });
 }
 
 /**
@@ -188,7 +188,7 @@ export function layerNorm(normalizedShape: number | readonly number[], options: 
   const { eps = 1e-5, elementwiseAffine = true, bias = true } = options;
   const weight = elementwiseAffine ? ones(...shape) : undefined;
   const offset = elementwiseAffine && bias ? zeros(...shape) : undefined;
-  return withParts(
+  const norm = withParts(
     (x: Tensor) => {
       expectLast("layerNorm", x, shape);
       const axes = shape.map((_, i) => x.shape.length - shape.length + i);
@@ -198,6 +198,7 @@ export function layerNorm(normalizedShape: number | readonly number[], options: 
     },
     { ...(weight ? { weight } : {}), ...(offset ? { bias: offset } : {}) },
   );
+  return described(norm, "layerNorm", { axis: -shape.length, eps });
 }
 function expectLast(where: string, x: Tensor, shape: Shape): void {
   if (x.shape.slice(-shape.length).join() !== shape.join())

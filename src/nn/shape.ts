@@ -1,10 +1,14 @@
 /** Layers that move elements: no parameters, no cost. */
 import { ShapeError } from "../errors.js";
-import { type Module, module } from "./module.js";
+import { described, type Module, module } from "./module.js";
 
 /** Joins axes startDim to endDim; by default all but the first. */
 export function flatten(startDim = 1, endDim = -1): Module {
-  return module({}, (x) => x.flatten(startDim, endDim));
+  return described(
+    module({}, (x) => x.flatten(startDim, endDim)),
+    "flatten",
+    { startDim, endDim },
+  );
 }
 /** One axis as several; -1 for one length that follows from the others. */
 export function unflatten(dim: number, sizes: readonly number[]): Module {

@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { PlanError, ScaleError } from "../errors.js";
 import { constant, sum, mul as times, timesGradient } from "./build.js";
+import { type ConstantAttrs, wordsOf } from "./constant.js";
 import { mapLinear, productOf, publicOf } from "./evaluate.js";
 import { together } from "./flow.js";
 import { productCost, productLooks } from "./looks.js";
@@ -125,6 +126,14 @@ export const mul: Operator = {
   },
 };
 
+/**
+ * Whether a node is the constant word 1: a multiplication by it, of whatever scale, leaves the words as they are. Numbers that
+ * come with a run are not asked, so that costs do not depend on them.
+ */
+export const isOne = ({ op, attrs, type }: { op: string; attrs: unknown; type: ValueType }): boolean =>
+  op === "constant" && couldBeOne(type) && wordsOf(attrs as ConstantAttrs)[0] === 1n;
+const couldBeOne = ({ shape, bound }: ValueType): boolean => shape.length === 0 && bound === 1;
+
 function timesPublic(context: EvalContext, secretValue: Value, factor: Value, types: NodeTypes, side: number): Value {
   const n = elements(types.output);
   const words = publicOf(factor);
@@ -132,8 +141,8 @@ function timesPublic(context: EvalContext, secretValue: Value, factor: Value, ty
   const isScalar = side < 0 || types.inputs[side]!.shape.length === 0;
   if (isScalar && words.words === 1) {
     const c = context.ring.words(words)[0]!;
-    // A negative power of two: the same words at another scale.
-    if (c === 1n) return secretValue;
+    // A negative power of two: the same words at another scale. Costs know that of constants, see isOne.
+    if (c === 1n && side >= 0 && couldBeOne(types.inputs[side]!)) return secretValue;
     return mapLinear(context, [secretValue], n, (dst, [x]) => kernels.mulScalar(dst.ptr, x!.ptr, c, n));
   }
   return mapLinear(context, [secretValue], n, (dst, [x]) => kernels.mul(dst.ptr, x!.ptr, words.ptr, n));

@@ -3,7 +3,8 @@
  * and not the driver's choice: it names a probability and learns no bit.
  *
  * The parties know the bits. Rows that meet them count as treated alike (`flow.ts`), because nobody chose which rows they
- * keep; what a sum is left with is some of the rows, which is why the probability of a 1 is at least 1/10.
+ * keep; what a sum is left with is some of the rows, which is why the probability of a 1 is at least 1/10. Of one mask: nobody counts
+ * how many a plan multiplies (docs/security.md).
  */
 import * as v from "valibot";
 import type { Operator } from "./op.js";

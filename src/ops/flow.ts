@@ -5,10 +5,10 @@
  * The one rule: a sum over rows counts as pooled over n rows only if every row enters it by the same function. What varies
  * along the row axis by the driver's choice (a constant mask, a variable, the driver's own input) makes rows distinguishable,
  * so a dataset's rows that meet it count as 1 row from there on. A mask of the parties' coin (`coin.ts`) is nobody's choice and
- * leaves at least a tenth of the rows on average, so rows that meet it stay alike. What cannot be seen statically is a function that is the
- * same for every row and still singles one out by its content, such as a comparison with values that the driver put into a
- * model, or with another dataset whose owner helps the driver. Labels stop mistakes; against such a driver only an owner's
- * approval of the plan's digest protects, or differential privacy.
+ * leaves at least a tenth of the rows on average, so rows that meet it stay alike, although several leave fewer. What cannot be
+ * seen statically is a function that is the same for every row and still singles one out by its content, such as a comparison
+ * with values that the driver put into a model, or with another dataset whose owner helps the driver. Labels stop mistakes;
+ * against such a driver only an owner's approval of the plan's digest protects, or differential privacy.
  */
 import { PlanError } from "../errors.js";
 import { type Shape, size } from "../ring/index.js";

@@ -1,5 +1,6 @@
 /** The operators of plans. `build.ts` has the composed ones that people call; `table.ts` the vocabulary itself. */
 
+export { isOne } from "./arithmetic.js";
 export { coinSteps, mostDropped } from "./coin.js";
 export { encodeWords, mantissaBits } from "./constant.js";
 export { isDataset } from "./flow.js";

@@ -52,7 +52,8 @@ export const leading: Operator<Attrs> = {
         `leading: expected ${wanted.join(" and ")} weights of low and high digits, got ${low.length} and ${high.length}`,
       );
     const most = (list: readonly number[]) => list.reduce((found, weight) => Math.max(found, Math.abs(weight)), 0);
-    const bound = Math.ceil(Math.log2(most(low) + most(high) + 2));
+    // Whole numbers, since a logarithm of large ones is rounded.
+    const bound = (BigInt(most(low)) + BigInt(most(high)) + 1n).toString(2).length;
     return { ...stacked(a!, rowsOf(attrs)), kind: "product", scale: 0, bound, proved: true };
   },
   looks: (_inputs, attrs) => [{ input: 0, as: { width: bitsOf(attrs) } }],

@@ -33,7 +33,8 @@ type Attrs = v.InferOutput<typeof attrs>;
 export const sumWindows: Operator<Attrs> = {
   attrs,
   arity: 1,
-  infer: ([a], given, env) => infer("sumWindows", a!, given, given.size, given.kernel[0] * given.kernel[1], env),
+  infer: ([a], given, env) =>
+    infer("sumWindows", a!, given, given.size, (axis, image) => Math.min(given.kernel[axis], image), env),
   gradient: (builder, [a], given, _output, gradient) => [
     builder.node("spreadWindows", [gradient], { ...given, size: a!.type.shape.slice(-2) }),
   ],
@@ -47,8 +48,9 @@ export const spreadWindows: Operator<Attrs> = {
   attrs,
   arity: 1,
   infer([a], given, env) {
-    const over = (axis: 0 | 1) => Math.ceil(given.kernel[axis] / given.stride[axis]);
-    return infer("spreadWindows", a!, given, a!.shape.slice(-2), over(0) * over(1), env);
+    const over = (axis: 0 | 1, windows: number) =>
+      Math.min(Math.ceil(given.kernel[axis] / given.stride[axis]), windows);
+    return infer("spreadWindows", a!, given, a!.shape.slice(-2), over, env);
   },
   gradient: (builder, [a], given, _output, gradient) => [
     builder.node("sumWindows", [gradient], { ...given, size: a!.type.shape.slice(-2) }),
@@ -58,7 +60,15 @@ export const spreadWindows: Operator<Attrs> = {
     slide(context, a!, given, inputs[0]!.shape.slice(-2), given.size, output.shape, "spreadWindows"),
 };
 
-function infer(where: string, a: ValueType, given: Attrs, windows: Shape, terms: number, env: PlanEnv): ValueType {
+/** `terms`: how many elements along an axis of the input, of this length, at most go into one of the result. */
+function infer(
+  where: string,
+  a: ValueType,
+  given: Attrs,
+  windows: Shape,
+  terms: (axis: 0 | 1, length: number) => number,
+  env: PlanEnv,
+): ValueType {
   refuseBits(where, a);
   const rank = a.shape.length;
   if (rank < 2)
@@ -72,7 +82,8 @@ function infer(where: string, a: ValueType, given: Attrs, windows: Shape, terms:
       `${where}: expected windows over less than 2^24 places and 2^36 additions, got ${formatShape(kernel)} over ${formatShape(a.shape)}; try smaller ones`,
     );
   const alike = a.alike.map((value, axis) => value && axis < rank - 2);
-  const bounds = capBound(a.bound + sumBits(terms), a.proved, env);
+  const [height, width] = a.shape.slice(-2) as [number, number];
+  const bounds = capBound(a.bound + sumBits(terms(0, height) * terms(1, width)), a.proved, env);
   return { ...a, shape, ...bounds, ...moved(a, shape, alike, (axis) => (axis < rank - 2 ? axis : undefined)) };
 }
 

@@ -2,7 +2,7 @@
  * Whether this party agrees with a run, given all runs before it: the state that policy.ts judges. Runs are judged in
  * order and before the ones before them have finished, so this knows the variables as they will be then.
  */
-import { InputError, MemoryError, PolicyError } from "../errors.js";
+import { InputError, MemoryError, NameError, PolicyError } from "../errors.js";
 import type { Flow } from "../ops/index.js";
 import { wordBytesOf } from "../plan/index.js";
 import { size } from "../ring/index.js";
@@ -12,6 +12,7 @@ import { bytesOfVariables } from "./memory.js";
 import type { KnownPlan } from "./plans.js";
 import { checkWriter, type Requirement, requirementsOf } from "./policy.js";
 import type { Request } from "./requests.js";
+import { checkAllowance, checkDeployment } from "./serving/deployment.js";
 import { assignedMeta, type VariableMeta } from "./variable-meta.js";
 
 /** Variables as a run leaves them: what it assigns; undefined: what it removes. */
@@ -37,11 +38,14 @@ export class Admission {
 
   /** Throws unless this party agrees with the run, paid with these grants. */
   check(request: Request, grants: readonly string[]): void {
-    const { plan, caller, names } = request;
+    const { plan, caller, names, asked, deploy, withdraw } = request;
     if (plan) {
       this.#core.grants.check(grants, plan.digest, this.#requirements(request));
-      this.#checkInbox(request);
+      if (asked) checkAllowance(asked);
+      else this.#checkInbox(request);
     }
+    if (deploy) this.#checkDeploy(request, deploy);
+    if (withdraw !== undefined) this.#checkWithdraw(withdraw, caller);
     for (const name of names) {
       if (!this.#catalogue.has(name))
         throw new InputError(`variable ${name}: expected one that exists, got none; try session.variables()`);
@@ -78,10 +82,29 @@ export class Admission {
     return changes;
   }
 
-  #requirements({ caller, plan, scalars }: Request): Requirement[] {
+  #checkDeploy(request: Request, { description, plans }: NonNullable<Request["deploy"]>): void {
+    const { definition, deployments, grants } = this.#core;
+    deployments.checkName(description.name);
+    checkDeployment(description, plans, definition);
+    // What owners must agree to is asked now and again for every batch.
+    for (const plan of plans.values()) grants.choose(plan.digest, this.#requirements({ ...request, plan }, true));
+  }
+
+  #checkWithdraw(name: string, caller: string): void {
+    const known = this.#core.deployments.live(name);
+    if (!known) throw new NameError(`withdraw: expected a model that is served, got ${name}; try deployments`);
+    if (known.owner !== caller)
+      throw new PolicyError(
+        `withdraw ${name}: expected its owner ${known.owner}, got ${caller}; try as ${known.owner}`,
+      );
+  }
+
+  #requirements({ caller, plan, scalars, asked }: Request, served = asked !== undefined): Requirement[] {
     this.#checkMemory(plan!);
     this.#checkLookups(plan!);
-    const { datasets, identities } = this.#core;
+    const { datasets } = this.#core;
+    // Clients of a served model are no identities of the cluster; deployment.ts has looked at the recipients.
+    const identities = served ? undefined : this.#core.identities;
     const dataset = (name: string) => datasets.get(name).meta;
     return requirementsOf({ caller, plan: plan!, scalars, catalogue: this.#catalogue, dataset, identities });
   }

@@ -14,6 +14,8 @@ const party = v.strictObject({
   host: v.pipe(v.string(), v.minLength(1), v.maxLength(255)),
   port: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535)),
   pin,
+  /** Where clients of served models find it, at the same host. */
+  serve: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(65535))),
 });
 const user = v.strictObject({ name: identityName, role: v.picklist(["owner", "driver"]), pin });
 
@@ -61,6 +63,10 @@ export function checkCluster(json: unknown, where = "cluster file"): Cluster {
   const names = new Set<string>();
   const pins = new Set<string>();
   for (const identity of [...cluster.parties, ...cluster.users]) {
+    if (identity.name.startsWith("clients."))
+      throw new InputError(
+        `${where}: expected a name that stands for one identity, got ${identity.name}, as clients of a served model are called; try another`,
+      );
     if (names.has(identity.name))
       throw new InputError(`${where}: expected each name once, got ${identity.name} twice; try another name`);
     if (pins.has(identity.pin))

@@ -4,9 +4,13 @@
  */
 import * as v from "valibot";
 import { FrameError } from "../errors.js";
+import { type Reason, reasons } from "../serving/wire.js";
+import { identityName } from "./cluster.js";
 import { datasetName, digestHex, faultSchema, idHex, issueText, natural, positive, runNumber } from "./schemas.js";
+import { modelName } from "./serving/deployment.js";
+import { deploymentStates } from "./serving/deployments.js";
 
-const runKind = v.picklist(["plan", "remove", "checkpoint"]);
+const runKind = v.picklist(["plan", "remove", "checkpoint", "deploy", "withdraw"]);
 
 /** The longest lists. What fills them is bounded where it comes in, far below. */
 const listed = 100_000;
@@ -35,6 +39,8 @@ const messages = v.variant("type", [
     /** A hash of the coin that orders rows, if it has one. */
     coin: v.optional(digestHex),
     datasets: v.pipe(v.record(datasetName, uploadState), v.maxEntries(listed)),
+    /** Served models. */
+    deployments: deploymentStates,
     grants: v.pipe(
       v.array(
         v.strictObject({
@@ -88,6 +94,36 @@ const messages = v.variant("type", [
   v.strictObject({ type: v.literal("saved"), run: runNumber }),
   /** To party 0: somebody wants a checkpoint. */
   v.strictObject({ type: v.literal("want") }),
+
+  /** To party 0: this party has its part of a client's query. `tags` prove equal pieces, by party (serving/queries.ts). */
+  v.strictObject({
+    type: v.literal("query"),
+    id: idHex,
+    model: modelName,
+    version: runNumber,
+    client: identityName,
+    tags: v.pipe(
+      v.array(v.pipe(v.string(), v.regex(/^([0-9a-f]{64})?$/, "64 hex digits or nothing"))),
+      v.maxLength(16),
+    ),
+  }),
+  /** The query has no answer: from party 0 to all, or from one that refuses it to party 0. */
+  v.strictObject({
+    type: v.literal("over"),
+    id: idHex,
+    reason: v.picklist(Object.keys(reasons) as Reason[]),
+    text: v.pipe(v.string(), v.maxLength(1000)),
+  }),
+  /** Party 0: these queries are one request to run the model's plan for so many rows. */
+  v.strictObject({
+    type: v.literal("batch"),
+    request: idHex,
+    model: modelName,
+    version: runNumber,
+    rows: positive,
+    queries: v.pipe(v.array(idHex), v.minLength(1), v.maxLength(1024)),
+    clients: v.pipe(v.array(identityName), v.minLength(1), v.maxLength(1024)),
+  }),
 
   /** To the dealer: what this party has taken of what it was dealt, since it last said so. */
   v.strictObject({ type: v.literal("took"), bytes: natural, frames: natural }),

@@ -9,6 +9,8 @@ import type { Ledger } from "./ledger.js";
 import type { Limits } from "./limits.js";
 import type { Logger } from "./logger.js";
 import type { Plans } from "./plans.js";
+import type { Deployments } from "./serving/deployments.js";
+import type { Metrics } from "./serving/metrics.js";
 import type { DatasetStore } from "./stores.js";
 import type { Variables } from "./variables.js";
 
@@ -25,6 +27,8 @@ export interface Core {
   readonly datasets: DatasetStore;
   readonly variables: Variables;
   readonly inbox: Inbox;
+  readonly deployments: Deployments;
+  readonly metrics: Metrics;
   /** Names that may receive results; undefined if everybody may. */
   readonly identities: ReadonlySet<string> | undefined;
   readonly limits: Limits;
@@ -36,6 +40,8 @@ export interface Core {
   readonly execute: typeof execute;
   /** Request ids that were used, so that none is used twice. */
   readonly usedRequests: RecentSet;
+  /** The same of queries to served models. */
+  readonly usedQueries: RecentSet;
 }
 
 /** The last `limit` members. */

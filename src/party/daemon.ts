@@ -15,6 +15,8 @@ import {
   PeerInbox,
   type Pin,
   serve,
+  serveWeb,
+  type WebLimits,
 } from "../net/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 import { kernelHash } from "../ring/index.js";
@@ -36,6 +38,17 @@ export interface DaemonOptions {
   readonly version: string;
   /** Where to listen, if not where the cluster file says (behind a forwarder). */
   readonly listen?: { readonly host: string; readonly port: number };
+  /** Where clients of served models connect; undefined: nowhere. Without TLS only on an address of this machine. */
+  readonly serve?:
+    | {
+        readonly host: string;
+        readonly port: number;
+        /** Of an authority, for browsers; the party's own certificate, which clients pin, if it is not given. */
+        readonly identity?: Pick<Identity, "certPem" | "keyPem">;
+        readonly insecure?: boolean;
+        readonly limits?: Partial<WebLimits>;
+      }
+    | undefined;
   readonly limits?: Partial<Limits>;
   /** Files of a dealer who has dealt ahead, and directories of such. */
   readonly dealt?: readonly string[];
@@ -52,6 +65,8 @@ const LONGEST_PAUSE_MS = 2_000;
 const ATTEMPT_MS = 5_000;
 /** The first message of a session lists all grants and datasets. */
 const CONTROL_BYTES = 64 * 2 ** 20;
+/** How long a shutdown waits for the answers of queries that are under way. */
+const DRAIN_MS = 3_000;
 /** Open connections of one user: a few programs at a time, and those that a network has not yet let go of. */
 const CONNECTIONS_OF_USER = 16;
 
@@ -64,6 +79,8 @@ export class Daemon {
   readonly #users = new Set<Connection>();
   readonly #abort = new AbortController();
   #listener: Listener | undefined;
+  #web: Listener | undefined;
+  #closing = false;
   #mesh: Mesh | undefined;
   #loop: Promise<void> | undefined;
 
@@ -96,15 +113,41 @@ export class Daemon {
     this.#listener = await listen(own.host, own.port, identity, pins, (connection) => this.#accept(connection), {
       onRefused: (error) => this.#log.warn("connection refused", { message: error.message }),
     });
+    if (this.#options.serve) {
+      try {
+        this.#web = await this.#serve(this.#options.serve);
+      } catch (error) {
+        await this.#listener.close();
+        throw error;
+      }
+    }
     this.#loop = this.#gather();
     return this.#listener;
   }
 
-  /** Ends the session, makes the variables durable, closes everything. */
+  /** Where clients of served models connect. */
+  get serving(): { readonly host: string; readonly port: number } | undefined {
+    return this.#web && { host: this.#web.host, port: this.#web.port };
+  }
+
+  #serve({ host, port, identity, insecure, limits }: NonNullable<DaemonOptions["serve"]>): Promise<Listener> {
+    const { gate } = this.party;
+    return serveWeb({
+      ...{ host, port, path: "/v1", identity: insecure ? undefined : (identity ?? this.#options.identity) },
+      ...(limits ? { limits } : {}),
+      largestMessage: () => gate.largestMessage,
+      connected: (client) => gate.connected(client),
+      page: (path, local) => gate.page(path, local),
+    });
+  }
+
+  /** Answers what was asked, ends the session, makes the variables durable, closes everything. */
   async close(): Promise<void> {
-    if (this.#abort.signal.aborted) return;
+    if (this.#closing) return;
+    this.#closing = true;
+    await this.party.gate.drain(DRAIN_MS);
     this.#abort.abort();
-    const listening = this.#listener?.close();
+    const listening = Promise.all([this.#listener?.close(), this.#web?.close()]);
     this.#inbox.close();
     await this.party.close();
     const error = new SessionEndedError("party: expected to go on, got a shutdown; try again later");

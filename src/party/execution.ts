@@ -24,7 +24,7 @@ export interface ExecutionContext {
 /** After a failure nothing of the run is left here. */
 export async function perform(entry: Entry, context: ExecutionContext): Promise<Outcome> {
   const { core, mesh, ends, order } = context;
-  const { variables, datasets } = core;
+  const { variables, datasets, deployments } = core;
   const { run, request, changes, dealt } = entry;
   const nothing: Outcome = { run, parts: [], stats: { rounds: 0, bytes: 0, seconds: 0 } };
   if (!request) return nothing;
@@ -55,6 +55,9 @@ export async function perform(entry: Entry, context: ExecutionContext): Promise<
       outcome = { run, parts: host.parts, stats };
     }
     variables.commit(run, draft);
+    if (request.deploy) deployments.publish(run);
+    const withdrawn = request.withdraw === undefined ? undefined : deployments.live(request.withdraw);
+    if (withdrawn) deployments.remove(withdrawn.version);
     return outcome;
   } finally {
     draft.discard();

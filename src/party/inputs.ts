@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { InputError } from "../errors.js";
 import type { PlanInput } from "../plan/index.js";
-import type { ProtocolDefinition, StoredShare } from "../protocol/index.js";
+import type { ProtocolDefinition, Sharing, StoredShare } from "../protocol/index.js";
 import type { Pieces } from "./pieces.js";
 
 export const SEED_BYTES = 16;
@@ -15,8 +15,15 @@ export interface RunInput {
 
 /** How many seeds a party gets of one sharing. */
 export function seedsAt({ sharing }: ProtocolDefinition, self: number): number {
-  return sharing.freshSeeds().byParty[self]!.length;
+  let counts = seedCounts.get(sharing);
+  if (!counts) {
+    counts = sharing.freshSeeds().byParty.map((seeds) => seeds.length);
+    seedCounts.set(sharing, counts);
+  }
+  return counts[self]!;
 }
+/** Asked for every query of a served model, and read off fresh seeds. */
+const seedCounts = new WeakMap<Sharing, readonly number[]>();
 
 /** Cuts the body of a run request into the inputs of the plan. The body is kept. */
 export function readInputs(

@@ -14,6 +14,10 @@ export interface Limits {
   readonly unfinishedRequests: number;
   /** Inputs that wait for their run, of all callers. */
   readonly inputBytes: number;
+  /** Queries of clients of served models that wait or run; a query is 16 MiB at most, and most are far below. */
+  readonly waitingQueries: number;
+  /** How long party 0 waits until every party has its part of a query. */
+  readonly queryMs: number;
   /** Bytes of shares: the variables and the values of a run that are alive together, estimated (memory.ts). */
   readonly memoryBytes: number;
   readonly variables: number;
@@ -36,6 +40,8 @@ export const standardLimits: Limits = {
   unfinishedRuns: 5,
   unfinishedRequests: 64,
   inputBytes: 512 * 2 ** 20,
+  waitingQueries: 2_048,
+  queryMs: 5_000,
   // The ring ends at 4 GiB.
   memoryBytes: 3.75 * 2 ** 30,
   variables: 5_000,

@@ -11,6 +11,7 @@ export function memoryStores(now: () => number = Date.now): Stores {
     checkpoints: new MemoryCheckpoints(),
     grants: new MemoryJournal(),
     ledger: new MemoryJournal(),
+    serving: new MemoryJournal(),
     close: () => {},
   };
 }

@@ -5,6 +5,7 @@ import { InputError, NameError, PolicyError } from "../errors.js";
 import type { Caller, Role } from "./cluster.js";
 import { grantSchema } from "./grants.js";
 import { datasetName, digestHex, idHex, issueText, natural, planName } from "./schemas.js";
+import { deploymentDescription, modelName } from "./serving/deployment.js";
 
 const everybody: readonly Role[] = ["owner", "driver", "party"];
 const owners: readonly Role[] = ["owner"];
@@ -55,6 +56,10 @@ export const methods = {
     roles: drivers,
     params: v.strictObject({ request: idHex, names: v.pipe(v.array(planName), v.minLength(1), v.maxLength(10_000)) }),
   },
+  /** The plans were put before. */
+  "model.deploy": { roles: drivers, params: v.strictObject({ request: idHex, description: deploymentDescription }) },
+  "model.withdraw": { roles: drivers, params: v.strictObject({ request: idHex, name: modelName }) },
+  "model.list": { roles: everybody, params: none },
   checkpoint: { roles: drivers, params: none },
 } as const;
 

@@ -1,6 +1,7 @@
 /** The stores of a party on disk: which vault, which journals under which names. Not their formats, see storage/. */
 import { grantRecord } from "./grants.js";
 import { ledgerRecord } from "./ledger.js";
+import { servingRecord } from "./serving/deployments.js";
 import { CheckpointStore, DatasetStore, Journal, Vault } from "./storage/index.js";
 import type { Stores } from "./stores.js";
 import { variableMeta } from "./variable-meta.js";
@@ -14,6 +15,7 @@ export function openStores(directory: string, key: Uint8Array): Stores {
       checkpoints: new CheckpointStore(vault, variableMeta),
       grants: new Journal(vault, "grants", grantRecord),
       ledger: new Journal(vault, "ledger", ledgerRecord),
+      serving: new Journal(vault, "serving", servingRecord),
       close: () => vault.close(),
     };
   } catch (error) {

@@ -32,6 +32,7 @@ export class Taking {
 export class Pace {
   readonly #ahead: { bytes: number; frames: number }[];
   #held: (() => void) | undefined;
+  #ended = false;
 
   constructor(private readonly names: readonly string[]) {
     this.#ahead = names.map(() => ({ bytes: 0, frames: 0 }));
@@ -62,13 +63,14 @@ export class Pace {
     else this.#held = sendNow;
   }
 
-  /** The session has ended: whoever waits goes on, and finds that out. */
+  /** The session has ended: whoever waits, or comes to wait, goes on and finds that out. */
   end(): void {
+    this.#ended = true;
     this.#release();
   }
 
   get #clear(): boolean {
-    return this.#ahead.every(({ bytes, frames }) => bytes < AHEAD_BYTES && frames < AHEAD_FRAMES);
+    return this.#ended || this.#ahead.every(({ bytes, frames }) => bytes < AHEAD_BYTES && frames < AHEAD_FRAMES);
   }
   #release(): void {
     const held = this.#held;

@@ -19,13 +19,16 @@ import { type Logger, silent } from "./logger.js";
 import { checkMethod, checkParams, type Method, type Params } from "./methods.js";
 import { CommonPieces } from "./pieces.js";
 import { type KnownPlan, Plans } from "./plans.js";
-import { removeRequest, runRequest } from "./request.js";
+import { deployRequest, removeRequest, runRequest, withdrawRequest } from "./request.js";
 import type { Request } from "./requests.js";
+import { Deployments } from "./serving/deployments.js";
+import { Gate } from "./serving/gate.js";
+import { Metrics } from "./serving/metrics.js";
 import { Session } from "./session.js";
 import type { Stores } from "./stores.js";
 import { Uploads } from "./uploads.js";
 import { Variables } from "./variables.js";
-import { helloView, join, planListView, runView, type SessionView, statusView } from "./views.js";
+import { helloView, join, modelListView, planListView, runView, type SessionView, statusView } from "./views.js";
 
 export interface PartyOptions {
   /** Names of all parties, by index. */
@@ -58,8 +61,11 @@ export interface Answer {
 /** What one delivery of the inbox may take. */
 const INBOX_BYTES = 64 * 2 ** 20;
 const REQUESTS_REMEMBERED = 10_000;
+const QUERIES_REMEMBERED = 100_000;
 
 export class Party {
+  /** Where clients of served models come in. */
+  readonly gate: Gate;
   readonly #core: Core;
   readonly #stores: Stores;
   readonly #version: string;
@@ -82,25 +88,30 @@ export class Party {
     const limits = { ...standardLimits, ...options.limits };
     const ledger = new Ledger(stores.ledger);
     const to = { definition, names, self, library: options.version };
+    const plans = new Plans(definition, limits, now);
     this.#stores = stores;
     this.#version = options.version;
     this.#started = now();
     this.#missing = names.filter((_, party) => party !== self);
     this.#core = {
       ...{ names, self, definition, ring, limits, now },
-      plans: new Plans(definition, limits, now),
+      plans,
       grants: new Grants(stores.grants, now),
       ledger,
       dealt: new DealtFiles(options.dealt ?? [], to, ledger, options.log ?? silent),
       datasets: stores.datasets,
       variables: new Variables(ring, stores.checkpoints),
       inbox: new Inbox(now, limits.inbox),
+      deployments: new Deployments(stores.serving, plans),
+      metrics: new Metrics(),
       identities: options.identities,
       timeoutMs: options.timeoutMs ?? 30_000,
       log: options.log ?? silent,
       execute: options.execute ?? execute,
       usedRequests: new RecentSet(REQUESTS_REMEMBERED),
+      usedQueries: new RecentSet(QUERIES_REMEMBERED),
     };
+    this.gate = new Gate(this.#core);
     this.#uploads = new Uploads(this.#core, () => this.#session);
     this.#common = new CommonPieces(definition, self);
   }
@@ -118,6 +129,7 @@ export class Party {
     void session.closed.then((error) => this.#down(session, error));
     try {
       await session.start();
+      this.gate.attach(session);
     } catch (error) {
       mesh.end(error as Error);
       await session.closed;
@@ -231,6 +243,18 @@ export class Party {
         const { run } = await this.#submit(session, given(method).request, () => removeRequest(caller, given(method)));
         return { result: { run } };
       }
+      case "model.deploy": {
+        const { request } = given(method);
+        const make = () => deployRequest(caller, given(method), this.#core);
+        return { result: { version: (await this.#submit(this.#live(), request, make)).run } };
+      }
+      case "model.withdraw": {
+        const { request } = given(method);
+        await this.#submit(this.#live(), request, () => withdrawRequest(caller, given(method)));
+        return done;
+      }
+      case "model.list":
+        return { result: { models: modelListView(this.#core.deployments.list()) } };
       case "checkpoint":
         return { result: { run: await this.#live().runs.checkpoint() } };
     }

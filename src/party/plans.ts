@@ -83,7 +83,12 @@ export class Plans {
     return known ? this.#touch(known) : this.#work.spend(caller, "plan.put", () => this.#add(bytes));
   }
 
-  #add(bytes: Uint8Array): KnownPlan {
+  /** A plan that this party keeps itself, of a served model; its keeper answers for its memory. */
+  load(bytes: Uint8Array): KnownPlan {
+    return this.#known.get(sha256(bytes)) ?? this.#make(bytes);
+  }
+
+  #make(bytes: Uint8Array): KnownPlan {
     // A copy, because the sender's buffer may be used again.
     const plan = decodePlan(new Uint8Array(bytes), this.#limits.plan);
     const weight = weightOf(plan);
@@ -97,7 +102,7 @@ export class Plans {
     const { live } = this.#definition;
     // With what the dealer would send.
     const cost = live ? planCost(plan, live) : program.cost;
-    const fresh: KnownPlan = {
+    return {
       digest: plan.digest,
       plan,
       program,
@@ -112,6 +117,11 @@ export class Plans {
       runBytes: bytesOfRun(cost, wordBytesOf(plan)),
       weight,
     };
+  }
+
+  #add(bytes: Uint8Array): KnownPlan {
+    const fresh = this.#make(bytes);
+    const { planCacheBytes } = this.#limits;
     this.#bytes += fresh.weight;
     this.#known.set(fresh.digest, fresh);
     for (const oldest of this.#known.values()) {

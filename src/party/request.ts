@@ -47,11 +47,26 @@ export function runRequest(
   return { id, caller, kind: "plan", args, plan, scalars, inputs, inputBytes, names: [], checkpoint, tag };
 }
 
+/** A request to serve a model. Its plans were sent before. */
+export function deployRequest({ name: caller }: Caller, params: Params<"model.deploy">, { plans }: Core): Request {
+  const { request: id, description } = params;
+  const made = new Map(description.batches.map(({ rows, digest }) => [rows, plans.get(digest)]));
+  const args = sha256(canonical({ kind: "deploy", caller, description }));
+  return { id, caller, kind: "deploy", args, deploy: { description, plans: made }, tag: () => args, ...nothing };
+}
+
+/** A request to serve a model no more. */
+export function withdrawRequest({ name: caller }: Caller, { request: id, name }: Params<"model.withdraw">): Request {
+  const args = sha256(canonical({ kind: "withdraw", caller, name }));
+  return { id, caller, kind: "withdraw", args, withdraw: name, tag: () => args, ...nothing };
+}
+
 /** A request to remove variables. */
 export function removeRequest({ name: caller }: Caller, { request: id, names }: Params<"variable.remove">): Request {
   if (new Set(names).size !== names.length)
     throw new InputError("variable.remove: expected each name once, got one twice; try listing it once");
   const args = sha256(canonical({ kind: "remove", caller, names }));
-  const nothing = { scalars: new Map(), inputs: new Map(), inputBytes: 0, checkpoint: false };
-  return { id, caller, kind: "remove", args, names, tag: () => args, ...nothing };
+  return { id, caller, kind: "remove", args, tag: () => args, ...nothing, names };
 }
+
+const nothing = { scalars: new Map(), inputs: new Map(), inputBytes: 0, names: [], checkpoint: false };

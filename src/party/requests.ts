@@ -10,6 +10,7 @@ import type { Core } from "./core.js";
 import type { Outcome } from "./entry.js";
 import type { RunInput } from "./inputs.js";
 import type { KnownPlan } from "./plans.js";
+import type { Asked, DeploymentDescription } from "./serving/deployment.js";
 
 /** A request as it reached this party, with its form already checked. */
 export interface Request {
@@ -27,6 +28,12 @@ export interface Request {
   readonly checkpoint: boolean;
   /** Equal at both ends if the inputs and datasets that both hold are equal. */
   readonly tag: (peer: number) => string;
+  /** Queries of a served model's clients, whose owner is the caller. */
+  readonly asked?: Asked;
+  /** A model to be served, with its plans by rows. */
+  readonly deploy?: { readonly description: DeploymentDescription; readonly plans: ReadonlyMap<number, KnownPlan> };
+  /** A model that is not to be served any more. */
+  readonly withdraw?: string;
 }
 
 interface Slot {
@@ -244,7 +251,9 @@ export class Requests {
     this.finish(id, error);
   }
 
-  #checkRoom({ caller, inputBytes }: Request): void {
+  #checkRoom({ caller, inputBytes, asked }: Request): void {
+    // How many batches there are at once is the parties' own choice.
+    if (asked) return;
     const { limits } = this.#core;
     const waiting = [...this.#slots.values()].flatMap(({ request }) => request ?? []);
     if (waiting.filter((request) => request.caller === caller).length >= limits.unfinishedRuns)

@@ -194,7 +194,7 @@ export class Runs {
 
   #decide(entry: Entry): void {
     const { run, id, kind, args, grants, segment, request } = entry;
-    const { dealt, ledger } = this.#core;
+    const { dealt, deployments, ledger } = this.#core;
     try {
       if (kind !== "checkpoint") {
         if (!request)
@@ -207,6 +207,11 @@ export class Runs {
       }
       ledger.use(run);
       if (segment) entry.dealt = dealt.use(segment);
+      if (request?.deploy) {
+        const { description, plans } = request.deploy;
+        deployments.prepare(run, request.caller, description, plans);
+      }
+      if (request?.asked) deployments.spend(request.asked);
       this.#core.grants.spend(run, grants);
     } catch (error) {
       const next = segment && dealt.ahead(segment);
@@ -233,6 +238,8 @@ export class Runs {
     if (entry.state !== "proposed" && entry.state !== "ready") return;
     if (entry.state === "ready") {
       this.#core.grants.refund(entry.run, entry.grants);
+      if (entry.request?.deploy) this.#core.deployments.remove(entry.run);
+      if (entry.request?.asked) this.#core.deployments.refund(entry.request.asked);
       if (entry.request?.plan) this.#options.mesh.closeRun(entry.run);
     }
     entry.state = "refused";
@@ -291,11 +298,12 @@ export class Runs {
     else this.#deliver(request, outcome);
   }
 
-  #deliver({ id, caller }: Request, outcome: Outcome): void {
+  #deliver({ id, caller, asked }: Request, outcome: Outcome): void {
     const { run, parts } = outcome;
     for (const { recipient, label, bytes } of parts)
-      if (recipient !== caller) this.#core.inbox.put(recipient, { run, label, bytes });
-    this.requests.finish(id, { ...outcome, parts: parts.filter(({ recipient }) => recipient === caller) });
+      if (recipient !== caller && !asked) this.#core.inbox.put(recipient, { run, label, bytes });
+    const own = asked ? parts : parts.filter(({ recipient }) => recipient === caller);
+    this.requests.finish(id, { ...outcome, parts: own });
   }
 
   #noteReady(entry: Entry, peer: number, args: string): void {

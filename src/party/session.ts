@@ -11,6 +11,7 @@ import { perform } from "./execution.js";
 import { Pace, Taking } from "./pace.js";
 import { Pulse } from "./pulse.js";
 import { Runs } from "./runs.js";
+import { Queries } from "./serving/queries.js";
 import type { UploadState } from "./storage/index.js";
 import { checkAgreed, conclude, describe, type Start } from "./sync.js";
 
@@ -38,11 +39,13 @@ export class Session {
   readonly #asked = new Map<number, Asked>();
   #asks = 0;
   readonly #outbox: Message[][];
+  #flushing = false;
   readonly #pulse: Pulse;
   readonly #pace: Pace;
   readonly #taking: Taking;
   #start: Start | undefined;
   #runs: Runs | undefined;
+  #queries: Queries | undefined;
   #error: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
   #settle!: { resolve(): void; reject(error: Error): void };
@@ -94,6 +97,10 @@ export class Session {
         "session: expected all parties to agree on a state, got none yet; try again in a moment",
       );
     return this.#runs;
+  }
+  /** Queries of the clients of served models. Undefined where there can be none (yet). */
+  get queries(): Queries | undefined {
+    return this.#error ? undefined : this.#queries;
   }
   get up(): boolean {
     return this.#runs !== undefined && this.#error === undefined;
@@ -163,6 +170,12 @@ export class Session {
       send: (peer, message) => this.#send(peer, message),
       perform: (entry) => perform(entry, context),
     });
+    this.#queries = new Queries({
+      core: this.#core,
+      runs: this.#runs,
+      inputKeys: this.inputKeys,
+      send: (peer, message) => this.#send(peer, message),
+    });
     this.#core.log.info("session is up", { parties: names.join(","), self: names[self], run: base });
     this.#settle.resolve();
     for (const { peer, message } of this.#held.splice(0)) this.#handle(peer, message);
@@ -195,6 +208,15 @@ export class Session {
         break;
       case "want":
         runs.onWant();
+        break;
+      case "query":
+        this.#queries!.onQuery(peer, message);
+        break;
+      case "over":
+        this.#queries!.onOver(peer, message);
+        break;
+      case "batch":
+        this.#queries!.onBatch(peer, message);
         break;
       case "took":
         if (this.#core.self !== this.#core.definition.dealer)
@@ -231,6 +253,7 @@ export class Session {
       reject(error);
     }
     this.#asked.clear();
+    this.#queries?.end(error);
     await this.#runs?.end(error);
     return error;
   }
@@ -238,11 +261,19 @@ export class Session {
   /** Messages of one moment leave together: a write costs more than they do. */
   #send(peer: number, message: Message): void {
     if (this.#error) return;
-    if (this.#outbox.every((waiting) => waiting.length === 0)) queueMicrotask(() => this.#flush());
+    const first = this.#outbox.every((waiting) => waiting.length === 0);
     this.#outbox[peer]!.push(message);
+    if (message.type === "query") {
+      // Queries come from many sockets, one after the other in a turn of the event loop.
+      if (first) setImmediate(() => this.#flush());
+    } else if (!this.#flushing) {
+      this.#flushing = true;
+      queueMicrotask(() => this.#flush());
+    }
   }
 
   #flush(): void {
+    this.#flushing = false;
     for (const [peer, waiting] of this.#outbox.entries())
       while (waiting.length > 0) {
         const bytes = encodeMessages(waiting.splice(0, mostMessages));

@@ -5,6 +5,7 @@
 import type { DatasetMeta } from "../data/share-meta.js";
 import type { GrantRecord } from "./grants.js";
 import type { LedgerRecord } from "./ledger.js";
+import type { ServingRecord } from "./serving/deployments.js";
 import type { CheckpointEntry, StoredDataset, UploadInfo, UploadState } from "./storage/index.js";
 import type { VariableMeta } from "./variable-meta.js";
 
@@ -48,5 +49,6 @@ export interface Stores {
   readonly checkpoints: CheckpointStore;
   readonly grants: Journal<GrantRecord>;
   readonly ledger: Journal<LedgerRecord>;
+  readonly serving: Journal<ServingRecord>;
   close(): void;
 }

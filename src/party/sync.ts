@@ -29,7 +29,7 @@ export interface Start {
 const coinHash = (coin: Uint8Array) => sha256(Buffer.concat([Buffer.from("secretgrad coin\n"), coin]));
 
 /** What this party has. */
-export function describe({ ledger, variables, datasets, grants }: Core): Sync {
+export function describe({ ledger, variables, datasets, deployments, grants }: Core): Sync {
   const names = [...datasets.list(), ...datasets.prepared(), ...datasets.uploads()].map(({ name }) => name);
   const states: Record<string, UploadState> = {};
   for (const name of names) {
@@ -43,6 +43,7 @@ export function describe({ ledger, variables, datasets, grants }: Core): Sync {
     checkpoints: [...variables.checkpoints],
     coin: ledger.coin && coinHash(ledger.coin),
     datasets: states,
+    deployments: deployments.states(),
     grants: grants.uses(),
   };
 }
@@ -64,6 +65,11 @@ export function conclude(core: Core, mesh: Mesh, protocol: Protocol, statements:
   ledger.skipTo(nextRun);
   for (const [peer, { grants: uses }] of statements.entries()) if (peer !== core.self) grants.merge(uses);
   settleUploads(core, statements);
+  const others = statements.filter((_, party) => party !== core.self);
+  core.deployments.settle(
+    others.map(({ deployments }) => deployments),
+    log,
+  );
 
   const coins = new Set(statements.map(({ coin }) => coin));
   if (coins.size > 1 || coins.has(undefined)) {

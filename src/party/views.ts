@@ -5,6 +5,7 @@ import type { Caller } from "./cluster.js";
 import type { Core } from "./core.js";
 import type { Outcome } from "./entry.js";
 import type { KnownPlan } from "./plans.js";
+import type { Deployment } from "./serving/deployment.js";
 
 /** Plans that `plan.list` names: owners ask for them again and again. */
 const PLANS_LISTED = 5000;
@@ -63,6 +64,20 @@ export function planListView(plans: readonly KnownPlan[]) {
     reveals: reveals.length,
     nodes: plan.nodes.length,
   }));
+}
+
+/** Served models, without the hashes of tokens. */
+export function modelListView(deployments: readonly Deployment[]) {
+  return deployments.map(({ version, owner, description, used }) => {
+    const { name, input, output, classes, batches, policy } = description;
+    const clients = policy.clients.map(({ hashes: _, ...client }) => ({ ...client, asked: used.of(client.name) }));
+    return {
+      ...{ name, version, owner, input, output: { kind: policy.reveal, ...output }, asked: used.total },
+      ...(classes ? { classes } : {}),
+      ...(policy.queries === undefined ? {} : { queries: policy.queries }),
+      ...{ batches, clients },
+    };
+  });
 }
 
 /** The answer to a run: the caller's parts of the reveals, one after the other in the body. */

@@ -2,17 +2,19 @@
  * Which masks are open while a plan runs, for the cost of protocols that open one a value (MaskCosts). Not the masks: those
  * belong to the protocol, and a test holds this account against them.
  */
-import { type Look, type OpName, operator } from "../ops/index.js";
+import { isOne, type Look, type OpName, operator } from "../ops/index.js";
 import { type Cost, freeOfCharge, type MaskCosts, opening } from "../protocol/index.js";
 import { size } from "../ring/index.js";
 import type { PlanNode } from "./plan.js";
 
-/** Operators whose result is their input itself. */
+/** Operators whose result is their input itself, as it is of a multiplication by the word 1. */
 const aliases: ReadonlySet<string> = new Set<OpName>(["narrow", "reshape"]);
 
 export class Masks {
   /** By node: the value of which it is another form. */
   readonly #origins: number[];
+  /** By node: the input that it is itself, under whatever shape or scale; undefined if it is another value. */
+  readonly #aliases: (number | undefined)[];
   /** In which round a value was opened: whoever looks at it then waits for that round's end, too. */
   readonly #opened = new Map<number, number>();
 
@@ -21,10 +23,12 @@ export class Masks {
     private readonly masks: MaskCosts,
   ) {
     this.#origins = nodes.map((_, id) => id);
+    this.#aliases = nodes.map((node) => this.#aliasOf(node));
     nodes.forEach(({ op, inputs, type }, id) => {
       const shares = inputs.filter((input) => nodes[input]!.type.kind === "share");
       const [only] = shares;
-      const moved = operator(op)!.layout && type.kind === "share" && shares.length === 1;
+      const same = operator(op)!.layout || this.#aliases[id] !== undefined;
+      const moved = same && type.kind === "share" && shares.length === 1;
       if (moved && size(nodes[only!]!.type.shape) === size(type.shape)) this.#origins[id] = this.#origins[only!]!;
     });
   }
@@ -64,10 +68,17 @@ export class Masks {
     return waits || openings.length > 0 ? opening(cost, ...openings) : cost;
   }
 
+  #aliasOf({ op, inputs }: PlanNode): number | undefined {
+    if (aliases.has(op)) return inputs[0];
+    if (op !== "mul") return undefined;
+    const one = inputs.findIndex((input) => isOne(this.nodes[input]!));
+    return one < 0 ? undefined : inputs[1 - one];
+  }
+
   /** The node whose value it is, whatever the shape. */
   #same(id: number): number {
-    const { op, inputs } = this.nodes[id]!;
-    return aliases.has(op) ? this.#same(inputs[0]!) : id;
+    const alias = this.#aliases[id];
+    return alias === undefined ? id : this.#same(alias);
   }
   /** The value of which bits are the sign or the opposite. */
   #comparedBy(id: number): number | undefined {

@@ -7,7 +7,7 @@
  * |x| < 2^(k-1).
  */
 
-import type { StreamId } from "../random/index.js";
+import type { Expander, StreamId } from "../random/index.js";
 import type { Block, Ring, Scope, WordBytes } from "../ring/index.js";
 import type { Cost } from "./cost.js";
 import type { Rounds } from "./rounds.js";
@@ -139,8 +139,14 @@ export interface Protocol {
 }
 
 /** What an outsider's sharing leaves at one party: 16-byte seeds, and the correction if this party keeps it. */
-export interface StoredShare {
+export interface SeededShare {
   readonly seeds: readonly Uint8Array[];
+  /** Reads words of the correction into `target`, from word `offset`; absent if this party keeps seeds only. */
+  readonly correction?: (offset: number, target: Uint8Array) => void;
+}
+/** The same, or several sharings one after the other: then a reader has a seed's place, and gives the words of all of them. */
+export interface StoredShare {
+  readonly seeds: readonly (Uint8Array | Expander)[];
   /** Reads words of the correction into `target`, from word `offset`; absent if this party keeps seeds only. */
   readonly correction?: (offset: number, target: Uint8Array) => void;
 }

@@ -1,7 +1,10 @@
 /** What an outsider's sharing or a party's own storage keeps as bytes, brought into the party's memory. Not the storage. */
 import { StorageError } from "../errors.js";
-import type { Expander } from "../random/index.js";
+import { type Expander, expander } from "../random/index.js";
 import type { Block, Ring, Scope } from "../ring/index.js";
+
+/** How the words of a seed are read; a reader stays one. */
+export const reader = (seed: Uint8Array | Expander): Expander => (typeof seed === "function" ? seed : expander(seed));
 
 /** Of a word as outsiders share it. */
 const STORED_BYTES = 8;

@@ -1,5 +1,7 @@
-/** Sums of little-endian words of 64 or 32 bits held as bytes, outside of wasm memory: what an outsider's sharing needs. Not kernels. */
-import { expand } from "../random/index.js";
+/**
+ * Sums of little-endian words of 64 or 32 bits held as bytes, outside of wasm memory: what an outsider's sharing needs, in Node
+ * and in browsers. Not kernels.
+ */
 import type { WordBytes } from "../ring/index.js";
 
 /**
@@ -37,14 +39,4 @@ export function addWords(
     out.setUint32(at + 4, (high + Math.floor(low / 2 ** 32)) >>> 0, true);
   }
   return result;
-}
-
-/** What remains of `words`, those from word `offset` on, without the parts that are expanded from seeds. */
-export function correctionOf(words: Uint8Array, offset: number, seeds: readonly Uint8Array[]): Uint8Array {
-  const parts = seeds.map((seed) => {
-    const part = new Uint8Array(words.length);
-    expand(seed, offset, part);
-    return part;
-  });
-  return addWords([words], parts);
 }

@@ -77,6 +77,13 @@ const examples: Readonly<Record<string, Expected>> = {
       });
     },
   },
+  "11-import-a-model.ts": {
+    check(stdout) {
+      assert.match(stdout, /PyTorch read the first test images as 7 2 1\n.*: 7 2 1\n/);
+      const [before, after] = [...stdout.matchAll(/(\d+) of 200/g)].map(([, hits]) => Number(hits));
+      assert.ok(before! < 100 && after! > before! + 40, stdout);
+    },
+  },
   "12-data-of-several-owners.ts": has(/in 0 of [1-9]\d* of the parties' files/, /Sum: \[5,7,9\]/),
   "13-vertical-split.ts": {
     check(stdout) {
@@ -129,6 +136,16 @@ const examples: Readonly<Record<string, Expected>> = {
       });
     },
   },
+  "38-serve-a-model.ts": {
+    args: ["0"],
+    check(stdout) {
+      assert.match(
+        stdout,
+        /actual 7, predicted 7\nactual 2, predicted 2\nactual 1, predicted 1\nRefused: .*3 queries in all/,
+      );
+      assert.match(stdout, /Answered 3 queries.*\nModels served now: 0\n$/);
+    },
+  },
 };
 
 const folder = join(root, "examples");
@@ -151,7 +168,12 @@ test("every example has its protocol from the one place where it is chosen", () 
     const source = readFileSync(join(folder, name), "utf8");
     const starts = source.match(/\b(local|startCluster)\(.*?\)/g)?.join() ?? "";
     if (name === byHand) assert.equal(starts, "");
-    else assert.match(starts, /^(local\(\{ (protocol|protocol: each), insecure: true.*\}\)|startCluster\(\))$/, name);
+    else
+      assert.match(
+        starts,
+        /^(local\(\{ (protocol|protocol: each), insecure: true.*\}\)|startCluster\((\{ serve: .*\})?\))$/,
+        name,
+      );
   }
 });
 

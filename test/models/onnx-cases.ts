@@ -1,8 +1,8 @@
 /** For the conformance tests of the ONNX importer: a case is a model of one operator, its inputs and the outputs that ONNX states. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { nn, type Session, type Tensor } from "../../src/index.js";
-import { importOnnx, type Numbers } from "../../src/models/index.js";
+import { nn, type Session } from "../../src/index.js";
+import { calibrate, type ImportedModel, importOnnx, type Numbers } from "../../src/models/index.js";
 import { operators } from "../../src/models/onnx/operators/table.js";
 import { tensorNumbers } from "../../src/models/onnx/tensor.js";
 import { readModel, readTensor } from "../../src/models/onnx/wire.js";
@@ -27,12 +27,8 @@ export function readCase(folder: string, name: string): OnnxCase {
 }
 export const caseNames = (folder: string): string[] => readdirSync(folder).sort();
 
-let count = 0;
-/** The model's outputs for the case's inputs; those that are structure are given as constants. */
-export async function runCase(
-  session: Session,
-  { bytes, inputs }: OnnxCase,
-): Promise<{ shape: readonly number[]; data: Float64Array }[]> {
+/** The model of a case, with what is structure as constants, and the rest as its inputs. */
+function opened({ bytes, inputs }: OnnxCase): { model: ImportedModel; secrets: readonly Numbers[] } {
   const { graph } = readModel(bytes);
   const initial = new Set(graph.initializers.map(({ name }) => name));
   const ports = graph.inputs.filter(({ name }) => !initial.has(name));
@@ -40,21 +36,34 @@ export async function runCase(
     graph.nodes.some(({ type, inputs: own }) =>
       own.some((each, i) => each === name && operators[type]?.structure?.includes(i)),
     );
-  const isPublic = (i: number) =>
-    inputs[i]!.kind !== "float" &&
-    !["Equal", "Less", "Greater", "And", "Or", "Xor", "Not", "Where", "Cast"].includes(graph.nodes[0]!.type)
-      ? true
-      : isStructure(ports[i]!.name);
   const constants: Record<string, Numbers> = {};
   const secrets: Numbers[] = [];
+  const ofBits = ["Equal", "Less", "Greater", "And", "Or", "Xor", "Not", "Where", "Cast"].includes(
+    graph.nodes[0]!.type,
+  );
   ports.forEach(({ name }, i) => {
-    if (isPublic(i) && (i > 0 || secrets.length > 0)) constants[name] = inputs[i]!;
+    const isPublic = isStructure(name) || (inputs[i]!.kind !== "float" && !ofBits);
+    if (isPublic && secrets.length > 0) constants[name] = inputs[i]!;
     else secrets.push(inputs[i]!);
   });
-  const model = nn.named(`case${count++}`, importOnnx(bytes, { constants }));
-  const given: Tensor[] = secrets.map(({ data, shape }) => session.secret(data, shape));
-  const results = Object.values(model.all(...given));
+  return { model: importOnnx(bytes, { constants }), secrets };
+}
+
+let count = 0;
+/** The model's outputs for the case's inputs. */
+export async function runCase(
+  session: Session,
+  each: OnnxCase,
+): Promise<{ shape: readonly number[]; data: Float64Array }[]> {
+  const { model, secrets } = opened(each);
+  const named = nn.named(`case${count++}`, model);
+  const results = Object.values(named.all(...secrets.map(({ data, shape }) => session.secret(data, shape))));
   return Promise.all(results.map((result) => result.reveal()));
+}
+/** The same without a session, in float64. */
+export function runInReals(each: OnnxCase): Float64Array[] {
+  const { model, secrets } = opened(each);
+  return Object.values(calibrate(model, ...secrets.map(({ data }) => data)).outputs);
 }
 
 /** The largest difference of two lists, relative where numbers are above 1. */

@@ -32,6 +32,15 @@ describe("pace", () => {
     assert.equal(sent, AHEAD_FRAMES + 2);
   });
 
+  it("holds nothing once the session has ended, also what comes then", () => {
+    const pace = new Pace(["p0", "dealer"]);
+    let sent = 0;
+    pace.send([{ peer: 0, bytes: AHEAD_BYTES }], () => sent++);
+    pace.end();
+    pace.send([{ peer: 0, bytes: 8 }], () => sent++);
+    assert.equal(sent, 2);
+  });
+
   it("hears of a party what it has taken before the dealer has to wait for it", () => {
     const told: number[] = [];
     const taking = new Taking(({ bytes }) => told.push(bytes));

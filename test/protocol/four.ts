@@ -11,6 +11,7 @@ import type * as P from "../../src/protocol/index.js";
 import { atOnce, inSequence, parallel, plain, sideBySide } from "../../src/protocol/index.js";
 import { asBits, asShare, open, openBits } from "../../src/protocol/plain/share.js";
 import { planeWords } from "../../src/protocol/planes.js";
+import { reader } from "../../src/protocol/stored.js";
 import { addWords } from "../../src/protocol/words.js";
 import { expander, Prg, type Stream, secureRandom } from "../../src/random/index.js";
 import type { Scope } from "../../src/ring/index.js";
@@ -164,7 +165,7 @@ function create(host: P.ProtocolHost): P.Protocol {
     },
     outgoing: (site, x) => blockOf(summand(once(site), x)),
     incoming(site, { seeds, correction }, rowWords, rows) {
-      const readers = [...(correction ? [correction] : []), ...seeds.map((seed) => expander(seed))];
+      const readers = [...(correction ? [correction] : []), ...seeds.map(reader)];
       return local(site, (at) => clear.incoming(at, { seeds: [], correction: readers.shift()! }, rowWords, rows));
     },
     free(scope, x) {

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { nn, type ProtocolChoice, type Session } from "../../src/index.js";
-import type { Tensor } from "../../src/tensor/index.js";
 import { quiet } from "../client/helpers.js";
+import { call, make } from "./layers.js";
 import { evaluate, type LayerCase, leaf, near, recorded } from "./recorded.js";
 
 const protocols: readonly ProtocolChoice[] = ["plain", "rep3", "additive-2"];
@@ -12,26 +12,6 @@ for (const protocol of protocols) sessions.set(protocol, await quiet({ protocol,
 after(async () => {
   for (const session of sessions.values()) await session.close();
 });
-
-type Layer = nn.Module<readonly never[], unknown>;
-function make({ layer, options }: LayerCase): Layer {
-  const made = (name: string) =>
-    (nn[name as "linear"] as unknown as (...args: readonly unknown[]) => Layer)(...options.args);
-  if (layer !== "transformerEncoder") return made(layer);
-  return nn.transformerEncoder(() => made("transformerEncoderLayer") as never, options.count as number) as never;
-}
-
-/** How a recorded case is called: [h, c] is one argument here, and all results are a list. */
-function call(layer: Layer, { layer: name, options }: LayerCase, inputs: readonly Tensor[]): Tensor[] {
-  const apply = layer as unknown as (...args: readonly unknown[]) => unknown;
-  const flat = (value: unknown): Tensor[] => (Array.isArray(value) ? value.flatMap(flat) : [value as Tensor]);
-  if (name === "lstmCell") return flat(apply(inputs[0], [inputs[1], inputs[2]]));
-  if (name === "multiheadAttention") {
-    const [query, key = query, value = query] = inputs;
-    return flat(apply(query, key, value, { isCausal: options.causal === true })).slice(0, 1);
-  }
-  return flat(apply(...inputs));
-}
 
 let models = 0;
 for (const protocol of protocols)

@@ -8,7 +8,7 @@
 import { ModelFileError, SecretgradError, UnsupportedModelError, type UnsupportedNode } from "../../errors.js";
 import type * as nn from "../../nn/index.js";
 import { Tensor } from "../../tensor/index.js";
-import { type ImportedModel, importedModel, type Port, type Source, type Watch } from "../imported.js";
+import { checkLayer, type ImportedModel, importedModel, type Port, type Source, type Watch } from "../imported.js";
 import { checkFileSize, type FileLimits, partyName, weight } from "../limits.js";
 import { Numbers } from "../numbers.js";
 import { foldBatchNorms, ownDomain } from "./batch-norm.js";
@@ -53,15 +53,16 @@ export function importOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Import
   if (graph.sparse > 0) refused.push({ type: "SparseTensor", name: "", reason: `${graph.sparse} sparse weights` });
   const nodes = namedNodes(graph);
   const constants = constantsOf(graph, nodes, opset, refused, options);
+  const outputs = new Set(graph.outputs.map(({ name }) => name));
   const folded = foldBatchNorms(
     nodes.filter(({ outputs }) => outputs.some((name) => name !== "" && !constants.has(name))),
     constants,
-    new Set(graph.outputs.map(({ name }) => name)),
+    outputs,
     options.batchNorm ?? "fold",
     opset,
   );
   const secret = new Set(graph.inputs.map(({ name }) => name).filter((name) => !constants.has(name)));
-  const steps = folded.map((node) => stepOf(node, opset, secret, refused));
+  const steps = poolFirst(folded, outputs).map((node) => stepOf(node, opset, secret, refused));
   if (refused.length > 0) throw unsupported(refused);
   return importedModel(sourceOf(graph, steps, constants, opset, options));
 }
@@ -158,6 +159,24 @@ interface Step {
   readonly node: OnnxNode;
   readonly operator: OnnxOperator | undefined;
 }
+/** A relu right before a pooling by maximum is taken after it: the same numbers from fewer comparisons. */
+function poolFirst(nodes: readonly OnnxNode[], outputs: ReadonlySet<string>): OnnxNode[] {
+  const uses = new Map<string, number>();
+  for (const { inputs } of nodes) for (const name of inputs) uses.set(name, (uses.get(name) ?? 0) + 1);
+  const result = [...nodes];
+  const places = new Map(nodes.map(({ outputs: [name] }, i) => [name, i]));
+  for (const [i, pool] of nodes.entries()) {
+    const at = places.get(pool.inputs[0]) ?? -1;
+    const relu = result[at];
+    const between = relu?.outputs[0] ?? "";
+    if (pool.type !== "MaxPool" || relu?.type !== "Relu" || pool.outputs.length !== 1) continue;
+    if (uses.get(between) !== 1 || outputs.has(between)) continue;
+    result[at] = { ...pool, inputs: relu.inputs, outputs: [between] };
+    result[i] = { ...relu, inputs: [between], outputs: pool.outputs };
+  }
+  return result;
+}
+
 /** `secret`: the values that follow from inputs, other than by their shapes. */
 function stepOf(node: OnnxNode, opset: number, secret: Set<string>, refused: UnsupportedNode[]): Step {
   const { type, name, domain } = node;
@@ -229,7 +248,9 @@ function sourceOf(
         if (node.outputs[i]) values.set(node.outputs[i], value);
       });
       const [first] = [made].flat();
-      if (first instanceof Tensor) watch?.(node, first);
+      if (!(first instanceof Tensor)) continue;
+      checkLayer(`importOnnx: ${node.type} ${node.name}`, first.shape);
+      watch?.(node, first);
     }
     if (refused.length > 0) throw unsupported(refused);
     return outputs.map((name) => {

@@ -1,6 +1,7 @@
 /** The numbers of a TensorProto, whatever its element type and its way of storing them. Not the bytes around it, see `wire.ts`. */
 import { ModelFileError } from "../../errors.js";
 import { size } from "../../ring/index.js";
+import { brainFloat, halfPrecision } from "../floats.js";
 import { checkedShape, Numbers } from "../numbers.js";
 import type { OnnxTensor } from "./wire.js";
 
@@ -12,17 +13,6 @@ interface Element {
   /** Of an element that is listed as an integer. */
   readonly listed?: (word: number) => number;
 }
-const half = (word: number): number => {
-  const [sign, exponent, fraction] = [word & 0x8000 ? -1 : 1, (word >> 10) & 31, word & 1023];
-  if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (exponent === 0 ? fraction * 2 ** -24 : (1024 + fraction) * 2 ** (exponent - 25));
-};
-const buffer = new DataView(new ArrayBuffer(4));
-const brain = (word: number): number => {
-  buffer.setUint32(0, (word & 0xffff) * 65536);
-  return buffer.getFloat32(0);
-};
-
 /** By TensorProto.DataType. */
 const elements: Readonly<Record<number, Element>> = {
   1: { name: "float", bytes: 4, kind: "float", at: (view, i) => view.getFloat32(i, true) },
@@ -33,11 +23,23 @@ const elements: Readonly<Record<number, Element>> = {
   6: { name: "int32", bytes: 4, kind: "int", at: (view, i) => view.getInt32(i, true) },
   7: { name: "int64", bytes: 8, kind: "int", at: (view, i) => Number(view.getBigInt64(i, true)) },
   9: { name: "bool", bytes: 1, kind: "bool", at: (view, i) => (view.getUint8(i) ? 1 : 0) },
-  10: { name: "float16", bytes: 2, kind: "float", at: (view, i) => half(view.getUint16(i, true)), listed: half },
+  10: {
+    name: "float16",
+    bytes: 2,
+    kind: "float",
+    at: (view, i) => halfPrecision(view.getUint16(i, true)),
+    listed: halfPrecision,
+  },
   11: { name: "double", bytes: 8, kind: "float", at: (view, i) => view.getFloat64(i, true) },
   12: { name: "uint32", bytes: 4, kind: "int", at: (view, i) => view.getUint32(i, true) },
   13: { name: "uint64", bytes: 8, kind: "int", at: (view, i) => Number(view.getBigUint64(i, true)) },
-  16: { name: "bfloat16", bytes: 2, kind: "float", at: (view, i) => brain(view.getUint16(i, true)), listed: brain },
+  16: {
+    name: "bfloat16",
+    bytes: 2,
+    kind: "float",
+    at: (view, i) => brainFloat(view.getUint16(i, true)),
+    listed: brainFloat,
+  },
 };
 const otherNames: Readonly<Record<number, string>> = { 0: "undefined", 8: "string", 14: "complex64", 15: "complex128" };
 

@@ -8,7 +8,7 @@ import { Buffer } from "node:buffer";
 import * as v from "valibot";
 import { type DatasetMeta, metaDigest, parseDatasetMeta, rowWords, UploadDigest } from "../../data/share-meta.js";
 import { BoundError, InputError, NameError, PolicyError, SecretgradError, StorageError } from "../../errors.js";
-import type { StoredShare } from "../../protocol/protocol.js";
+import type { SeededShare } from "../../protocol/protocol.js";
 import { shown } from "./durable.js";
 import type { SealedFile } from "./file.js";
 import type { UploadState } from "./resolution.js";
@@ -34,7 +34,7 @@ const storedHeader = v.strictObject({
 /** A published dataset as this party holds it. */
 export interface StoredDataset {
   readonly meta: DatasetMeta;
-  readonly stored: StoredShare;
+  readonly stored: SeededShare;
   /** SHA-256 in hex of the correction, equal at all parties that keep it; absent if this party keeps seeds only. */
   readonly correctionDigest?: string;
 }

@@ -1,13 +1,14 @@
 /** In and out: inputs of parties and outsiders, reveals, storage. The dealer takes part with nothing, and learns nothing. */
 import { BoundError, StorageError } from "../../errors.js";
-import { expander, type Stream, secureRandom } from "../../random/index.js";
+import type { Stream } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
 import { checkInput } from "../checks.js";
 import { CHUNK } from "../planes.js";
-import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
+import type { Share, Sharing, Site, StoredShare } from "../protocol.js";
 import type { Rounds, Transfer } from "../rounds.js";
-import { loadWords, readRows, reduced } from "../stored.js";
-import { addWords, correctionOf } from "../words.js";
+import { sharingOf } from "../sharing.js";
+import { additiveSplit } from "../split.js";
+import { loadWords, reader, readRows, reduced } from "../stored.js";
 import { Additive, asShare, openShare, type Party } from "./share.js";
 
 /** 0 rounds: the others draw their parts from the key that they have in common with the owner. */
@@ -94,7 +95,7 @@ export function incoming(party: Party, site: Site, stored: StoredShare, rowWords
       `incoming: expected ${seeded ? "one seed" : party.deals ? "nothing" : "the correction"}, got ${seeds.length} seeds; try sharing it again`,
     );
   if (party.deals) return asShare(new Additive(n, undefined, site.scope));
-  const read = seeded ? expander(seeds[0]!) : correction!;
+  const read = seeded ? reader(seeds[0]!) : correction!;
   return asShare(new Additive(n, readRows(party.ring, site.scope, rows, rowWords, read), site.scope));
 }
 
@@ -125,15 +126,7 @@ export function reduce(party: Party, scope: Scope, wide: Share): Share {
 }
 
 /** The outsider's side: seeds of all parts but the last, and the correction x - x_0 - … for the last one. */
-export function sharing(count: number): Sharing {
-  const parties = Array.from({ length: count + 1 }, (_, party) => party);
-  return {
-    freshSeeds: (): Seeds => ({ byParty: parties.map((party) => (party < count - 1 ? [secureRandom(16)] : [])) }),
-    correction: (seeds, offset, words) => correctionOf(words, offset, seeds.byParty.flat()),
-    keepsCorrection: parties.map((party) => party === count - 1),
-    combine: (parts, wordBytes) => addWords(parts.slice(0, count), [], wordBytes),
-  };
-}
+export const sharing = (count: number): Sharing => sharingOf(additiveSplit(count));
 
 const peers = ({ count, self }: Party): number[] =>
   Array.from({ length: count }, (_, peer) => peer).filter((peer) => peer !== self);

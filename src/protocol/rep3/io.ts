@@ -3,13 +3,13 @@
  * whether something may leave (that is the plan's reveal).
  */
 import { StorageError } from "../../errors.js";
-import { expander, secureRandom } from "../../random/index.js";
 import type { Block, Scope } from "../../ring/index.js";
 import { checkInput } from "../checks.js";
-import type { Seeds, Share, Sharing, Site, StoredShare } from "../protocol.js";
+import type { Share, Site, StoredShare } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { loadWords, readRows, reduced } from "../stored.js";
-import { addWords, correctionOf } from "../words.js";
+import { sharingOf } from "../sharing.js";
+import { replicated } from "../split.js";
+import { loadWords, reader, readRows, reduced } from "../stored.js";
 import { asShare, draw, openShare, openStreams, type Party, Replicated } from "./share.js";
 
 /**
@@ -99,7 +99,7 @@ export function incoming(party: Party, site: Site, stored: StoredShare, rowWords
   const kept = self === 0 ? undefined : correction;
   if (seeds.length !== (self === 0 ? 2 : 1) || (self !== 0 && kept === undefined))
     throw new StorageError(`incoming: expected ${seedsText(self)}, got ${seeds.length} seeds; try sharing it again`);
-  const [first, second] = seeds.map((seed) => expander(seed));
+  const [first, second] = seeds.map(reader);
   const sources = self === 0 ? [first!, second!] : self === 1 ? [first!, kept!] : [kept!, first!];
   const [a, b] = sources.map((read) => readRows(ring, site.scope, rows, rowWords, read));
   return asShare(new Replicated(rows.length * rowWords, a!, b!));
@@ -133,12 +133,4 @@ export function reduce(party: Party, scope: Scope, wide: Share): Share {
 }
 
 /** The outsider's side: two seeds, of x_0 and x_1, and the correction x_2 = x - x_0 - x_1. */
-export const sharing: Sharing = {
-  freshSeeds(): Seeds {
-    const [a, b] = [secureRandom(16), secureRandom(16)];
-    return { byParty: [[a, b], [b], [a]] };
-  },
-  correction: (seeds, offset, words) => correctionOf(words, offset, seeds.byParty[0]!),
-  keepsCorrection: [false, true, true],
-  combine: (parts, wordBytes) => addWords(parts, [], wordBytes),
-};
+export const sharing = sharingOf(replicated);

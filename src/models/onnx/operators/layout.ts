@@ -2,9 +2,9 @@
 import { broadcastShapes, normalizeAxis, size } from "../../../ring/index.js";
 import { concat, type Tensor } from "../../../tensor/index.js";
 import { Numbers } from "../../numbers.js";
+import { torchPads } from "../../windows.js";
 import type { Call, OperatorTable } from "../call.js";
 import { reshapeTo, sliceRange, slices, unsqueezed } from "../fold.js";
-import { torchPads } from "../spatial.js";
 
 function split(call: Call): Tensor[] {
   const x = call.tensor(0);
@@ -33,6 +33,9 @@ function slice(call: Call): Tensor {
   return x;
 }
 
+/** Elements that are added to an axis, one by one. */
+const mostAdded = 2 ** 16;
+
 function pad(call: Call): Tensor {
   let x = call.tensor(0);
   const rank = x.shape.length;
@@ -40,6 +43,7 @@ function pad(call: Call): Tensor {
   const axes = call.axes(call.list(3), rank) ?? x.shape.map((_, i) => i);
   if (given.length !== 2 * axes.length) call.refuse(`pads of ${given.length} numbers for ${axes.length} axes`);
   const [before, after] = [new Array<number>(rank).fill(0), new Array<number>(rank).fill(0)];
+  if (given.some((n) => !(Math.abs(n) <= mostAdded))) call.refuse(`pads ${given}`);
   axes.forEach((axis, i) => {
     before[axis] = given[i]!;
     after[axis] = given[i + axes.length]!;
@@ -139,7 +143,8 @@ function enlarged(call: Call): Tensor {
     sizes && sizes.length > 0 ? sizes[axis]! / length : (scales?.[axis] ?? call.float("", 1)),
   );
   if (mode !== "nearest") call.refuse(`interpolation ${mode}`);
-  if (!factors.every((factor) => Number.isInteger(factor) && factor >= 1)) call.refuse(`lengths times ${factors}`);
+  if (!factors.every((factor) => Number.isInteger(factor) && factor >= 1 && factor <= 4096))
+    call.refuse(`lengths times ${factors}`);
   const plain =
     call.opset < 11 ||
     (coordinates === "asymmetric" && rounding === "floor") ||

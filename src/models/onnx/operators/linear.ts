@@ -1,15 +1,8 @@
 /** Operators of ONNX that multiply and add up: matrices, convolutions, Einstein sums. */
-import {
-  conv1d,
-  conv2d,
-  convTranspose1d,
-  convTranspose2d,
-  einsum,
-  linear,
-  type Tensor,
-} from "../../../tensor/index.js";
+import { einsum, linear, type Tensor } from "../../../tensor/index.js";
+import { convolve, convolveTransposed } from "../../windows.js";
 import type { Attributes, Call, OperatorTable } from "../call.js";
-import { paddingOf, type Spatial, spatialOf, torchPads } from "../spatial.js";
+import { type Spatial, spatialOf } from "../spatial.js";
 
 function gemm(call: Call): Tensor {
   const [alpha, beta] = [call.float("alpha", 1), call.float("beta", 1)];
@@ -28,24 +21,7 @@ function spatial(call: Call): Spatial {
   if ((rank !== 1 && rank !== 2) || weight.length !== shape.length) call.refuse(`${rank} spatial axes`);
   return spatialOf(call, shape.slice(2), weight.slice(2));
 }
-const perAxis = (values: readonly number[]) => (values.length === 1 ? values[0]! : values);
-
-function convolve(call: Call): Tensor {
-  const form = spatial(call);
-  const x = call.tensor(0);
-  const both = paddingOf(form);
-  const padded = both ? x : x.pad(torchPads(form.before, form.after));
-  const apply = form.kernel.length === 1 ? conv1d : conv2d;
-  return apply(padded, call.operand(1), call.given(2) ? call.operand(2) : undefined, {
-    stride: perAxis(form.strides),
-    dilation: perAxis(form.dilations),
-    padding: both ? perAxis(both) : 0,
-    groups: call.int("group", 1),
-  });
-}
-
-/** The whole transpose, of which the padding is taken off afterwards: sides may differ. */
-function convolveTransposed(call: Call): Tensor {
+function transposed(call: Call): Tensor {
   const form = spatial(call);
   const { kernel, strides, dilations, size } = form;
   const behind = call.ints("output_padding") ?? kernel.map(() => 0);
@@ -60,19 +36,9 @@ function convolveTransposed(call: Call): Tensor {
     before = total.map((n) => (mode === "SAME_UPPER" ? Math.floor(n / 2) : Math.ceil(n / 2)));
     after = total.map((n, i) => n - before[i]!);
   }
-  const apply = kernel.length === 1 ? convTranspose1d : convTranspose2d;
-  const product = apply(call.tensor(0), call.operand(1), call.given(2) ? call.operand(2) : undefined, {
-    stride: perAxis(strides),
-    dilation: perAxis(dilations),
-    groups: call.int("group", 1),
-  });
-  const cut = torchPads(
-    before.map((n) => -n),
-    after.map((n, i) => behind[i]! - n),
-  );
-  if (cut.every((n) => n === 0)) return product;
-  if (call.given(2) && cut.some((n) => n > 0)) call.refuse("output_padding beyond the padding, with a bias");
-  return product.pad(cut);
+  const cut = { ...form, before, after: after.map((n, i) => n - behind[i]!) };
+  const bias = call.given(2) ? call.tensor(2) : undefined;
+  return convolveTransposed(call.tensor(0), call.operand(1), bias, cut, call.int("group", 1));
 }
 
 const knownPadding = (attributes: Attributes): string | undefined => {
@@ -83,8 +49,18 @@ const knownPadding = (attributes: Attributes): string | undefined => {
 export const linearOperators: OperatorTable = {
   Gemm: { record: gemm },
   MatMul: { record: (call) => call.tensor(0).matmul(call.operand(1)) },
-  Conv: { refuses: knownPadding, record: convolve },
-  ConvTranspose: { refuses: knownPadding, record: convolveTransposed },
+  Conv: {
+    refuses: knownPadding,
+    record: (call) =>
+      convolve(
+        call.tensor(0),
+        call.operand(1),
+        call.given(2) ? call.operand(2) : undefined,
+        spatial(call),
+        call.int("group", 1),
+      ),
+  },
+  ConvTranspose: { refuses: knownPadding, record: transposed },
   Einsum: {
     refuses: (a) => (a.string("equation", "").includes(".") ? "an ellipsis" : undefined),
     record: (call) =>

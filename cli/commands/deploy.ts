@@ -1,0 +1,112 @@
+/** `secretgrad deploy`: shares a model among the parties, which then answer clients under a policy. */
+import { clusterOption, command, integer, jsonOption, keyOption, list, userOption } from "../command.js";
+import { CommandError, UsageError } from "../errors.js";
+import { output, secondsText, table } from "../output.js";
+
+export default command({
+  description: "Have the parties serve a model of yours to clients, under a policy",
+  details:
+    "The weights are shared on this machine; each party stores its part, encrypted. Clients ask over TLS where the cluster file says\n" +
+    '"serve" (`secretgrad init --serve 4000`), and need no key of the cluster: each gets a file with the addresses, the keys to expect and\n' +
+    "a token of its own, written here once. The policy is a TOML file:\n\n" +
+    '  reveal = "class"          # or "scores": all outputs\n' +
+    "  queries = 1000            # in all; without, as many as they like\n\n" +
+    "  [[clients]]\n" +
+    '  name = "shop"\n' +
+    "  queries = 100\n" +
+    "  per-minute = 10\n" +
+    "  expires = 2027-01-31T00:00:00Z\n\n" +
+    "FILE is an ONNX model, or a program whose default export is a model of secretgrad.",
+  args: {
+    file: { type: "positional", description: "The model", required: true },
+    as: { type: "string", description: "What it is called", required: true, valueHint: "name" },
+    policy: { type: "string", description: "The policy; without, one client may ask for classes", valueHint: "file" },
+    input: { type: "string", description: "The shape of one input: 784, or 28,28,1", valueHint: "shape" },
+    classes: { type: "string", description: "Names of the classes, in order", valueHint: "list" },
+    trained: {
+      type: "boolean",
+      description: "Take the weights that the parties hold under the names of the program's parameters",
+    },
+    batch: { type: "string", description: "Most queries that are evaluated together", default: "128" },
+    fraction: { type: "string", description: "Fraction bits", default: "16" },
+    out: { type: "string", description: "Where clients' files go", default: ".", valueHint: "dir" },
+    cluster: clusterOption,
+    key: keyOption,
+    user: userOption,
+    json: jsonOption,
+  },
+  examples: [
+    [
+      "secretgrad deploy digits.onnx --as digits --policy policy.toml",
+      "writes digits.NAME.json for each client of the policy",
+    ],
+    ["secretgrad deploy net.js --as net --input 784 --trained", "a network that was trained at these parties"],
+  ],
+  async run(args) {
+    const started = performance.now();
+    const out = output(args.json);
+    const fraction = integer("fraction", args.fraction, 1, 24);
+    const batch = integer("batch", args.batch, 1, 1024);
+    const { readFile } = await import("node:fs/promises");
+    const { join } = await import("node:path");
+    const { readModelFile } = await import("../model-file.js");
+    const { whoAmI } = await import("../reach.js");
+    const { connect } = await import("../../src/client/index.js");
+    const { readCluster } = await import("../../src/client/cluster-file.js");
+    const { parsePolicyFile } = await import("../../src/serving/policy.js");
+    const { writeInvitation } = await import("../invitation.js");
+
+    const cluster = await readCluster(args.cluster);
+    if (!cluster.parties.some(({ serve }) => serve !== undefined))
+      throw new CommandError(
+        `${args.cluster}: expected ports where clients connect ("serve" of each party), got none; try secretgrad init --serve 4000, or add them`,
+      );
+    const policy =
+      args.policy === undefined
+        ? { clients: [{ name: "client" }] }
+        : parsePolicyFile(await readText(args.policy, readFile), args.policy);
+    const { model, input = shapeOf(args.input) } = await readModelFile(args.file);
+    if (!input) throw new UsageError("--input: expected the shape of one input, which the file does not say, got none");
+    const session = await connect(args.cluster, { ...(await whoAmI(args, "driver")), fraction });
+    try {
+      if (args.trained) {
+        const wanted = [...model.parameters(), ...model.buffers()];
+        const found = await session.resume(wanted);
+        if (found < wanted.length)
+          throw new CommandError(
+            `${args.file}: expected the parties to hold all of ${wanted.length} parameters, got ${found}; try nn.named() as when it was trained, or without --trained`,
+          );
+      }
+      const { version, invitations } = await session.deploy(args.as, model, {
+        ...{ input, policy, largestBatch: batch },
+        ...(args.classes === undefined ? {} : { classes: list(args.classes) }),
+      });
+      const rows: string[][] = [];
+      for (const [client, invitation] of invitations) {
+        const file = join(args.out, `${args.as}.${client}.json`);
+        await writeInvitation(file, invitation);
+        rows.push([client, file]);
+      }
+      const seconds = (performance.now() - started) / 1000;
+      out.object({ model: args.as, version, clients: Object.fromEntries(rows), seconds });
+      out.line(`The parties serve ${args.as}. Took ${secondsText(seconds)}.`);
+      out.line(table(["CLIENT", "FILE WITH ITS TOKEN"], rows));
+      out.line("Give each client its file, and nobody else: secretgrad ask FILE IMAGES");
+    } finally {
+      await session.close();
+    }
+  },
+});
+
+function shapeOf(text: string | undefined): number[] | undefined {
+  return text === undefined ? undefined : list(text).map((length) => integer("input", length, 1, 2 ** 31 - 1));
+}
+
+async function readText(path: string, read: (path: string, encoding: "utf8") => Promise<string>): Promise<string> {
+  try {
+    return await read(path, "utf8");
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "an error";
+    throw new CommandError(`${path}: expected a policy, got ${code}; try its path`);
+  }
+}

@@ -1,0 +1,19 @@
+/** The file by which a client asks a served model: addresses, keys to expect, its token. Only its owner can read it. */
+import { writeFile } from "node:fs/promises";
+import type { Invitation } from "../src/client/index.js";
+import { CommandError } from "./errors.js";
+
+/** Never overwrites a file: a token is written once. */
+export async function writeInvitation(file: string, invitation: Invitation): Promise<void> {
+  try {
+    await writeFile(file, `${JSON.stringify(invitation, null, 2)}\n`, {
+      mode: 0o600,
+      flag: "wx",
+    });
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "an error";
+    throw new CommandError(
+      `${file}: expected to write a client's token, got ${code}; try --out DIR, and withdraw the model first`,
+    );
+  }
+}

@@ -1,0 +1,216 @@
+/**
+ * HTTPS and WebSocket for clients that are no users of the cluster: browsers and programs that ask served models. Not the
+ * parties' own port (tls.ts), whose callers show a pinned key, and not who may ask, which its handlers decide.
+ *
+ * Everything here is open to strangers, so everything is bounded: sockets, those that have not said who they are, how long a
+ * handshake, a request or a first message may take, and the length of a message.
+ */
+import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createHttps } from "node:https";
+import type { Duplex } from "node:stream";
+import { type WebSocket, WebSocketServer } from "ws";
+import { InputError } from "../errors.js";
+import type { Identity } from "./certificates.js";
+import type { Listener } from "./tls.js";
+
+/** One connected client. */
+export interface WebClient {
+  /** Sends one binary message; what is sent to a closed client is lost. */
+  send(message: Uint8Array): void;
+  /** Bytes that wait because the client takes them too slowly. */
+  readonly unsent: number;
+  /** Lets what was sent leave, then closes. */
+  close(): void;
+}
+export interface WebHandlers {
+  /** Whether it has said who it is; one that does not in time is closed. */
+  known(): boolean;
+  message(bytes: Uint8Array): void;
+  closed(): void;
+}
+export interface WebPage {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+export interface WebServerOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Certificate and key; undefined: without TLS, which is possible on this machine's own addresses only. */
+  readonly identity: Pick<Identity, "certPem" | "keyPem"> | undefined;
+  /** Where WebSockets begin: "/v1". */
+  readonly path: string;
+  readonly limits?: Partial<WebLimits>;
+  /** The longest message of a client at this moment. */
+  largestMessage(): number;
+  connected(client: WebClient): WebHandlers;
+  /** Any other GET; undefined: there is no such page. `local`: the caller is on this machine. */
+  page(path: string, local: boolean): WebPage | undefined;
+}
+export interface WebLimits {
+  /** Open sockets; one more is closed at once. */
+  readonly sockets: number;
+  /** WebSockets that have not said who they are; a new one takes the place of the oldest. */
+  readonly strangers: number;
+  /** For a TLS handshake, the head of a request, and the first message. */
+  readonly patienceMs: number;
+  /** Between two signs of life of a WebSocket. */
+  readonly idleMs: number;
+}
+export const webLimits: WebLimits = { sockets: 4096, strangers: 512, patienceMs: 10_000, idleMs: 60_000 };
+
+const LARGEST_HEAD = 8 * 1024;
+const CLOSE_MS = 2_000;
+
+const loopback = /^(127\.|::1$|::ffff:127\.)/;
+const isLocal = (address: string | undefined): boolean => address !== undefined && loopback.test(address);
+
+/** Listens; resolves when clients can connect. Throws InputError for a port without TLS that others could reach. */
+export async function serveWeb(options: WebServerOptions): Promise<Listener> {
+  const { host, port, identity } = options;
+  const limits = { ...webLimits, ...options.limits };
+  if (!identity && host !== "localhost" && !loopback.test(host))
+    throw new InputError(
+      `serve: expected TLS, or an address of this machine alone, got ${host} without; try 127.0.0.1 or a certificate`,
+    );
+  const patience = {
+    maxHeaderSize: LARGEST_HEAD,
+    headersTimeout: limits.patienceMs,
+    requestTimeout: limits.patienceMs,
+    keepAliveTimeout: limits.patienceMs,
+    connectionsCheckingInterval: 1000,
+    noDelay: true,
+  };
+  const answer = (request: IncomingMessage, response: ServerResponse) => respond(options, request, response);
+  const server = identity
+    ? createHttps(
+        {
+          ...patience,
+          cert: identity.certPem,
+          key: identity.keyPem,
+          minVersion: "TLSv1.3",
+          handshakeTimeout: limits.patienceMs,
+        },
+        answer,
+      )
+    : createHttp(patience, answer);
+  server.maxConnections = limits.sockets;
+  const sockets = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    clientTracking: true,
+    skipUTF8Validation: true,
+    maxPayload: 1,
+  });
+  const strangers = new Set<WebSocket>();
+  server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on("error", () => socket.destroy());
+    if (pathOf(request) !== options.path) {
+      socket.end("HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+      return;
+    }
+    // Read by ws when it takes the socket over; models may have come since.
+    sockets.options.maxPayload = options.largestMessage();
+    sockets.handleUpgrade(request, socket, head, (web) => {
+      const [oldest] = strangers;
+      if (oldest && strangers.size >= limits.strangers) oldest.terminate();
+      accept(web, options, limits, strangers, quiet);
+    });
+  });
+  server.on("clientError", (_, socket) => socket.destroy());
+  server.on("tlsClientError", (_, socket) => socket.destroy());
+  const quiet = new WeakSet<WebSocket>();
+  const pulse = setInterval(() => {
+    for (const web of sockets.clients) {
+      if (quiet.has(web)) web.terminate();
+      else {
+        quiet.add(web);
+        web.ping();
+      }
+    }
+  }, limits.idleMs / 2).unref();
+  const address = await listening(server, host, port);
+  return {
+    ...address,
+    close: () =>
+      new Promise((done) => {
+        clearInterval(pulse);
+        for (const web of sockets.clients) web.close(1001);
+        server.close(() => done());
+        server.closeIdleConnections();
+        setTimeout(() => server.closeAllConnections(), CLOSE_MS).unref();
+        setTimeout(() => {
+          for (const web of sockets.clients) web.terminate();
+        }, CLOSE_MS).unref();
+      }),
+  };
+}
+
+function accept(
+  web: WebSocket,
+  options: WebServerOptions,
+  limits: WebLimits,
+  strangers: Set<WebSocket>,
+  quiet: WeakSet<WebSocket>,
+): void {
+  strangers.add(web);
+  const patience = setTimeout(() => web.terminate(), limits.patienceMs);
+  const handlers = options.connected({
+    send: (message) => {
+      if (web.readyState === web.OPEN) web.send(message, { binary: true });
+    },
+    get unsent() {
+      return web.bufferedAmount;
+    },
+    close: () => {
+      web.close(1000);
+      setTimeout(() => web.terminate(), CLOSE_MS).unref();
+    },
+  });
+  web.on("message", (data: Buffer, binary: boolean) => {
+    quiet.delete(web);
+    // Text is not of our format.
+    handlers.message(binary ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array());
+    if (!handlers.known()) return;
+    clearTimeout(patience);
+    strangers.delete(web);
+  });
+  web.on("pong", () => quiet.delete(web));
+  // Closing follows; which rule was broken is nobody's business.
+  web.on("error", () => web.terminate());
+  web.once("close", () => {
+    clearTimeout(patience);
+    strangers.delete(web);
+    handlers.closed();
+  });
+}
+
+function respond(options: WebServerOptions, request: IncomingMessage, response: ServerResponse): void {
+  const path = pathOf(request);
+  const local = isLocal(request.socket.remoteAddress);
+  const page = request.method === "GET" || request.method === "HEAD" ? options.page(path, local) : undefined;
+  const { status, type, body } = page ?? { status: 404, type: "text/plain; charset=utf-8", body: "no such page\n" };
+  response.writeHead(status, {
+    "content-type": type,
+    "content-length": Buffer.byteLength(body),
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    // Nobody's request body is read.
+    connection: "close",
+  });
+  response.end(request.method === "HEAD" ? undefined : body);
+}
+
+const pathOf = ({ url = "/" }: IncomingMessage): string => url.split("?", 1)[0]!;
+
+function listening(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, () => {
+      server.removeListener("error", reject);
+      server.on("error", () => {});
+      const { address, port: bound } = server.address() as { address: string; port: number };
+      resolve({ host: address, port: bound });
+    });
+  });
+}

@@ -1,0 +1,251 @@
+/**
+ * A served model at its client: shares inputs, asks all parties, adds up their answers. The same for Node and browsers, which
+ * bring the sockets, the randomness and the splitting (`Platform`); not the message format, which is wire.ts.
+ */
+import { FrameError, InputError, PolicyError, SessionEndedError, ShapeError, UnavailableError } from "../errors.js";
+import { encode } from "../ring/fixed.js";
+import { type Channel, type Open, PartyEnd } from "./party-end.js";
+import { checkParts, flatten, type ModelInput, type Prediction, prediction } from "./prediction.js";
+import { encodeQuery, type FromParty, ID_BYTES, type ModelFacts, refusalError } from "./wire.js";
+
+/** Splits inputs among the parties that compute and adds their parts up. Words are little-endian bytes. */
+export interface ClientSharing {
+  /** A part for each party, as wire.ts describes. */
+  split(words: Uint8Array): readonly Uint8Array[] | Promise<readonly Uint8Array[]>;
+  /** `wordBytes`: 8, or 4 where the parties computed in a smaller ring. */
+  combine(parts: readonly Uint8Array[], wordBytes: 4 | 8): Uint8Array;
+}
+export interface Platform {
+  readonly open: Open;
+  random(bytes: number): Uint8Array;
+  /** Throws InputError for a protocol that this platform does not know. */
+  sharing(protocol: string, parties: number): ClientSharing;
+}
+
+export interface RemoteModelOptions {
+  /** Where each party serves, in the order of the protocol. */
+  readonly addresses: readonly string[];
+  readonly model: string;
+  /** From the model's owner. */
+  readonly token: string;
+  /** Longest wait for an answer. Default 30 s. */
+  readonly timeoutMs?: number;
+  /** How often a query that could be answered later is asked again, after the pause that the party names. Default 0. */
+  readonly retries?: number;
+}
+
+interface Asked {
+  readonly parts: (Uint8Array | undefined)[];
+  left: number;
+  resolve(parts: Uint8Array[]): void;
+  reject(error: Error): void;
+}
+/** The connections of one time; lost together. */
+interface Link {
+  readonly channels: readonly Channel[];
+  readonly facts: ModelFacts;
+  readonly sharing: ClientSharing;
+  readonly asked: Map<string, Asked>;
+  lost?: Error;
+}
+
+const WELCOME_MS = 10_000;
+
+const idText = (id: Uint8Array): string => id.join();
+
+export class RemoteModel {
+  readonly #platform: Platform;
+  readonly #options: RemoteModelOptions;
+  #link: Promise<Link> | undefined;
+  #facts: ModelFacts | undefined;
+  #closed = false;
+  readonly #waiting: (() => void)[] = [];
+  #unanswered = 0;
+
+  private constructor(platform: Platform, options: RemoteModelOptions) {
+    this.#platform = platform;
+    this.#options = options;
+  }
+
+  /** Connects to all parties. Throws PolicyError for a wrong or expired token, UnavailableError if a party is missing. */
+  static async connect(platform: Platform, options: RemoteModelOptions): Promise<RemoteModel> {
+    const model = new RemoteModel(platform, options);
+    await model.#linked();
+    return model;
+  }
+
+  /** Public facts: shapes, protocol, class names. */
+  get facts(): ModelFacts {
+    return this.#facts!;
+  }
+
+  /**
+   * The model's answer to one input of shape `facts.input`, or that many numbers in row-major order. The input leaves this
+   * process only in shares; nobody but the caller learns the answer.
+   *
+   * Throws ShapeError for another shape, ScaleError for numbers out of range, PolicyError when the allowance is used up, and
+   * UnavailableError when asking again can help; a query counts even if its answer is lost.
+   */
+  async predict(input: ModelInput): Promise<Prediction> {
+    const values = flatten(input);
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#ask(values);
+      } catch (error) {
+        if (!(error instanceof UnavailableError) || attempt >= (this.#options.retries ?? 0) || this.#closed)
+          throw error;
+        await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs));
+      }
+    }
+  }
+
+  /** The same for many inputs at once, which the parties evaluate together. */
+  predictAll(inputs: readonly ModelInput[]): Promise<Prediction[]> {
+    return Promise.all(inputs.map((input) => this.predict(input)));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    const link = await this.#link?.catch(() => undefined);
+    if (link) this.#lose(link, closedError());
+  }
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #ask(values: Float64Array): Promise<Prediction> {
+    const link = await this.#linked();
+    const { facts, sharing } = link;
+    const size = facts.input.reduce((product, length) => product * length, 1);
+    if (values.length !== size)
+      throw new ShapeError(
+        `predict: expected ${size} numbers for an input of shape [${facts.input}], got ${values.length}; try one input at a time`,
+      );
+    const words = encode(values, facts.fraction, new BigInt64Array(size));
+    await this.#turn(facts.inFlight);
+    try {
+      const parts = await sharing.split(new Uint8Array(words.buffer));
+      const answers = await this.#send(link, parts);
+      checkParts(facts, answers);
+      return prediction(facts, sharing.combine(answers, facts.output.bits === 64 ? 8 : 4));
+    } finally {
+      this.#unanswered--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  /** Parties end a connection on which more is asked than they allow. */
+  async #turn(most: number): Promise<void> {
+    while (this.#unanswered >= most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#unanswered++;
+  }
+
+  #send(link: Link, parts: readonly Uint8Array[]): Promise<Uint8Array[]> {
+    return new Promise((resolve, reject) => {
+      if (link.lost) return reject(link.lost);
+      const id = this.#platform.random(ID_BYTES);
+      const key = idText(id);
+      const { timeoutMs = 30_000 } = this.#options;
+      const timer = setTimeout(
+        () => end(new UnavailableError(`predict: expected an answer within ${timeoutMs} ms, got none; try again`)),
+        timeoutMs,
+      );
+      const end = (error: Error | undefined, answer?: Uint8Array[]) => {
+        clearTimeout(timer);
+        link.asked.delete(key);
+        if (error) reject(error);
+        else resolve(answer!);
+      };
+      link.asked.set(key, {
+        parts: parts.map(() => undefined),
+        left: parts.length,
+        resolve: (answer) => end(undefined, answer),
+        reject: end,
+      });
+      for (const [party, channel] of link.channels.entries()) channel.send(encodeQuery({ id, part: parts[party]! }));
+    });
+  }
+
+  #linked(): Promise<Link> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (!this.#link) {
+      const link = this.#connect();
+      this.#link = link;
+      link.catch(() => {
+        if (this.#link === link) this.#link = undefined;
+      });
+    }
+    return this.#link;
+  }
+
+  async #connect(): Promise<Link> {
+    const { addresses } = this.#options;
+    const asked = new Map<string, Asked>();
+    let link: Link | undefined;
+    const ends = addresses.map((address, party) => new PartyEnd(this.#platform.open, address, party, this.#options));
+    const lose = (error: Error): void => {
+      for (const end of ends) end.close();
+      if (link) this.#lose(link, error);
+    };
+    const late = new UnavailableError(`model: expected a welcome of all parties within ${WELCOME_MS} ms, got none`);
+    const timer = setTimeout(() => {
+      for (const end of ends) end.fail(late);
+    }, WELCOME_MS);
+    try {
+      const facts = await Promise.all(ends.map((end) => end.welcome()));
+      checkFacts(facts, addresses.length, this.#options.model);
+      const [first] = facts;
+      const sharing = this.#platform.sharing(first!.protocol, addresses.length);
+      link = { channels: ends, facts: first!, sharing, asked };
+      for (const end of ends) end.receive((message) => take(asked, end, message), lose);
+      this.#facts = first!;
+      return link;
+    } catch (error) {
+      lose(error as Error);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #lose(link: Link, error: Error): void {
+    if (link.lost) return;
+    link.lost = error;
+    this.#link = undefined;
+    for (const channel of link.channels) channel.close();
+    for (const { reject } of [...link.asked.values()]) reject(error);
+  }
+}
+
+/** An answer or a refusal of one party. What belongs to a query that has ended comes too late and is nobody's. */
+function take(asked: Map<string, Asked>, { party, address }: PartyEnd, message: FromParty): void {
+  if (message.type === "welcome" || !message.id) return;
+  const query = asked.get(idText(message.id));
+  if (!query) return;
+  if (message.type === "refusal") {
+    query.reject(refusalError(message, address));
+    return;
+  }
+  if (query.parts[party]) throw new FrameError(`${address}: expected one answer to a query, got two`);
+  query.parts[party] = message.part;
+  if (--query.left === 0) query.resolve(query.parts as Uint8Array[]);
+}
+
+/** No single party can make a client believe anything about the model. */
+function checkFacts(facts: readonly ModelFacts[], parties: number, model: string): void {
+  const common = ({ party: _, partBytes: __, ...rest }: ModelFacts) => JSON.stringify(rest);
+  const [first] = facts;
+  facts.forEach((each, party) => {
+    if (each.party !== party || each.parties.length !== parties || each.model !== model)
+      throw new InputError(
+        `model: expected party ${party} of ${parties} with ${model} at address ${party}, got party ${each.party} of ${each.parties.length} with ${each.model}; try the addresses of ${each.parties.join(", ")} in this order`,
+      );
+    if (common(each) !== common(first!))
+      throw new PolicyError(
+        `model: expected the same facts of ${model} at all parties, got others at ${each.parties[party]}; try again if it was just deployed`,
+      );
+  });
+}
+
+const closedError = () =>
+  new SessionEndedError("model: expected an open model, got a closed one; try connecting again");
