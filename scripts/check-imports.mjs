@@ -18,10 +18,10 @@ const may = {
   tensor: ["errors", "options", "ring", "ops", "functions", "plan"],
   nn: ["errors", "options", "ring", "random", "functions", "tensor"],
   optim: ["errors", "options", "ring", "ops", "functions", "tensor"],
-  models: ["errors", "ring", "plan", "tensor", "nn"],
+  models: ["errors", "options", "ring", "plan", "tensor", "nn"],
   data: ["errors", "options", "ring", "random", "protocol", "tensor"],
   serving: ["errors", "ring"],
-  browser: ["errors", "random", "protocol", "serving"],
+  browser: ["errors", "options", "random", "protocol", "serving"],
   party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data", "serving"],
   client: [
     ...["errors", "options", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "nn"],
