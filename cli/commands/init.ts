@@ -137,9 +137,9 @@ interface ProtocolArgs {
 /** `additive` or a protocol as cluster files name it; parties are those that compute, with the dealer beside them or as the last. */
 async function choose({ protocol, parties, dealer, comparison }: ProtocolArgs): Promise<ChosenProtocol> {
   const { chooseProtocol } = await import("../../src/protocol/index.js");
+  if (comparison !== undefined && comparison !== "adder" && comparison !== "fss")
+    throw new UsageError(`--comparison: expected adder or fss, got ${comparison}`);
   if (protocol === "additive") {
-    if (comparison !== undefined && comparison !== "adder" && comparison !== "fss")
-      throw new UsageError(`--comparison: expected adder or fss, got ${comparison}`);
     return chooseProtocol({
       kind: "additive",
       parties: list(parties ?? "p0,p1"),
@@ -147,8 +147,9 @@ async function choose({ protocol, parties, dealer, comparison }: ProtocolArgs): 
       ...(comparison === undefined ? {} : { comparison }),
     });
   }
-  if (comparison !== undefined) throw new UsageError(`--comparison: expected --protocol additive, got ${protocol}`);
-  const { definition, names } = chooseProtocol(protocol as ProtocolName);
+  if (comparison !== undefined && protocol !== "additive-2")
+    throw new UsageError(`--comparison: expected --protocol additive, got ${protocol}`);
+  const { definition, names } = chooseProtocol((comparison === "fss" ? `${protocol}-fss` : protocol) as ProtocolName);
   const given = parties === undefined ? undefined : list(parties);
   if (definition.dealer === undefined) {
     if (dealer !== undefined)

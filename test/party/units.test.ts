@@ -181,7 +181,7 @@ describe("control messages", () => {
 });
 
 describe("lists in control messages", () => {
-  const sync = { type: "sync", nextRun: 1, versions: [], checkpoints: [], datasets: {}, grants: [] };
+  const sync = { type: "sync", nextRun: 1, versions: [], checkpoints: [], datasets: {}, deployments: {}, grants: [] };
   const uploaded = { state: "published", digest: "0".repeat(64) };
   const run = { type: "done", run: 1 };
   const id = "0".repeat(32);
