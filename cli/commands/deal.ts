@@ -1,4 +1,5 @@
 /** `secretgrad deal`: a dealer's work ahead of time, into files. Not the dealer that is there while parties compute, see dealer.ts. */
+import { dirname, isAbsolute, join, relative } from "node:path";
 import type { Plan } from "../../src/plan/index.js";
 import { clusterOption, command, integer, jsonOption, list } from "../command.js";
 import { CommandError, UsageError } from "../errors.js";
@@ -30,6 +31,10 @@ export default command({
       "for a thousand training steps",
     ],
     ["secretgrad party north --dealt dealt", "uses dealt/step/north.deal"],
+    [
+      "secretgrad deal step.plan --steps 9 --out my/dealt/step --cluster my/cluster.json",
+      "parties of `secretgrad up my` find these by themselves",
+    ],
   ],
   async run(args) {
     const started = performance.now();
@@ -74,9 +79,18 @@ export default command({
     );
     out.line();
     out.line("Give each party its two files over a safe channel, then delete them here.");
-    out.line(`Next, at each party: secretgrad party ${files[0]!.party} --dealt ${args.out}`);
+    const found = join(dirname(args.cluster), "dealt");
+    out.line(
+      `${isWithin(found, args.out) ? "Parties on this machine find them by themselves; elsewhere" : "Next, at each party"}: secretgrad party ${files[0]!.party} --dealt ${args.out}`,
+    );
   },
 });
+
+/** Parties look in `dealt` beside the cluster file. */
+const isWithin = (directory: string, path: string) => {
+  const way = relative(directory, path);
+  return !way.startsWith("..") && !isAbsolute(way);
+};
 
 function scalarOf(text: string): [string, number] {
   const [slot, mantissa, ...rest] = text.split("=");

@@ -148,7 +148,7 @@ export function describe(plan: PlanDescription): string[] {
   );
   for (const { comparison, rounds, bytesPerParty, secondsOnLink } of plan.comparisons ?? [])
     lines.push(
-      `    compared by ${comparison === "fss" ? "keys (fss)" : "adders     "}   ${rounds} rounds, at most ${bytesText(Math.max(...bytesPerParty))} sent, ${secondsText(secondsOnLink)}`,
+      `    compared by ${comparison === "fss" ? "keys (fss)" : "adders    "} ${String(rounds).padStart(4)} rounds, at most ${bytesText(Math.max(...bytesPerParty))} sent, ${secondsText(secondsOnLink)}`,
     );
   lines.push(
     `Is ${plan.nodes} operators at ${plan.fraction} fraction bits, in words of ${plan.wordBits} bits: ${Object.entries(

@@ -7,7 +7,7 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { InputError, NameError, PolicyError } from "../../errors.js";
+import { DealtMissingError, InputError, PolicyError } from "../../errors.js";
 import type { ProtocolDefinition } from "../../protocol/index.js";
 import type { Ledger } from "../ledger.js";
 import { type Logger, silent } from "../logger.js";
@@ -75,21 +75,21 @@ export class DealtFiles {
     });
   }
 
-  /** What the run should take next; undefined if it needs nothing. Throws NameError or PolicyError if there is nothing left. */
+  /** What the run should take next; undefined if it needs nothing. Throws DealtMissingError if there is nothing left. */
   next(run: DealtRun): Segment | undefined {
     if (!run.plan.dealt) return undefined;
     const files = this.#of(run);
     const file = files.find((each) => this.#next(each) < each.header.steps);
     if (!file)
-      throw new PolicyError(
+      throw new DealtMissingError(
         `${title(run)}: expected correlations that were never used, got ${files.reduce((sum, { header }) => sum + header.steps, 0)} used ones; try \`secretgrad deal\` again, with another --out`,
       );
     return { file: file.header.id, number: this.#next(file) };
   }
 
   /**
-   * Throws unless the run may take this segment here: right file, never used, undamaged. Changes nothing. InputError, NameError,
-   * PolicyError, StorageError.
+   * Throws unless the run may take this segment here: right file, never used, undamaged. Changes nothing. InputError, PolicyError,
+   * DealtMissingError, StorageError.
    */
   check(run: DealtRun, segment: Segment | undefined): void {
     if (run.plan.dealt !== (segment !== undefined))
@@ -168,7 +168,7 @@ export class DealtFiles {
     const got = other
       ? `some for ${Object.entries(other.header.scalars).map(([slot, value]) => `${slot}=${value}`)}`
       : "none";
-    throw new NameError(
+    throw new DealtMissingError(
       `${title(run)}: expected correlations for it${numbers.length > 0 ? ` with ${numbers.join()}` : ""}, got ${got}; try \`secretgrad plan ${digest.slice(0, 12)} --save FILE\`, then \`secretgrad deal FILE${options} --steps N --out DIR\``,
     );
   }
