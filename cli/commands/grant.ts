@@ -10,7 +10,7 @@ export default command({
   details:
     "A grant names one plan by its digest, so it allows exactly that computation and no other; which batch it reads and\n" +
     "its run-time numbers may differ from run to run: secretgrad plan lists them. A learning rate may in the range that\n" +
-    "its plan is for (sgd: 0.001 to 1, or all rates of a schedule); one beyond is another plan, with a digest of its own.\n" +
+    "its plan is for (sgd: from 0.001 to below 1, or all rates of a schedule); one beyond is another plan, with a digest of its own.\n" +
     "Pooled releases (count, meanLoss) may be granted without naming them; a value as it is needs --release open.\n" +
     "With --watch: approves by itself every plan of which all reveals fit the limits, each by its digest, until stopped.",
   args: {

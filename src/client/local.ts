@@ -55,10 +55,13 @@ export class LocalSession extends Session {
     options: ShareDatasetOptions & { shape?: readonly number[] } = {},
   ): Promise<void> {
     checkOptions("share", options, { ...shareNames, shape: true });
+    const [owner, ...named] = name.split("/");
+    if (!owner || named.length === 0)
+      throw new InputError(`share: expected OWNER/NAME, got ${JSON.stringify(name)}; try "alice/${name.replaceAll("/", "") || "rows"}"`);
     const { shape, ...rest } = options;
     const source = isRows(values) ? values : rowSource(values, shape);
     await this.options.twin?.know(name, source);
-    await this.owner(name.split("/")[0]!).share(name, source, {
+    await this.owner(owner).share(name, source, {
       ...(rest.format === "integer" ? {} : { scale: this.env.fraction }),
       ...rest,
     });

@@ -14,8 +14,8 @@ export interface Optimizer {
   /**
    * Of the first group; when set, of all. Takes effect with the next minimize().
    *
-   * One plan, so one digest and one grant, are: of sgd at up to 20 fraction bits all rates in (2^-10, 1]; of the others all in
-   * (2^-8, 1], all in (2^-16, 2^-8]; above 1 all up to the next power of two; of a schedule all of its rates; else those of a binary
+   * One plan, so one digest and one grant, are: of sgd at up to 20 fraction bits all rates in [2^-10, 1); of the others all in
+   * [2^-8, 1), all in [2^-16, 2^-8); from 1 on all below the next power of two; of a schedule all of its rates; else those of a binary
    * order of magnitude. A rate that is set lower in the same session stays in its plan: with 9 bits down to 2^-10 of the range, fewer
    * below. Where a rate grows, the step that carries a momentum over is another plan.
    */
@@ -128,15 +128,19 @@ export interface Rate {
 /** 2^-9 … 1 are the powers of two that a run-time scalar of 10 bits can be. */
 export const mostOrder = 9;
 
-export function splitRate(rate: number, peak: number | undefined): Rate {
+/** Just below 1: a power of two itself would take a bit more than all numbers below it. */
+const below = 1 - 2 ** -20;
+
+/** `factor`: what the lead is to be multiplied by; their product is of one binary order of magnitude, so that it has all its bits. */
+export function splitRate(rate: number, peak: number | undefined, factor = 1): Rate {
   if (peak === undefined) return { lead: rate, order: undefined, largest: rate };
-  const largest = Math.max(peak, rate);
-  const order = rate === 0 ? 0 : Math.min(orderOf(largest / rate), mostOrder);
-  return { lead: rate * 2 ** order, order, largest };
+  const top = orderOf(Math.max(peak, rate) * factor);
+  const order = rate === 0 ? 0 : Math.min(Math.max(0, top - orderOf(rate * factor)), mostOrder);
+  return { lead: rate * 2 ** order, order, largest: (2 ** (top + 1) * below) / Math.abs(factor) };
 }
 
 /**
- * The largest rate of the plan that this step belongs to: that of the group's schedule, else a power of 2^-orders above its rate. A
+ * The largest rate of the plan that this step belongs to: that of the group's schedule, else below the next power of 2^-orders. A
  * rate that falls stays in its plan, so that owners who granted it need not be asked again.
  */
 export function peakOf(group: ParamGroup, orders: number): number {
@@ -144,7 +148,8 @@ export function peakOf(group: ParamGroup, orders: number): number {
   if (peakLr !== undefined) return Math.max(peakLr, lr);
   if (group.range === undefined || lr > group.range)
     group.range =
-      lr > 1 ? 2 ** Math.ceil(Math.log2(lr)) : lr === 0 ? 1 : 2 ** (-orders * Math.floor(-Math.log2(lr) / orders));
+      below *
+      (lr >= 1 ? 2 ** (orderOf(lr) + 1) : lr === 0 ? 1 : 2 ** (-orders * (Math.ceil(-Math.log2(lr) / orders) - 1)));
   return group.range;
 }
 

@@ -9,7 +9,7 @@
  *
  * The leading bits of the learning rate and of the loss's divisor are multiplied in where the gradients begin, on one number a
  * row and output; the power of two that is left changes only the scale at which a weight's product is read. Rates are run-time
- * scalars of 10 bits and a power of two: at up to 20 fraction bits all in (2^-10, 1] are one plan, and so are those of a schedule;
+ * scalars of 10 bits and a power of two: at up to 20 fraction bits all in [2^-10, 1) are one plan, and so are those of a schedule;
  * others are one plan with those of their binary order of magnitude. Groups with rates of their own, and clipping, take the gradients as
  * they are and multiply by the rate at the end.
  */
@@ -79,19 +79,20 @@ export function sgd(parameters: Parameters<SgdGroupOptions>, options: SgdOptions
     const { graph } = loss;
     const b = graph.recorder;
     const resumed = state().some(({ stored }) => stored);
-    const rates = groups.map((group) => {
+    const chosen = groups.map((group) => {
       const { lr, dampening, lastLr } = group;
       const known = peakOf(group, mostOrder + 1);
       const peak = group.peakLr === undefined && !hasRoom(graph, known) ? undefined : known;
       const isFirst = !resumed && lastLr === undefined;
       // With dampening the first step's rate is another one than that of all others, in the same plan.
-      return splitRate(isFirst ? lr : lr * (1 - dampening), dampening === 0 ? peak : Math.max(peak ?? 0, lr));
+      return { lr: isFirst ? lr : lr * (1 - dampening), peak: dampening === 0 ? peak : Math.max(peak ?? 0, lr) };
     });
+    const rates = chosen.map(({ lr, peak }) => splitRate(lr, peak));
     const shared = !isClipped(clipping) && rates.every((rate) => sameRate(rate, rates[0]!));
     const { gradients, rate, orders } = shared
-      ? withRate(loss, all, rates[0]!)
+      ? withRate(loss, all, chosen[0]!)
       : { gradients: gradientsOf(loss, all, clipping), rate: undefined, orders: 0 };
-    const order = shared ? orderScalar(graph, rates[0]!) : undefined;
+    const order = rate && orderScalar(graph, rate);
     let at = 0;
     groups.forEach((group, i) => {
       const { momentum, weightDecay, nesterov, lr, params } = group;
@@ -141,26 +142,27 @@ export function sgd(parameters: Parameters<SgdGroupOptions>, options: SgdOptions
 
 /** Whether the power of two of all rates up to `peak` fits behind a product: else it would cost truncations. */
 function hasRoom({ host }: Graph, peak: number): boolean {
-  return peak >= 1 && host.env.fraction <= 20;
+  return peak > 0.5 && host.env.fraction <= 20;
 }
 
 function sameRate(a: Rate, b: Rate): boolean {
   return a.lead === b.lead && a.order === b.order && a.largest === b.largest;
 }
 
-/** Gradients times `rate.lead`: those of the loss times the rate without its `order`, times 2^orders. */
+/** Gradients times `rate.lead`: those of the loss times the chosen rate without its `order`, times 2^orders. */
 function withRate(
   loss: Tensor,
   parameters: readonly Variable[],
-  { lead, largest, order }: Rate,
-): { gradients: (Ref | undefined)[]; rate: Pick<Rate, "lead" | "largest">; orders: number } {
+  chosen: { readonly lr: number; readonly peak: number | undefined },
+): { gradients: (Ref | undefined)[]; rate: Rate; orders: number } {
   const { graph } = loss;
   const { value, factor } = build.splitFactor(graph.recorder, loss.ref);
+  const { lead, largest, order } = splitRate(chosen.lr, chosen.peak, factor);
   const room = mostFraction - graph.host.env.fraction;
   // Gradients are as large as if the rate were about 1, whatever it is, so that they keep their precision.
   const most = order === undefined ? room : Math.min(room, mostScheduledOrders);
   const orders = Math.min(Math.max(0, orderOf(factor) - orderOf(largest * factor)), most);
-  const rate = { lead: lead * 2 ** orders, largest: largest * 2 ** orders };
+  const rate = { lead: lead * 2 ** orders, largest: largest * 2 ** orders, order };
   const seed = graph.scalar("lr", rate.lead * factor, room, rate.largest * factor);
   return { gradients: graph.gradients(value, parameters, seed), rate, orders };
 }

@@ -427,7 +427,13 @@ export class Tensor {
 
 /** The node of an operand in this graph; plain numbers become public constants. */
 export function refOf(graph: Graph, operand: Operand): Ref {
-  if (operand instanceof Tensor) return operand.ref;
+  if (operand instanceof Tensor) {
+    if (operand.graph !== graph)
+      throw new InputError(
+        "operand: expected tensors of one session, got one of another; try the session of the first",
+      );
+    return operand.ref;
+  }
   if (operand instanceof Variable) return graph.read(operand);
   const { data, shape } = readValues(operand);
   const limit = graph.host.env.fraction;

@@ -227,10 +227,13 @@ test("rounds of a step do not depend on the divisor and the rate; each value is 
 test("all rates of the usual range are one plan, larger and smaller ones those of their order of magnitude", async () => {
   for (const momentum of [0, 0.9]) {
     const planOf = async (lr: number) => (await stepOf(64, "batchMean", { lr, momentum })).plan.digest;
-    const usual = new Set(await Promise.all([1, 0.1, 0.09, 0.05, 0.01, 0.0312, 0.0313, 1e-3].map(planOf)));
+    const usual = new Set(
+      await Promise.all([0.999, 0.5, 0.1, 0.09, 0.05, 0.01, 0.0312, 0.0313, 1e-3, 2 ** -10].map(planOf)),
+    );
     assert.equal(usual.size, 1);
-    const [small, near, smaller, large] = await Promise.all([5e-4, 6e-4, 1e-4, 1.5].map(planOf));
+    const [small, near, smaller, large, one] = await Promise.all([5e-4, 6e-4, 1e-4, 1.5, 1].map(planOf));
     assert.equal(near, small);
+    assert.equal(one, large);
     assert.equal(new Set([...usual, small, smaller, large]).size, 4);
   }
 });
@@ -256,4 +259,16 @@ test("a rate that is set lower and lower stays one plan, and does what it says",
     }
     await session.close();
   }
+});
+
+test("a rate keeps its ten bits, whatever a loss is divided by", async () => {
+  for (const [batch, reduction] of [
+    [64, "batchMean"],
+    [60, "mean"],
+    [100, "mean"],
+  ] as const)
+    for (const lr of [0.999, 0.51, 0.11, 0.1, 0.07, 0.0625, 0.01, 0.002]) {
+      const { scalars } = await stepOf(batch, reduction, { lr });
+      assert.ok(scalars.lr! >= 512 && scalars.lr! < 1024, `${batch} ${reduction}, ${lr}: ${JSON.stringify(scalars)}`);
+    }
 });
