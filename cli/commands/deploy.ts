@@ -16,7 +16,7 @@ export default command({
     "  queries = 100\n" +
     "  per-minute = 10\n" +
     "  expires = 2027-01-31T00:00:00Z\n\n" +
-    "FILE is an ONNX model, or a program whose default export is a model of secretgrad.",
+    "FILE is a model of ONNX, Keras (.h5, .keras) or TensorFlow.js (model.json), or a program whose default export is a model of secretgrad.",
   args: {
     file: { type: "positional", description: "The model", required: true },
     as: { type: "string", description: "What it is called", required: true, valueHint: "name" },

@@ -19,7 +19,10 @@ import type { SessionOptions } from "./session-options.js";
 import { ClearTwin, type TwinOptions } from "./twin.js";
 
 export interface LocalOptions
-  extends Pick<SessionOptions, "fraction" | "integerBits" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
+  extends Pick<
+    SessionOptions,
+    "fraction" | "integerBits" | "onRun" | "profileEvery" | "onWaiting" | "waitForGrantsMs"
+  > {
   /** Which protocol, and among whom. "rep3" (default): three parties. "plain": one, which computes on the numbers themselves. */
   readonly protocol?: ProtocolChoice;
   /** Needed for protocols with a dealer, which is in this process, too: with any party's share it knows everything. */
@@ -57,7 +60,9 @@ export class LocalSession extends Session {
     checkOptions("share", options, { ...shareNames, shape: true });
     const [owner, ...named] = name.split("/");
     if (!owner || named.length === 0)
-      throw new InputError(`share: expected OWNER/NAME, got ${JSON.stringify(name)}; try "alice/${name.replaceAll("/", "") || "rows"}"`);
+      throw new InputError(
+        `share: expected OWNER/NAME, got ${JSON.stringify(name)}; try "alice/${name.replaceAll("/", "") || "rows"}"`,
+      );
     const { shape, ...rest } = options;
     const source = isRows(values) ? values : rowSource(values, shape);
     await this.options.twin?.know(name, source);
@@ -96,6 +101,7 @@ export async function local(options: LocalOptions = {}): Promise<LocalSession> {
     integerBits: true,
     onRun: true,
     onWaiting: true,
+    profileEvery: true,
     waitForGrantsMs: true,
   });
   checkChoice("local", "grants", options.grants ?? "auto", ["auto", "explicit"]);

@@ -103,7 +103,8 @@ function describe(source: RowSource, options: ShareOptions): DatasetMeta {
     throw new InputError(
       `shareDataset: expected ${definition.parties} parties for ${definition.name}, got ${options.parties.length}`,
     );
-  if (source.rows === 0) throw new InputError(`shareDataset: expected one row or more of ${name}, got none; try another file or array`);
+  if (source.rows === 0)
+    throw new InputError(`shareDataset: expected one row or more of ${name}, got none; try another file or array`);
   const format = options.format ?? "fixed";
   const scale = options.scale ?? (format === "fixed" ? 16 : 0);
   const meta = {

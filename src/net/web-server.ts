@@ -61,6 +61,7 @@ export const webLimits: WebLimits = { sockets: 4096, strangers: 512, patienceMs:
 
 const LARGEST_HEAD = 8 * 1024;
 const CLOSE_MS = 2_000;
+const STRANGER_BYTES = 4096;
 
 const loopback = /^(127\.|::1$|::ffff:127\.)/;
 const isLocal = (address: string | undefined): boolean => address !== undefined && loopback.test(address);
@@ -114,7 +115,7 @@ export async function serveWeb(options: WebServerOptions): Promise<Listener> {
     sockets.handleUpgrade(request, socket, head, (web) => {
       const [oldest] = strangers;
       if (oldest && strangers.size >= limits.strangers) oldest.terminate();
-      accept(web, options, limits, strangers, quiet);
+      accept(web, socket, options, limits, strangers, quiet);
     });
   });
   server.on("clientError", (_, socket) => socket.destroy());
@@ -148,6 +149,7 @@ export async function serveWeb(options: WebServerOptions): Promise<Listener> {
 
 function accept(
   web: WebSocket,
+  wire: Duplex,
   options: WebServerOptions,
   limits: WebLimits,
   strangers: Set<WebSocket>,
@@ -167,6 +169,14 @@ function accept(
       setTimeout(() => web.terminate(), CLOSE_MS).unref();
     },
   });
+  // A stranger's first message is short; only who is known may send inputs.
+  let got = 0;
+  const count = (piece: Uint8Array): void => {
+    got += piece.length;
+    if (handlers.known()) wire.off("data", count);
+    else if (got > STRANGER_BYTES) web.terminate();
+  };
+  wire.on("data", count);
   web.on("message", (data: Buffer, binary: boolean) => {
     quiet.delete(web);
     // Text is not of our format.

@@ -12,9 +12,9 @@ export interface Limits {
   readonly unfinishedRuns: number;
   /** Requests of all callers that have not finished. */
   readonly unfinishedRequests: number;
-  /** Inputs that wait for their run, of all callers. */
+  /** Inputs that wait for their run, of all callers; and the same again of queries to served models. */
   readonly inputBytes: number;
-  /** Queries of clients of served models that wait or run; a query is 16 MiB at most, and most are far below. */
+  /** Queries of clients of served models that wait or run; their parts together take `inputBytes` at most. */
   readonly waitingQueries: number;
   /** How long party 0 waits until every party has its part of a query. */
   readonly queryMs: number;
