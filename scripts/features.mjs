@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import * as everything from "../src/index.ts";
 
 const secretgrad = { ...everything };
-const { nn, optim, Tensor } = secretgrad;
+const { nn, optim, Session, Tensor } = secretgrad;
 const page = fileURLToPath(new URL("../FEATURES.md", import.meta.url));
 
 /** PyTorch's public names, by module; torch and torch.Tensor without in-place forms, views of memory, complex and sparse numbers. */
@@ -25,6 +25,8 @@ const torch = {
     PixelShuffle PixelUnshuffle ChannelShuffle Upsample CosineSimilarity PairwiseDistance
     MSELoss L1Loss SmoothL1Loss HuberLoss CrossEntropyLoss NLLLoss BCELoss BCEWithLogitsLoss KLDivLoss
     PoissonNLLLoss GaussianNLLLoss HingeEmbeddingLoss MarginRankingLoss SoftMarginLoss MultiMarginLoss CosineEmbeddingLoss TripletMarginLoss CTCLoss`,
+  "torch.nn.Module": `parameters buffers named_parameters train eval state_dict load_state_dict register_forward_hook apply requires_grad_`,
+  "torch.optim.Optimizer": `step zero_grad param_groups state_dict load_state_dict`,
   "torch.nn.init": `uniform_ normal_ trunc_normal_ constant_ zeros_ ones_ eye_ dirac_ xavier_uniform_ xavier_normal_ kaiming_uniform_ kaiming_normal_
     orthogonal_ sparse_ calculate_gain`,
   "torch.optim": `SGD Adam AdamW Adagrad RMSprop Adadelta Adamax NAdam RAdam ASGD Rprop LBFGS SparseAdam`,
@@ -70,6 +72,7 @@ const renamed = {
   amax: "max",
   amin: "min",
   permute: "transpose",
+  named_parameters: "named",
   item: "reveal",
   tolist: "reveal",
   select: "slice",
@@ -78,6 +81,10 @@ const renamed = {
   fuse_linear_bn_eval: "fuseBatchNorm",
   fuse_conv_bn_eval: "fuseBatchNorm",
 };
+/** Of an optimizer; loading is the session's. */
+const ofOptimizers = { step: "minimize", zero_grad: "minimize", param_groups: "paramGroups", state_dict: "state" };
+const model = nn.linear(1, 1);
+const optimizer = optim.sgd(model.parameters(), { lr: 1 });
 /** Options have no names at run time. */
 const clipping = readFileSync(new URL("../src/optim/gradients.ts", import.meta.url), "utf8");
 /** CrypTen's own list; a test computes every one of its operators. */
@@ -96,6 +103,17 @@ function lowered(name) {
   return name.replace(/^[A-Z]+(?=[A-Z][a-z])|^[A-Z]+/, (capitals) => capitals.toLowerCase());
 }
 
+function memberOf(name, object, member) {
+  if (!Object.hasOwn(object, member)) return undefined;
+  return `${name}.${member}${typeof object[member] === "function" ? "()" : ""}`;
+}
+
+/** Methods of modules and optimizers have notes of their own, by "torch.nn.Module.train". */
+function noteOn(module, name) {
+  const note = notes[`${module}.${name}`] ?? notes[name];
+  return note ? ` ${note} ` : " ";
+}
+
 /** How it is written here, or undefined. */
 function found(module, name) {
   const own = camel(name);
@@ -104,6 +122,11 @@ function found(module, name) {
   const asFunction = typeof secretgrad[own] === "function" ? `${own}()` : undefined;
   const classes = { Parameter: "nn.Parameter", Buffer: "nn.Buffer", Module: "nn.module" };
   if (module === "torch.nn" && classes[name]) return classes[name].slice(3) in nn ? classes[name] : undefined;
+  if (module === "torch.nn.Module") return memberOf("model", model, own);
+  if (module === "torch.optim.Optimizer")
+    return name === "load_state_dict"
+      ? memberOf("session", Session.prototype, "resume")
+      : memberOf("sgd", optimizer, ofOptimizers[name]);
   if (module === "torch.nn.init") return own in nn.init ? `nn.init.${own}` : undefined;
   if (own.startsWith("clipGrad")) return clipping.includes(`${own}?:`) ? `${own}: of an optimizer` : undefined;
   if (module === "torch.nn" || module === "torch.nn.utils") return own in nn ? `nn.${own}` : asMethod;
@@ -124,8 +147,7 @@ for (const [module, text] of Object.entries(torch)) {
   const here = rows.filter(([, own]) => own);
   const missing = rows.filter(([, own]) => !own).map(([name]) => code(name));
   lines.push("", `## ${module}: ${here.length} of ${names.length}`, "", "| PyTorch | here | |", "|---|---|---|");
-  for (const [name, own] of here)
-    lines.push(`| ${code(name)} | ${code(own)} |${notes[name] ? ` ${notes[name]} ` : " "}|`);
+  for (const [name, own] of here) lines.push(`| ${code(name)} | ${code(own)} |${noteOn(module, name)}|`);
   if (missing.length > 0) lines.push("", `Not here: ${missing.join(", ")}.`);
 }
 

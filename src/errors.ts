@@ -32,6 +32,8 @@ export class PlanError extends SecretgradError {}
 export class PolicyError extends SecretgradError {}
 /** An owner has not (yet) granted a reveal; waiting for the grant can help. */
 export class GrantMissingError extends PolicyError {}
+/** Of a protocol whose dealer deals ahead: nothing was dealt for this run, or all of it is used. Dealing more can help. */
+export class DealtMissingError extends SecretgradError {}
 /** A frame from a peer is malformed, oversized, duplicated, replayed or out of order. */
 export class FrameError extends SecretgradError {}
 /** A peer vanished, closed the connection or did not answer within the time-out; `peer` names it. */

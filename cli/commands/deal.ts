@@ -1,4 +1,6 @@
 /** `secretgrad deal`: a dealer's work ahead of time, into files. Not the dealer that is there while parties compute, see dealer.ts. */
+import { dirname, isAbsolute, join, relative } from "node:path";
+import type { Plan } from "../../src/plan/index.js";
 import { clusterOption, command, integer, jsonOption, list } from "../command.js";
 import { CommandError, UsageError } from "../errors.js";
 import { bytesText, output, progress, secondsText, table } from "../output.js";
@@ -24,8 +26,15 @@ export default command({
   examples: [
     ["secretgrad init my --protocol additive-2-dealt --parties north,south", "two parties, whose dealer is not there"],
     ["secretgrad plan 3f9a12 --save step.plan", "a plan that a driver has tried to run"],
-    ["secretgrad deal step.plan --steps 1000 --scalars lr=820 --out dealt/step", "for a thousand training steps"],
+    [
+      "secretgrad deal step.plan --steps 1000 --scalars lr=410,lr.order=64 --out dealt/step",
+      "for a thousand training steps",
+    ],
     ["secretgrad party north --dealt dealt", "uses dealt/step/north.deal"],
+    [
+      "secretgrad deal step.plan --steps 9 --out my/dealt/step --cluster my/cluster.json",
+      "parties of `secretgrad up my` find these by themselves",
+    ],
   ],
   async run(args) {
     const started = performance.now();
@@ -45,7 +54,14 @@ export default command({
         `${args.plan}: expected a plan, got ${error.code}; try \`secretgrad plan DIGEST --save FILE\``,
       );
     });
-    const plan = decodePlan(new Uint8Array(bytes));
+    let plan: Plan;
+    try {
+      plan = decodePlan(new Uint8Array(bytes));
+    } catch {
+      throw new CommandError(
+        `${args.plan}: expected a plan, got another kind of file or a damaged one; try \`secretgrad plan DIGEST --save FILE\``,
+      );
+    }
     const bar = await progress(`Dealing ${steps} runs of plan ${plan.digest.slice(0, 12)}`, steps, out);
     const { id, files } = await deal({
       ...{ plan, steps, scalars, definition: protocolNamed(cluster.protocol), directory: args.out },
@@ -63,9 +79,18 @@ export default command({
     );
     out.line();
     out.line("Give each party its two files over a safe channel, then delete them here.");
-    out.line(`Next, at each party: secretgrad party ${files[0]!.party} --dealt ${args.out}`);
+    const found = join(dirname(args.cluster), "dealt");
+    out.line(
+      `${isWithin(found, args.out) ? "Parties on this machine find them by themselves; elsewhere" : "Next, at each party"}: secretgrad party ${files[0]!.party} --dealt ${args.out}`,
+    );
   },
 });
+
+/** Parties look in `dealt` beside the cluster file. */
+const isWithin = (directory: string, path: string) => {
+  const way = relative(directory, path);
+  return !way.startsWith("..") && !isAbsolute(way);
+};
 
 function scalarOf(text: string): [string, number] {
   const [slot, mantissa, ...rest] = text.split("=");

@@ -8,7 +8,8 @@ export default command({
   args: {
     protocol: {
       type: "string",
-      description: "rep3: three parties; additive: two, and a dealer who sees even less",
+      description:
+        "rep3: three parties; additive: two, and a dealer, who holds no shares, but with any one party could learn everything",
       default: "rep3",
     },
     tutorial: { type: "boolean", description: "A small network, ten epochs, beside the same training in the clear" },
@@ -24,7 +25,10 @@ export default command({
       description: "Show the page at this port, on a terminal or not; 0: a free one",
       valueHint: "port",
     },
-    keep: { type: "boolean", description: "Keep the parties' files to look at them" },
+    keep: {
+      type: "boolean",
+      description: "Keep the shares of MNIST, too; keys and the model's shares stay in any case, to go on with them",
+    },
     json: jsonOption,
   },
   examples: [

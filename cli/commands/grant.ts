@@ -9,7 +9,8 @@ export default command({
   description: "Approve what a plan reveals of your data",
   details:
     "A grant names one plan by its digest, so it allows exactly that computation and no other; which batch it reads and\n" +
-    "its run-time numbers (a learning rate) may differ from run to run.\n" +
+    "its run-time numbers may differ from run to run: secretgrad plan lists them. A learning rate may in the range that\n" +
+    "its plan is for (sgd: from 0.001 to below 1, or all rates of a schedule); one beyond is another plan, with a digest of its own.\n" +
     "Pooled releases (count, meanLoss) may be granted without naming them; a value as it is needs --release open.\n" +
     "With --watch: approves by itself every plan of which all reveals fit the limits, each by its digest, until stopped.",
   args: {
@@ -98,6 +99,10 @@ export default command({
         onProblem: ({ message }) => {
           out.object({ event: "problem", message });
           out.line(`Trying again: ${printable(message)}`);
+        },
+        onRecovery: () => {
+          out.object({ event: "recovered" });
+          out.line("All parties answer again; watching.");
         },
         onSkip: ({ digest, reveals }, reason) => {
           out.object({ event: "skipped", digest, reveals, reason });

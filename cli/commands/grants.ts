@@ -22,9 +22,9 @@ export default command({
     const owner = await connectOwner(args.cluster, await whoAmI(args, "owner"));
     try {
       if (args.revoke !== undefined) {
-        await owner.revoke(args.revoke);
-        out.object({ revoked: args.revoke });
-        out.line(`Revoked ${args.revoke}.`);
+        const id = await owner.revoke(args.revoke);
+        out.object({ revoked: id });
+        out.line(`Revoked ${id}.`);
         return;
       }
       const grants = await owner.grants();

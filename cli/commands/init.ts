@@ -9,8 +9,8 @@ export default command({
   details:
     "Writes DIR/cluster.json (public: give it to everybody), DIR/keys/NAME.pem (private: give each to NAME alone, then\n" +
     "delete it here) and DIR/storage-keys/NAME.key (what a party's disk is encrypted with; keep it off that disk).\n" +
-    "--protocol takes the names that cluster files have, too, and the dealer as the last of the parties: additive-3, or\n" +
-    "additive-2-dealt, whose dealer deals ahead and is no member (`secretgrad deal --help`).",
+    "--protocol takes the names that cluster files have, too: additive-3, or additive-2-dealt, whose dealer deals ahead and\n" +
+    "is no member (`secretgrad deal --help`).",
   args: {
     dir: { type: "positional", description: "Where to write", default: "." },
     protocol: {
@@ -134,26 +134,33 @@ interface ProtocolArgs {
   readonly dealer?: string | undefined;
   readonly comparison?: string | undefined;
 }
-/** `additive` with parties and a dealer, or a protocol as cluster files name it, whose dealer is the last of the parties. */
+/** `additive` or a protocol as cluster files name it; parties are those that compute, with the dealer beside them or as the last. */
 async function choose({ protocol, parties, dealer, comparison }: ProtocolArgs): Promise<ChosenProtocol> {
   const { chooseProtocol } = await import("../../src/protocol/index.js");
+  if (comparison !== undefined && comparison !== "adder" && comparison !== "fss")
+    throw new UsageError(`--comparison: expected adder or fss, got ${comparison}`);
   if (protocol === "additive") {
-    if (comparison !== undefined && comparison !== "adder" && comparison !== "fss")
-      throw new UsageError(`--comparison: expected adder or fss, got ${comparison}`);
     return chooseProtocol({
       kind: "additive",
       parties: list(parties ?? "p0,p1"),
-      dealer: dealer ?? "dealer",
+      dealer: dealer ?? usualDealer,
       ...(comparison === undefined ? {} : { comparison }),
     });
   }
-  if (dealer !== undefined || comparison !== undefined)
-    throw new UsageError(
-      `--${dealer === undefined ? "comparison" : "dealer"}: expected --protocol additive, got ${protocol}`,
-    );
-  const { definition, names } = chooseProtocol(protocol as ProtocolName);
-  return { definition, names: parties === undefined ? names : list(parties) };
+  if (comparison !== undefined && protocol !== "additive-2")
+    throw new UsageError(`--comparison: expected --protocol additive, got ${protocol}`);
+  const { definition, names } = chooseProtocol((comparison === "fss" ? `${protocol}-fss` : protocol) as ProtocolName);
+  const given = parties === undefined ? undefined : list(parties);
+  if (definition.dealer === undefined) {
+    if (dealer !== undefined)
+      throw new UsageError(`--dealer: expected a protocol with a dealer, got ${protocol}; try --protocol additive`);
+    return { definition, names: given ?? names };
+  }
+  // As cluster files have them, the dealer being the last.
+  if (dealer === undefined && given?.length === definition.parties) return { definition, names: given };
+  return { definition, names: [...(given ?? names.slice(0, definition.dealer)), dealer ?? usualDealer] };
 }
+const usualDealer = "dealer";
 
 /** Two owners and a driver whose names no party has. */
 function usualUsers(parties: readonly string[]): string {

@@ -122,7 +122,12 @@ export function describe(plan: PlanDescription): string[] {
     );
     lines.push(`    rows pooled   ${rows > 0 ? rows : "none: it depends on data only through a model"}`);
     lines.push(`    depends on    ${sources.join(", ")}`);
-    lines.push(`    must agree    ${owners.join(", ") || "nobody but the driver"}`);
+    // What came from who runs a plan is theirs to reveal.
+    const drivers = sources.flatMap((source) => (source.startsWith("caller:") ? source.slice("caller:".length) : []));
+    const others = owners.filter((owner) => !drivers.includes(owner));
+    const own =
+      drivers.length > 0 ? `${others.length > 0 ? ", and " : ""}${drivers.join(", ")} unless it runs this itself` : "";
+    lines.push(`    must agree    ${others.join(", ")}${own}${owners.length === 0 ? "nobody but the driver" : ""}`);
   }
   lines.push("");
   for (const { name, rows, of, shuffled } of datasets)
@@ -143,7 +148,7 @@ export function describe(plan: PlanDescription): string[] {
   );
   for (const { comparison, rounds, bytesPerParty, secondsOnLink } of plan.comparisons ?? [])
     lines.push(
-      `    compared by ${comparison === "fss" ? "keys (fss)" : "adders     "}   ${rounds} rounds, at most ${bytesText(Math.max(...bytesPerParty))} sent, ${secondsText(secondsOnLink)}`,
+      `    compared by ${comparison === "fss" ? "keys (fss)" : "adders    "} ${String(rounds).padStart(4)} rounds, at most ${bytesText(Math.max(...bytesPerParty))} sent, ${secondsText(secondsOnLink)}`,
     );
   lines.push(
     `Is ${plan.nodes} operators at ${plan.fraction} fraction bits, in words of ${plan.wordBits} bits: ${Object.entries(

@@ -8,7 +8,8 @@ export default command({
   description: "Share a file of yours: IDX, .npy or CSV, also gzipped",
   details:
     "The numbers are split into shares on this machine; each party gets one that says nothing by itself. Every row of the\n" +
-    "first axis becomes one row of the dataset. Nobody can compute a value that you have not granted (secretgrad grant).",
+    "first axis becomes one row of the dataset. Numbers must stay below 32768 in magnitude, after --scale and --normalize;\n" +
+    "with --integer they are whole and below 2^31. Nobody can compute a value that you have not granted (secretgrad grant).",
   args: {
     file: { type: "positional", description: "The file", required: true },
     as: { type: "string", description: "OWNER/NAME of the dataset", required: true, valueHint: "name" },
@@ -50,6 +51,10 @@ export default command({
       const bar = await progress(`Sharing ${args.as}`, source.rows, out);
       const meta = await client.share(args.as, source, {
         ...(args.integer ? { format: "integer" as const } : { scale: fraction }),
+        told: {
+          where: args.file,
+          advice: args.integer ? "without --integer" : "--scale 0.001, or --normalize MEAN,STD",
+        },
         onProgress: ({ rows, of }) => bar.at(rows, `${rows} of ${of} rows`),
       });
       const seconds = (performance.now() - started) / 1000;

@@ -33,7 +33,8 @@ export default command({
     const { callers, cluster, definition, close } = await prepare(args.cluster, undefined, await whoAmI(args, "any"));
     const rows: string[][] = [];
     const dealtRows: string[][] = [];
-    let down = 0;
+    const down: string[] = [];
+    const waiting: string[] = [];
     try {
       const calls = callers.map((caller) => caller.call("status", {}, undefined, { timeoutMs: 5000 }));
       for (const [i, called] of (await Promise.allSettled(calls)).entries()) {
@@ -43,7 +44,7 @@ export default command({
         const shown = deals ? `${name} (dealer)` : name;
         const read = called.status === "fulfilled" ? v.safeParse(answer, called.value.result) : undefined;
         if (!read?.success) {
-          down++;
+          down.push(name);
           const reason =
             called.status === "rejected" ? String((called.reason as Error).message) : "an answer of another version";
           out.object({ party: name, ...dealing, address: `${host}:${port}`, up: false, reason });
@@ -51,7 +52,7 @@ export default command({
           continue;
         }
         const { uptimeMs, session, missingPeers, version, runs, traffic, memory, dealt } = read.output;
-        if (session !== "up") down++;
+        if (session !== "up") waiting.push(name);
         out.object({
           party: name,
           ...dealing,
@@ -66,13 +67,14 @@ export default command({
           memory,
           ...(dealt.length > 0 ? { dealt } : {}),
         });
-        for (const { plan, scalars, steps, left } of dealt)
-          dealtRows.push([
-            name,
-            printable(plan.slice(0, 12)),
-            printable(list(scalars)),
-            `${left} of ${steps} runs left`,
-          ]);
+        const sums = new Map<string, { plan: string; numbers: string; steps: number; left: number }>();
+        for (const { plan, scalars, steps, left } of dealt) {
+          const numbers = list(scalars);
+          const sum = sums.get(`${plan} ${numbers}`) ?? { plan, numbers, steps: 0, left: 0 };
+          sums.set(`${plan} ${numbers}`, { ...sum, steps: sum.steps + steps, left: sum.left + left });
+        }
+        for (const { plan, numbers, steps, left } of sums.values())
+          dealtRows.push([name, printable(plan.slice(0, 12)), printable(numbers), `${left} of ${steps} runs left`]);
         rows.push([
           shown,
           `${host}:${port}`,
@@ -90,10 +92,17 @@ export default command({
     if (dealtRows.length > 0) out.line(`\n${table(["PARTY", "PLAN", "NUMBERS", "DEALT AHEAD"], dealtRows)}`);
     if (definition.dealer !== undefined)
       out.line(`${cluster.parties[definition.dealer]!.name} deals: it holds no shares and learns no value.`);
-    if (down > 0)
+    if (down.length + waiting.length > 0) {
+      const dealer = definition.dealer === undefined ? undefined : cluster.parties[definition.dealer]!.name;
+      const got = [
+        ...(down.length > 0 ? [`${down.join(", ")} down`] : []),
+        ...(waiting.length > 0 ? [`${waiting.join(", ")} up and waiting`] : []),
+      ];
+      const starts = down.map((name) => `\`secretgrad ${name === dealer ? "dealer" : "party"} ${name}\``);
       throw new CommandError(
-        `expected ${callers.length} parties in session, got ${callers.length - down}; try \`secretgrad party NAME\`${definition.dealer === undefined ? "" : " or `secretgrad dealer NAME`"} where one is down`,
+        `expected ${cluster.parties.map(({ name }) => name).join(", ")} in session, got ${got.join(", ")}; try ${starts.join(", ") || "again in a moment"}`,
       );
+    }
   },
 });
 

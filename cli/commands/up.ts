@@ -1,4 +1,4 @@
-/** `secretgrad up`: all parties of a cluster on this machine, each its own process. Restarts none. */
+/** `secretgrad up`: all parties of a cluster on this machine, each its own process. Restarts none, and ends if one fails to start. */
 import { join } from "node:path";
 import colors from "picocolors";
 import { command, jsonOption, memoryOption, memorySize } from "../command.js";
@@ -35,6 +35,8 @@ export default command({
     const all =
       dealer === undefined ? "All parties" : `All parties and their dealer, ${cluster.parties[dealer]!.name},`;
     const inSession = new Set<string>();
+    let stopping = false;
+    let ready = false;
     const children = cluster.parties.map(({ name }, i) =>
       startChild({
         name,
@@ -54,6 +56,7 @@ export default command({
           if (args.json) out.object(entry ? { party: name, ...entry } : { party: name, message: line });
           else console.log(`${paints[i % paints.length]!(name.padEnd(width))} ${entry ? text(entry) : line}`);
           if (entry?.event === "session is up" && inSession.add(name).size === cluster.parties.length) {
+            ready = true;
             out.object({ event: "ready", cluster: clusterFile });
             out.line(colors.green(`${all} are in session. Use them with --cluster ${clusterFile}; Ctrl-C stops them.`));
           }
@@ -61,7 +64,6 @@ export default command({
         },
       }),
     );
-    let stopping = false;
     const stop = (): void => {
       stopping = true;
       for (const child of children) void child.stop();
@@ -72,9 +74,13 @@ export default command({
         const { code, signal } = await exited;
         if (!stopping) {
           out.object({ event: "exit", party: name, code, signal });
-          out.line(`${name} has ended (${signal ?? code}); the others go on without it. Ctrl-C stops them.`);
+          const others = ready ? "the others go on without it. Ctrl-C stops them." : "so all end.";
+          out.line(`${name} has ended (${signal ?? code}); ${others}`);
         }
-        return { name, code, unasked: !stopping };
+        const unasked = !stopping;
+        // Before the first session none of them can do anything without it.
+        if (unasked && !ready) stop();
+        return { name, code, unasked };
       }),
     );
     const unasked = ends.filter((end) => end.unasked).map(({ name }) => name);

@@ -236,8 +236,9 @@ export function whatNext({ directory: path, parties, dealer }: DemoCluster, reve
   ] as const;
   for (const [start, what] of next) out.line(`  ${colors.cyan(start.padEnd(32))}  ${what}`);
   out.line(
-    `  Go on with this model: ${colors.cyan(`npx secretgrad up ${directory}`)}, then connect("${join(directory, "cluster.json")}") and session.resume([...model.parameters(), ...sgd.state()])`,
+    `  Go on with this model: ${colors.cyan(`npx secretgrad up ${directory}`)}, then connect("${join(directory, "cluster.json")}") and session.resume([...model.parameters(), ...sgd.state()]), as in examples/14-save-and-resume.ts`,
   );
+  out.line(`  Done with it? Its keys and shares are all in ${directory}: ${colors.cyan(`rm -r ${directory}`)}`);
 }
 
 /** Starts the owners and shows how far they are. */

@@ -12,6 +12,7 @@
  * Whoever serves the page, and every script on it, sees the input before it is shared: docs/browser.md.
  */
 import { InputError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { webRandom } from "../random/web.js";
 import { checkInvitation, endpointsOf, type Invitation } from "../serving/invitation.js";
 import { RemoteModel } from "../serving/remote-model.js";
@@ -55,6 +56,13 @@ export interface ConnectModelOptions {
  * that the browser accepts, InputError for an invitation that is none and for http:// without `insecure`.
  */
 export async function connectModel(invitation: Invitation, options: ConnectModelOptions = {}): Promise<RemoteModel> {
+  checkOptions("connectModel", options, {
+    timeoutMs: true,
+    retries: true,
+    insecure: true,
+    onSplit: true,
+    onTraffic: true,
+  });
   const { model, token, parties } = checkInvitation(invitation);
   const { insecure = false, onSplit, onTraffic, ...rest } = options;
   const addresses = endpointsOf({ model, token, parties }, insecure).map(({ address }) => address);

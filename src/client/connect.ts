@@ -5,6 +5,7 @@
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 import { HandshakeError, InputError, PeerLostError } from "../errors.js";
+import { checkOptions, type Names } from "../options.js";
 import type { Cluster, ClusterUser } from "../party/cluster.js";
 import { type ProtocolDefinition, protocolNamed } from "../protocol/index.js";
 import { callAll, type PartyCaller } from "./caller.js";
@@ -24,6 +25,7 @@ export interface IdentityOptions {
   /** How long parties that are not up yet are waited for. Default 10 s. */
   readonly connectTimeoutMs?: number;
 }
+const identityNames: Names<IdentityOptions> = { as: true, key: true, connectTimeoutMs: true };
 export interface ConnectOptions
   extends IdentityOptions,
     Pick<
@@ -33,6 +35,16 @@ export interface ConnectOptions
 
 /** A driver's session with the parties of a cluster. */
 export async function connect(clusterFile: string, options: ConnectOptions = {}): Promise<Session> {
+  checkOptions("connect", options, {
+    ...identityNames,
+    fraction: true,
+    integerBits: true,
+    waitForGrantsMs: true,
+    onWaiting: true,
+    onRun: true,
+    timeoutMs: true,
+    twin: true,
+  });
   const { cluster, parties, definition, user, close } = await reach(clusterFile, "driver", options);
   const serving = servingOf(cluster);
   const session = new Session({ ...options, definition, parties, serving, name: user.name, close });
@@ -53,6 +65,7 @@ const servingOf = ({ parties }: Cluster) =>
 
 /** An owner's connection to the parties of a cluster. */
 export async function connectOwner(clusterFile: string, options: IdentityOptions = {}): Promise<Owner> {
+  checkOptions("connectOwner", options, identityNames);
   const { parties, definition, user, close } = await reach(clusterFile, "owner", options);
   return new Owner({ definition, parties, name: user.name, close });
 }
@@ -95,7 +108,13 @@ export async function prepare(clusterFile: string, role: ClusterUser["role"] | u
   checkPin(identity, user.name, user.pin, path);
   const callers = cluster.parties.map(
     ({ name, host, port, pin }, index) =>
-      new TlsCaller({ host, port, identity, expected: { name, role: "party", index, fingerprint: pin } }),
+      new TlsCaller({
+        host,
+        port,
+        identity,
+        timeoutMs: cluster.timeoutMs,
+        expected: { name, role: "party", index, fingerprint: pin },
+      }),
   );
   const close = async () => {
     await Promise.all(callers.map((caller) => caller.close()));
@@ -112,13 +131,16 @@ function chooseUser(
   const fitting = cluster.users.filter((user) => role === undefined || user.role === role);
   const user =
     as === undefined ? (fitting.length === 1 ? fitting[0] : undefined) : cluster.users.find(({ name }) => name === as);
-  const names = cluster.users.map((each) => `${each.name} (${each.role})`).join(", ");
+  const names = fitting.map(({ name }) => name).join(", ") || "none";
+  const wanted = role === undefined ? "a user" : role === "owner" ? "an owner" : `a ${role}`;
   if (!user)
     throw new InputError(
-      `${where}: expected one of its users ${names}, got ${as ?? "no name"}; try { as: NAME } or --user NAME`,
+      `${where}: expected ${wanted} (${names}), got ${as ?? "no name"}; try one of them: --user NAME, or { as: "NAME" } in a program`,
     );
   if (role !== undefined && user.role !== role)
-    throw new InputError(`${where}: expected a ${role}, got ${user.name}, who is ${user.role}; try one of ${names}`);
+    throw new InputError(
+      `${where}: expected ${wanted}, got ${user.name}, whose role is ${user.role}; try one of: ${names}`,
+    );
   return user;
 }
 

@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { GrantMissingError, InputError, NameError } from "../errors.js";
 import type { Module, Parameter } from "../nn/index.js";
 import { share } from "../ops/build.js";
+import { checkOptions } from "../options.js";
 import { type Plan, planCost, planReveals, wordBytesOf } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
 import type { Invitation } from "../serving/invitation.js";
@@ -84,6 +85,7 @@ export async function deployModel(
   model: Module,
   options: DeployOptions,
 ): Promise<DeployedModel> {
+  checkOptions("deploy", options, { input: true, policy: true, classes: true, largestBatch: true });
   const { input, classes, largestBatch = 128 } = options;
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,39}$/.test(name))
     throw new InputError(`deploy: expected a name of letters, digits and ._-, got ${JSON.stringify(name)}; try digits`);

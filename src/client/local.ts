@@ -5,6 +5,7 @@
 import { type RowSource, rowsOf } from "../data/index.js";
 import { InputError, NameError } from "../errors.js";
 import { createMemoryMeshes } from "../net/index.js";
+import { checkChoice, checkOptions } from "../options.js";
 import type { Caller } from "../party/cluster.js";
 import { type Plan, planReveals } from "../plan/index.js";
 import { chooseProtocol, type ProtocolChoice } from "../protocol/index.js";
@@ -12,7 +13,7 @@ import { Prg } from "../random/index.js";
 import { readValues, type Values } from "../tensor/index.js";
 import type { CallResult, PartyCaller } from "./caller.js";
 import type { GrantInfo, GrantLimits } from "./granting.js";
-import { Owner, type ShareDatasetOptions } from "./owner.js";
+import { Owner, type ShareDatasetOptions, shareNames } from "./owner.js";
 import { Session } from "./session.js";
 import type { SessionOptions } from "./session-options.js";
 import { ClearTwin, type TwinOptions } from "./twin.js";
@@ -56,10 +57,16 @@ export class LocalSession extends Session {
     values: Values | RowSource,
     options: ShareDatasetOptions & { shape?: readonly number[] } = {},
   ): Promise<void> {
+    checkOptions("share", options, { ...shareNames, shape: true });
+    const [owner, ...named] = name.split("/");
+    if (!owner || named.length === 0)
+      throw new InputError(
+        `share: expected OWNER/NAME, got ${JSON.stringify(name)}; try "alice/${name.replaceAll("/", "") || "rows"}"`,
+      );
     const { shape, ...rest } = options;
     const source = isRows(values) ? values : rowSource(values, shape);
     await this.options.twin?.know(name, source);
-    await this.owner(name.split("/")[0]!).share(name, source, {
+    await this.owner(owner).share(name, source, {
       ...(rest.format === "integer" ? {} : { scale: this.env.fraction }),
       ...rest,
     });
@@ -84,7 +91,25 @@ export class LocalSession extends Session {
  * @example await local({ protocol: { kind: "additive", parties: ["alice", "bob"], dealer: "james" }, insecure: true })
  */
 export async function local(options: LocalOptions = {}): Promise<LocalSession> {
+  checkOptions("local", options, {
+    protocol: true,
+    insecure: true,
+    grants: true,
+    debug: true,
+    quiet: true,
+    fraction: true,
+    integerBits: true,
+    onRun: true,
+    onWaiting: true,
+    profileEvery: true,
+    waitForGrantsMs: true,
+  });
+  checkChoice("local", "grants", options.grants ?? "auto", ["auto", "explicit"]);
   const { definition, names } = chooseProtocol(options.protocol ?? "rep3");
+  if (definition.live)
+    throw new InputError(
+      `local: expected a protocol whose members are all there, got ${definition.name}, whose dealer deals beforehand into files of a cluster; try ${definition.live.name} with insecure: true, or \`secretgrad init --protocol ${definition.name}\``,
+    );
   if (definition.dealer !== undefined && !options.insecure)
     throw new InputError(
       `local: expected insecure: true for ${definition.name}, whose dealer would share this process with the parties and could undo every share, got none; try adding it to try things out, or a cluster with a dealer of its own (secretgrad init --protocol ${definition.name})`,

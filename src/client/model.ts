@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { InputError } from "../errors.js";
 import { openWebSocket } from "../net/index.js";
+import { checkOptions } from "../options.js";
 import { protocolNamed } from "../protocol/index.js";
 import { secureRandom } from "../random/index.js";
 import { checkInvitation, endpointsOf, type Invitation } from "../serving/invitation.js";
@@ -28,6 +29,7 @@ export interface ConnectModelOptions {
  *          console.log((await digits.predict(image)).class);
  */
 export async function connectModel(from: Invitation | string, options: ConnectModelOptions = {}): Promise<RemoteModel> {
+  checkOptions("connectModel", options, { timeoutMs: true, retries: true, insecure: true });
   const invitation = await readInvitation(from);
   const { insecure = false, ...rest } = options;
   const endpoints = endpointsOf(invitation, insecure);

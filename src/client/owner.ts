@@ -5,6 +5,7 @@
 import * as v from "valibot";
 import { type DatasetMeta, type RowSource, type ShareOptions, shareDataset } from "../data/index.js";
 import { InputError, NameError, PeerLostError, SessionEndedError } from "../errors.js";
+import { checkOptions, type Names } from "../options.js";
 import { decodePlan, type Link, type Plan } from "../plan/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 import { secureRandom } from "../random/index.js";
@@ -22,7 +23,17 @@ export interface OwnerOptions {
   readonly close?: () => Promise<void>;
 }
 
-export type ShareDatasetOptions = Pick<ShareOptions, "format" | "scale" | "bound" | "onProgress" | "signal">;
+export type ShareDatasetOptions = Pick<ShareOptions, "format" | "scale" | "bound" | "told" | "onProgress" | "signal">;
+
+export const shareNames: Names<ShareDatasetOptions> = {
+  format: true,
+  scale: true,
+  bound: true,
+  told: true,
+  onProgress: true,
+  signal: true,
+};
+const limitNames: Names<GrantLimits> = { release: true, minRows: true, to: true, times: true, expires: true };
 
 export interface WatchOptions extends GrantLimits {
   /** Ends the watch. */
@@ -32,6 +43,8 @@ export interface WatchOptions extends GrantLimits {
   readonly onSkip?: (plan: PlanDescription, reason: string) => void;
   /** A party cannot be reached; told once, and tried again. */
   readonly onProblem?: (error: Error) => void;
+  /** After a problem: all parties answer again. */
+  readonly onRecovery?: () => void;
   readonly everyMs?: number;
 }
 
@@ -49,6 +62,7 @@ export class Owner {
 
   /** Shares rows under "name" or "owner/name"; resolves when all parties have them for good. */
   async share(name: string, source: RowSource, options: ShareDatasetOptions = {}): Promise<DatasetMeta> {
+    checkOptions("share", options, shareNames);
     const { definition, parties } = this.options;
     const full = name.includes("/") ? name : `${this.name}/${name}`;
     if (!full.startsWith(`${this.name}/`))
@@ -94,6 +108,7 @@ export class Owner {
 
   /** Approves reveals of a plan at all parties. Throws if nothing in it fits the limits. */
   async grant(digest: string, limits: GrantLimits = {}): Promise<GrantInfo[]> {
+    checkOptions("grant", limits, limitNames);
     const plan = await this.plan(digest);
     const grants = grantsFor(await this.describe(plan), this.name, limits);
     if (grants.every(({ objection }) => objection !== undefined))
@@ -108,6 +123,15 @@ export class Owner {
    * for a while does not end it.
    */
   async watch(options: WatchOptions): Promise<void> {
+    checkOptions("watch", options, {
+      ...limitNames,
+      signal: true,
+      onGrant: true,
+      onSkip: true,
+      onProblem: true,
+      onRecovery: true,
+      everyMs: true,
+    });
     const seen = new Set<string>();
     const begun = new Map<string, readonly IdentifiedGrant[]>();
     let problem: string | undefined;
@@ -118,6 +142,7 @@ export class Owner {
           await this.#judge(digest, options, begun);
           seen.add(digest);
         }
+        if (problem !== undefined) options.onRecovery?.();
         problem = undefined;
       } catch (error) {
         // A party that is down, or one that forgot a plan while we asked for it.
@@ -168,8 +193,18 @@ export class Owner {
       ({ owner }) => owner === this.name,
     );
   }
-  async revoke(id: string): Promise<void> {
-    await this.#all("grant.revoke", () => ({ params: { id } }));
+  /** The grant with this id, or with the only one that begins so; returns the whole id. Throws NameError. */
+  async revoke(id: string): Promise<string> {
+    // A whole one is revoked wherever it is known: a party that hides a grant must not keep it alive.
+    const found = /^[0-9a-f]{32}$/.test(id)
+      ? [id]
+      : (await this.grants()).flatMap((grant) => (id !== "" && grant.id.startsWith(id) ? grant.id : []));
+    if (found.length !== 1)
+      throw new NameError(
+        `grant ${id}: expected the beginning of one of ${this.name}'s grants, got that of ${found.length}; try \`secretgrad grants\``,
+      );
+    await this.#all("grant.revoke", () => ({ params: { id: found[0]! } }));
+    return found[0]!;
   }
 
   async close(): Promise<void> {

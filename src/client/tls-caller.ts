@@ -12,6 +12,8 @@ export interface TlsCallerOptions {
   readonly identity: Identity;
   readonly expected: Expected;
   readonly dialTimeoutMs?: number;
+  /** For answers, where a call does not say. */
+  readonly timeoutMs?: number;
 }
 
 export class TlsCaller implements PartyCaller {
@@ -33,7 +35,10 @@ export class TlsCaller implements PartyCaller {
   ): Promise<CallResult> {
     // The first call in a turn of the event loop must leave first, so an open connection is not awaited twice.
     this.#client ??= this.#dial();
-    return (await this.#client).call(method, params as Json, body, options);
+    return (await this.#client).call(method, params as Json, body, {
+      ...(this.#options.timeoutMs === undefined ? {} : { timeoutMs: this.#options.timeoutMs }),
+      ...options,
+    });
   }
 
   async close(): Promise<void> {

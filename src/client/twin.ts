@@ -6,6 +6,7 @@ import { type ClearHost, type ClearResult, evaluateClear, type Overflow, type Re
 import type { RowSource } from "../data/index.js";
 import { NameError, OverflowError, ShapeError } from "../errors.js";
 import type { RowRequest } from "../ops/index.js";
+import { checkOptions } from "../options.js";
 import { secureRandom } from "../random/index.js";
 import { decode, size } from "../ring/index.js";
 import { type Closing, readValues, type Values, type Variable } from "../tensor/index.js";
@@ -65,6 +66,7 @@ export class ClearTwin {
   #alike = true;
 
   constructor(options: TwinOptions = {}) {
+    checkOptions("twin", options, { onStep: true, onOverflow: true });
     this.#options = options;
   }
 

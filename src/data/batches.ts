@@ -3,6 +3,7 @@
  * Which rows are in a batch is decided by the parties' coin, not here.
  */
 import { InputError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import type { GraphHost, Tensor } from "../tensor/index.js";
 import { commonRows, type Dataset } from "./dataset.js";
 
@@ -34,6 +35,13 @@ export async function* batches<D extends Readonly<Record<string, Dataset>>>(
   datasets: D,
   options: BatchOptions,
 ): AsyncGenerator<Batch<D>, void, void> {
+  checkOptions("batches", options, {
+    size: true,
+    epochs: true,
+    firstEpoch: true,
+    shuffle: true,
+    dropLast: true,
+  });
   const { size, epochs = 1, firstEpoch = 0, shuffle = true, dropLast = false } = options;
   const rows = commonRows(datasets);
   if (!Number.isInteger(size) || size < 1) throw new InputError(`batches: expected a size of at least 1, got ${size}`);

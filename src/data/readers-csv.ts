@@ -3,6 +3,7 @@
  * row and column, never a silent zero. Not for text data; a column of words needs its list of categories.
  */
 import { InputError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import type { ArrayData, ReadOptions } from "./readers.js";
 
 export interface CsvOptions extends ReadOptions {
@@ -35,6 +36,14 @@ const decoder = new TextDecoder("utf-8");
 
 /** Reads a table of shape [rows, columns]. */
 export function readCsv(source: string | Uint8Array, options: CsvOptions = {}): CsvData {
+  checkOptions("readCsv", options, {
+    file: true,
+    header: true,
+    delimiter: true,
+    skipRows: true,
+    columns: true,
+    categories: true,
+  });
   const where = options.file ?? "readCsv";
   const scanner = new Scanner(where, typeof source === "string" ? new TextEncoder().encode(source) : source, options);
   for (let skipped = 0; skipped < (options.skipRows ?? 0) && !scanner.done; skipped++) scanner.skipRow();
@@ -251,13 +260,14 @@ class Scanner {
   }
 
   #finish(column: number, last: boolean, more: boolean): void {
-    if (last === more) throw this.#bad(column, last ? "the end of the row" : "another cell", more ? "a cell" : "none");
+    if (last === more)
+      throw this.#bad(column + 1, last ? "the end of the row" : "another cell", more ? "a cell" : "none");
     if (last) this.#row++;
   }
 
   #bad(column: number, expected: string, got: string): InputError {
     return new InputError(
-      `${this.#where}: expected ${expected}, got ${got} in row ${this.#row}, column ${column + 1}; try to clean the data`,
+      `${this.#where}: expected ${expected}, got ${got} in row ${this.#row}, column ${column + 1} (from 1); try to clean the data`,
     );
   }
 }

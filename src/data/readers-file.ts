@@ -1,5 +1,6 @@
 /** Opens a data file and picks the reader by its content, not by its name. The only part of data/ that touches files. */
 import { InputError, SecretgradError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import type { ArrayData } from "./readers.js";
 import { type CsvOptions, readCsv } from "./readers-csv.js";
 import { readIdx } from "./readers-idx.js";
@@ -16,6 +17,7 @@ const MAX_BYTES = 2 ** 30;
 
 /** Reads .npy, IDX or CSV, also packed by gzip. */
 export async function openFile(path: string, options: OpenFileOptions = {}): Promise<ArrayData> {
+  checkOptions("openFile", options, { maxBytes: true, csv: true });
   const maxBytes = options.maxBytes ?? MAX_BYTES;
   let bytes: Uint8Array = await load(path, maxBytes);
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) {

@@ -3,18 +3,20 @@
  * as it is and needs the owners' consent to exactly that.
  */
 
+import { checkOptions } from "../options.js";
 import { decode } from "../ring/index.js";
-import type { Tensor } from "../tensor/index.js";
+import { refuseArguments, type Tensor } from "../tensor/index.js";
 
 /** A number that can be revealed under a grant for this release. */
 export interface Release {
-  reveal(): Promise<number>;
+  reveal(...none: readonly never[]): Promise<number>;
 }
 
 /** How many of the secret bits [n], one a row, are 1. */
 export function count(bits: Tensor): Release {
   return {
-    async reveal() {
+    async reveal(...none: readonly never[]) {
+      refuseArguments(none);
       const { words } = await bits.graph.reveal(bits.ref, { release: "count" });
       return Number(words[0]);
     },
@@ -26,9 +28,11 @@ export function count(bits: Tensor): Release {
  * it. Takes a loss of `nn` or a tensor of one number a row.
  */
 export function meanLoss(loss: Tensor & { readonly rows?: Tensor }, options: { limit?: number } = {}): Release {
+  checkOptions("meanLoss", options, { limit: true });
   const rows = loss.rows ?? loss;
   return {
-    async reveal() {
+    async reveal(...none: readonly never[]) {
+      refuseArguments(none);
       const { words, scale } = await rows.graph.reveal(rows.ref, { release: "meanLoss", limit: options.limit ?? 16 });
       return decode(words, scale)[0]! / rows.size;
     },

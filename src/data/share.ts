@@ -10,7 +10,7 @@ import { createHash } from "node:crypto";
 import { InputError, ScaleError, SecretgradError } from "../errors.js";
 import type { ProtocolDefinition, Seeds } from "../protocol/protocol.js";
 import { secureRandom } from "../random/index.js";
-import { encode } from "../ring/index.js";
+import { encode, firstBeyond } from "../ring/index.js";
 import { type DatasetMeta, parseDatasetMeta, uploadDigest } from "./share-meta.js";
 import { type RowSource, rowSize } from "./transforms.js";
 
@@ -41,6 +41,8 @@ export interface ShareOptions {
   readonly bound?: number;
   /** Bytes of an upload; default 1 MiB. */
   readonly chunkBytes?: number;
+  /** For errors: what the rows are called, and what helps if numbers are too large. */
+  readonly told?: { readonly where: string; readonly advice: string };
   readonly onProgress?: (progress: { readonly rows: number; readonly of: number }) => void;
   readonly signal?: AbortSignal;
 }
@@ -101,6 +103,8 @@ function describe(source: RowSource, options: ShareOptions): DatasetMeta {
     throw new InputError(
       `shareDataset: expected ${definition.parties} parties for ${definition.name}, got ${options.parties.length}`,
     );
+  if (source.rows === 0)
+    throw new InputError(`shareDataset: expected one row or more of ${name}, got none; try another file or array`);
   const format = options.format ?? "fixed";
   const scale = options.scale ?? (format === "fixed" ? 16 : 0);
   const meta = {
@@ -138,7 +142,7 @@ async function* corrections(
       // A source that fills less than it was asked for must not share the previous chunk twice.
       part.fill(Number.NaN);
       await source.read(row, count, part);
-      checkNumbers(part, meta, row, size);
+      checkNumbers(part, meta, row, options);
       const encoded = encode(part, meta.scale, words.subarray(0, part.length));
       const bytes = new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.byteLength);
       const offset = row * size;
@@ -151,19 +155,17 @@ async function* corrections(
 }
 
 /** Refuses what the declared bound does not hold, NaN included: a shared NaN would be silent garbage for good. */
-function checkNumbers(numbers: Float64Array, meta: DatasetMeta, firstRow: number, size: number): void {
+function checkNumbers(numbers: Float64Array, meta: DatasetMeta, firstRow: number, { told }: ShareOptions): void {
+  const size = rowSize(meta.rowShape);
   const whole = meta.format === "integer";
-  // Rounding, half away from zero, must not reach 2^bound.
-  const limit = (2 ** meta.bound - 0.5) / 2 ** meta.scale;
-  for (let i = 0; i < numbers.length; i++) {
-    const value = numbers[i]!;
-    if (Math.abs(value) < limit && (!whole || Number.isInteger(value))) continue;
-    const row = Math.floor(i / size);
-    const kind = whole ? "whole numbers" : "finite numbers";
-    throw new ScaleError(
-      `shareDataset: expected ${kind} of magnitude below 2^${meta.bound - meta.scale}, got another in row ${firstRow + row}, element ${i - row * size} (from 0); try to scale the data or a larger bound`,
-    );
-  }
+  let at = firstBeyond(numbers, meta.scale, meta.bound);
+  if (at < 0 && whole) at = numbers.findIndex((value) => !Number.isInteger(value));
+  if (at < 0) return;
+  const row = Math.floor(at / size);
+  const kind = whole ? "whole numbers" : "finite numbers";
+  throw new ScaleError(
+    `${told?.where ?? "shareDataset"}: expected ${kind} of magnitude below 2^${meta.bound - meta.scale}, got another in row ${firstRow + row}, element ${at - row * size} (from 0); try ${told?.advice ?? "to scale the data or a larger bound"}`,
+  );
 }
 
 /** A row may be larger than one upload should be. */

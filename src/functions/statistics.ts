@@ -19,6 +19,7 @@ import { BoundError, ShapeError } from "../errors.js";
 import { concat, divPublic, mean, mul, reshape, scaleBy, share, slice, square, sub, sum } from "../ops/build.js";
 import { max } from "../ops/extremes.js";
 import { type Builder, maxBound, type Ref } from "../ops/index.js";
+import { checkOptions } from "../options.js";
 import { normalizeAxis, size } from "../ring/index.js";
 import { limitOf, resultBits } from "./fixed.js";
 import { abs } from "./piecewise.js";
@@ -42,6 +43,7 @@ export interface VarOptions {
  * 2^(30 - 2 f), and the result below 2^15. Its error is that of one truncation and of a mean that is off by one unit.
  */
 export function variance(b: Builder, x: Ref, given?: Axes, options: VarOptions = {}): Ref {
+  checkOptions("var", options, { correction: true, keepDims: true });
   const { correction = 1, keepDims = false } = options;
   const axes = axesOf(x, given, "var");
   const divisor = size(axes.map((axis) => x.type.shape[axis]!)) - correction;

@@ -3,6 +3,7 @@
  * graph models: save those as ONNX.
  */
 import { ModelFileError } from "../errors.js";
+import { checkChoice, checkOptions } from "../options.js";
 import { size } from "../ring/index.js";
 import { halfPrecision } from "./floats.js";
 import type { ImportedModel } from "./imported.js";
@@ -38,6 +39,8 @@ export function importTfjs(
   options: Pick<KerasOptions, "batchNorm" | "maxBytes"> = {},
 ): ImportedModel {
   const text = typeof json === "string" ? new TextEncoder().encode(json) : json;
+  checkOptions(where, options, { maxBytes: true, batchNorm: true });
+  checkChoice(where, "batchNorm", options.batchNorm ?? "fold", ["fold", "keep"]);
   const { maxBytes = defaultMaxBytes } = options;
   checkFileSize(where, text, options);
   const parsed = parseJson(`${where}: model.json`, new TextDecoder().decode(text));

@@ -98,7 +98,10 @@ export class RpcClient {
       const timer = setTimeout(() => {
         this.#open.delete(id); // a late answer is dropped
         reject(
-          new PeerLostError(`${where}: expected an answer within ${timeoutMs} ms; try a longer time-out`, this.peer),
+          new PeerLostError(
+            `${where}: expected an answer within ${timeoutMs} ms, got none; try a longer time-out`,
+            this.peer,
+          ),
         );
       }, timeoutMs);
       this.#open.set(id, { method, timer, resolve, reject });

@@ -163,7 +163,13 @@ export function dial(
       reject(error);
     };
     const timer = setTimeout(
-      () => fail(new PeerLostError(`${where}: expected an answer within ${timeoutMs} ms`, expected.name)),
+      () =>
+        fail(
+          new PeerLostError(
+            `${where}: expected an answer within ${timeoutMs} ms, got none; try its log: it may be busy or stopped`,
+            expected.name,
+          ),
+        ),
       timeoutMs,
     );
     const onError = (cause: Error) => {

@@ -1,5 +1,6 @@
 /** Layers without parameters (but for prelu), element by element or along an axis. Domains and errors are those of `functions/`. */
 import * as functions from "../functions/index.js";
+import { checkOptions } from "../options.js";
 import { Tensor } from "../tensor/index.js";
 import { described, type Module, module, playing } from "./module.js";
 import { Parameter } from "./parameter.js";
@@ -39,6 +40,7 @@ export const softplus = (): Module =>
   );
 /** x Phi(x); with "tanh" the approximation that PyTorch has under that name. */
 export function gelu(options: { readonly approximate?: "none" | "tanh" } = {}): Module {
+  checkOptions("gelu", options, { approximate: true });
   return described(
     layer((x) => x.gelu(options.approximate)),
     "gelu",

@@ -1,5 +1,6 @@
 /** Attention and transformer layers: PyTorch's formulas, parameter names and shapes. Not position encodings: add one to the input. */
 import { InputError, ShapeError } from "../errors.js";
+import { checkChoice, checkOptions } from "../options.js";
 import { einsum, linear as multiply, type Tensor, type Values } from "../tensor/index.js";
 import { moduleList } from "./containers.js";
 import { dropout } from "./dropout.js";
@@ -40,6 +41,7 @@ export function multiheadAttention(
   numHeads: number,
   options: MultiheadAttentionOptions = {},
 ): Attention {
+  checkOptions("multiheadAttention", options, { dropout: true, bias: true, batchFirst: true });
   const { bias = true, batchFirst = false } = options;
   const width = embedDim / numHeads;
   if (!Number.isInteger(width))
@@ -123,6 +125,15 @@ export function transformerEncoderLayer(
   nhead: number,
   options: TransformerEncoderLayerOptions = {},
 ): TransformerLayer {
+  checkOptions("transformerEncoderLayer", options, {
+    dimFeedforward: true,
+    dropout: true,
+    activation: true,
+    layerNormEps: true,
+    batchFirst: true,
+    normFirst: true,
+  });
+  checkChoice("transformerEncoderLayer", "an activation", options.activation ?? "relu", ["relu", "gelu"]);
   const { dimFeedforward = 2048, dropout: p = 0.1, activation = "relu", layerNormEps = 1e-5 } = options;
   const { batchFirst = false, normFirst = false } = options;
   const own = {

@@ -8,9 +8,10 @@ import {
   binaryCrossEntropy as ofProbabilities,
   crossEntropy as ofScores,
 } from "../functions/index.js";
+import { checkOptions } from "../options.js";
 import type { Shape } from "../ring/index.js";
 import { type Operand, readValues, refOf, Tensor, type Values, type Variable } from "../tensor/index.js";
-import { differenceOf, type Reduced, type Reduction, type Result, reduced } from "./loss.js";
+import { differenceOf, type Reduced, type Reduction, type Result, reduced, reducedNames } from "./loss.js";
 
 /** Class positions, whole numbers in the shape of the scores without axis 1; or probabilities (one-hot rows) in the shape of the scores. */
 export type ClassTarget = Tensor | Values;
@@ -106,6 +107,7 @@ export function crossEntropy<R extends Reduction = "mean">(
   target: ClassTarget,
   options: ClassOptions<R> & { readonly labelSmoothing?: number } = {},
 ): Result<R> {
+  checkOptions("crossEntropy", options, { ...reducedNames, weight: true, labelSmoothing: true });
   const { each, mass, divisor } = weightsOf("crossEntropy", scores, target, options, options.labelSmoothing);
   const { graph } = scores;
   const rows = ofScores(graph.recorder, scores.ref, each.ref, mass?.ref);
@@ -118,6 +120,7 @@ export function nllLoss<R extends Reduction = "mean">(
   target: ClassTarget,
   options: ClassOptions<R> = {},
 ): Result<R> {
+  checkOptions("nllLoss", options, { ...reducedNames, weight: true });
   const { each, divisor } = weightsOf("nllLoss", logarithms, target, options);
   return reduced(logarithms.mul(each).sum(1).neg(), options.reduction, divisor);
 }
@@ -136,6 +139,7 @@ export function binaryCrossEntropy<R extends Reduction = "mean">(
   target: Operand,
   options: BinaryOptions<R> = {},
 ): Result<R> {
+  checkOptions("binaryCrossEntropy", options, { ...reducedNames, weight: true });
   const { graph, ref } = probabilities;
   differenceOf("binaryCrossEntropy", probabilities, target);
   const loss = new Tensor(graph, ofProbabilities(graph.recorder, ref, refOf(graph, target)));
@@ -151,6 +155,7 @@ export function binaryCrossEntropyWithLogits<R extends Reduction = "mean">(
     readonly posWeight?: Values;
   } = {},
 ): Result<R> {
+  checkOptions("binaryCrossEntropyWithLogits", options, { ...reducedNames, weight: true, posWeight: true });
   const { graph, ref } = scores;
   differenceOf("binaryCrossEntropyWithLogits", scores, target);
   const positive = options.posWeight === undefined ? undefined : refOf(graph, options.posWeight);
@@ -167,6 +172,7 @@ export function klDiv<R extends Reduction = "mean">(
   target: Tensor | Variable | Values,
   options: Reduced<R> & { readonly logTarget?: boolean } = {},
 ): Result<R> {
+  checkOptions("klDiv", options, { ...reducedNames, logTarget: true });
   differenceOf("klDiv", input, target);
   const { graph } = input;
   const t = new Tensor(graph, refOf(graph, target));

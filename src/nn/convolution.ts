@@ -1,5 +1,6 @@
 /** Convolutional layers, with PyTorch's names, shapes and initial values. */
 import { ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { uniform } from "../random/index.js";
 import type { ConvOptions, ConvTransposeOptions, PerAxis, Tensor } from "../tensor/index.js";
 import * as functional from "../tensor/index.js";
@@ -10,26 +11,28 @@ type Bias = { readonly bias?: boolean };
 type Apply<O> = (x: Tensor, weight: Parameter, bias: Parameter | undefined, options: O) => Tensor;
 
 /** Initial values uniform in ±1/√n, n being the elements that a filter meets, drawn by whoever drives the session. */
-function layer<O extends Bias & { readonly groups?: number }>(
+function layer<O extends object>(
   shape: readonly [number, number, ...number[]],
   filters: number,
-  options: O,
+  options: O & Bias,
   apply: Apply<O>,
   type: string,
 ): Module {
+  const { bias: isBiased = true, ...others } = options;
   const met = shape.slice(1).reduce((product, length) => product * length, 1);
   const limit = 1 / Math.sqrt(met);
   const weight = new Parameter(shape, () => uniform(shape[0] * met, -limit, limit));
+  const own = others as unknown as O;
   const kind = { ...options };
-  if (options.bias === false)
+  if (!isBiased)
     return described(
-      module({ weight }, (x, own) => apply(x, own.weight, undefined, options)),
+      module({ weight }, (x, held) => apply(x, held.weight, undefined, own)),
       type,
       kind,
     );
   const bias = new Parameter([filters], () => uniform(filters, -limit, limit));
   return described(
-    module({ weight, bias }, (x, own) => apply(x, own.weight, own.bias, options)),
+    module({ weight, bias }, (x, held) => apply(x, held.weight, held.bias, own)),
     type,
     kind,
   );
@@ -54,6 +57,7 @@ export function conv1d(
   kernelSize: PerAxis,
   options: ConvOptions & Bias = {},
 ): Module {
+  checkOptions("conv1d", options, { ...functional.convNames, bias: true });
   const each = part("conv1d", inChannels, options.groups);
   part("conv1d", outChannels, options.groups);
   return layer([outChannels, each, ...extent(kernelSize, 1)], outChannels, options, functional.conv1d, "conv1d");
@@ -72,6 +76,7 @@ export function conv2d(
   kernelSize: PerAxis,
   options: ConvOptions & Bias = {},
 ): Module {
+  checkOptions("conv2d", options, { ...functional.convNames, bias: true });
   const each = part("conv2d", inChannels, options.groups);
   part("conv2d", outChannels, options.groups);
   return layer([outChannels, each, ...extent(kernelSize, 2)], outChannels, options, functional.conv2d, "conv2d");
@@ -84,6 +89,7 @@ export function convTranspose1d(
   kernelSize: PerAxis,
   options: ConvTransposeOptions & Bias = {},
 ): Module {
+  checkOptions("convTranspose1d", options, { ...functional.convTransposeNames, bias: true });
   const each = part("convTranspose1d", outChannels, options.groups);
   part("convTranspose1d", inChannels, options.groups);
   return layer(
@@ -106,6 +112,7 @@ export function convTranspose2d(
   kernelSize: PerAxis,
   options: ConvTransposeOptions & Bias = {},
 ): Module {
+  checkOptions("convTranspose2d", options, { ...functional.convTransposeNames, bias: true });
   const each = part("convTranspose2d", outChannels, options.groups);
   part("convTranspose2d", inChannels, options.groups);
   return layer(

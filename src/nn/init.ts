@@ -3,6 +3,7 @@
  * used: later calls change nothing.
  */
 import { InputError, ShapeError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import { uniform as draw } from "../random/index.js";
 import { type Shape, size } from "../ring/index.js";
 import type { Parameter } from "./parameter.js";
@@ -82,6 +83,7 @@ export function kaimingNormal(parameter: Parameter, options: KaimingOptions = {}
   return normal(parameter, 0, kaimingDeviation("kaimingNormal", parameter, options));
 }
 function kaimingDeviation(where: string, { shape }: Parameter, options: KaimingOptions): number {
+  checkOptions(where, options, { a: true, mode: true, nonlinearity: true });
   const { a = 0, mode = "fanIn", nonlinearity = "leakyRelu" } = options;
   return calculateGain(nonlinearity, a) / Math.sqrt(fans(where, shape)[mode]);
 }

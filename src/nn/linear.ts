@@ -1,4 +1,6 @@
 /** Fully connected layers. */
+
+import { checkOptions } from "../options.js";
 import { uniform } from "../random/index.js";
 import { linear as multiply } from "../tensor/index.js";
 import { described, type Module, module } from "./module.js";
@@ -11,6 +13,7 @@ import { Parameter } from "./parameter.js";
  * Cost: none until the product is truncated; with a relu after it, one truncation of batch × outputs.
  */
 export function linear(inputs: number, outputs: number, options: { bias?: boolean } = {}): Module {
+  checkOptions("linear", options, { bias: true });
   const limit = 1 / Math.sqrt(inputs);
   const weight = new Parameter([outputs, inputs], () => uniform(outputs * inputs, -limit, limit));
   if (options.bias === false)

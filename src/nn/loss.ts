@@ -4,6 +4,7 @@
  */
 import { InputError, ShapeError } from "../errors.js";
 import { huber } from "../functions/index.js";
+import { checkChoice, checkOptions } from "../options.js";
 import { type Operand, Tensor } from "../tensor/index.js";
 
 /** A loss: one secret number, and the numbers (one a row of the batch) that it was pooled from. */
@@ -20,10 +21,12 @@ export class Loss extends Tensor {
 /** What one number is made of: all elements divided by how many there are, by nothing, or by the number of rows. */
 export type Pooling = "mean" | "sum" | "batchMean";
 export type Reduction = Pooling | "none";
+const reductions: readonly Reduction[] = ["mean", "sum", "batchMean", "none"];
 export interface Reduced<R extends Reduction = Reduction> {
   /** Default "mean". With "none" each element's loss is returned, in the shape of the prediction. */
   readonly reduction?: R;
 }
+export const reducedNames = { reduction: true };
 /** What a loss function gives for a reduction. */
 export type Result<R extends Reduction> = R extends "none" ? Tensor : Loss;
 
@@ -33,6 +36,7 @@ export function reduced<R extends Reduction>(
   reduction: R = "mean" as R,
   divisor: number | Tensor = elements.size,
 ): Result<R> {
+  checkChoice("loss", "a reduction", reduction, reductions);
   if (reduction === "none") return elements as Result<R>;
   const rank = elements.shape.length;
   const rows = rank <= 1 ? elements : elements.sum(elements.shape.slice(1).map((_, i) => i + 1));
@@ -60,6 +64,7 @@ export function mseLoss<R extends Reduction = "mean">(
   target: Operand,
   options: Reduced<R> = {},
 ): Result<R> {
+  checkOptions("mseLoss", options, reducedNames);
   return reduced(differenceOf("mseLoss", prediction, target).square(), options.reduction);
 }
 
@@ -69,6 +74,7 @@ export function l1Loss<R extends Reduction = "mean">(
   target: Operand,
   options: Reduced<R> = {},
 ): Result<R> {
+  checkOptions("l1Loss", options, reducedNames);
   return reduced(differenceOf("l1Loss", prediction, target).abs(), options.reduction);
 }
 
@@ -81,6 +87,7 @@ export function huberLoss<R extends Reduction = "mean">(
   target: Operand,
   options: Reduced<R> & { readonly delta?: number } = {},
 ): Result<R> {
+  checkOptions("huberLoss", options, { ...reducedNames, delta: true });
   const { delta = 1 } = options;
   positive("huberLoss", "delta", delta);
   const { graph, ref } = differenceOf("huberLoss", prediction, target);
@@ -93,8 +100,9 @@ export function smoothL1Loss<R extends Reduction = "mean">(
   target: Operand,
   options: Reduced<R> & { readonly beta?: number } = {},
 ): Result<R> {
-  const { beta = 1 } = options;
-  if (beta === 0) return l1Loss(prediction, target, options);
+  checkOptions("smoothL1Loss", options, { ...reducedNames, beta: true });
+  const { beta = 1, ...rest } = options;
+  if (beta === 0) return l1Loss(prediction, target, rest);
   positive("smoothL1Loss", "beta", beta);
   const { graph, ref } = differenceOf("smoothL1Loss", prediction, target);
   return reduced(new Tensor(graph, huber(graph.recorder, ref, beta)).div(beta), options.reduction);

@@ -3,8 +3,8 @@
  */
 import { NameError, ShapeError } from "../errors.js";
 import { size } from "../ring/index.js";
-import { Plaintext, readValues, type Tensor, type Values, type Variable } from "../tensor/index.js";
-import { Buffer, Parameter } from "./parameter.js";
+import { Plaintext, readValues, type Tensor, type Values } from "../tensor/index.js";
+import { Buffer, Parameter, type Revealing, revealAll } from "./parameter.js";
 
 /** A part of a network with its parameters: a module, or several without a forward of their own. */
 export interface Part {
@@ -20,10 +20,13 @@ export interface Part {
   eval(): this;
   /** Replaces the initial values. Throws on missing, unknown or misshapen entries, as PyTorch does with strict=True. */
   loadStateDict(state: Readonly<Record<string, Values | Plaintext>>): this;
-  /** The trained values, revealed to you: needs a grant from everyone whose data trained them. */
-  stateDict(session: {
-    reveal(variables: readonly Variable[]): Promise<Plaintext[]>;
-  }): Promise<Record<string, Plaintext>>;
+  /**
+   * The trained values, revealed to you in one run: needs a grant ("open") from everyone whose data trained them. As JSON and back
+   * it is what loadStateDict() takes.
+   *
+   * @example await writeFile("model.json", JSON.stringify(await model.stateDict(session)))
+   */
+  stateDict(session: Revealing): Promise<Record<string, Plaintext>>;
 }
 /** A layer or network: call it with a tensor, or with what its forward takes. */
 export interface Module<A extends readonly unknown[] = readonly [Tensor], R = Tensor> extends Part {
@@ -75,7 +78,7 @@ export function withParts<F extends object>(target: F, children: Children): F & 
       return self;
     },
     async stateDict(session) {
-      const values = await session.reveal([...all.values()]);
+      const values = await revealAll(session, [...all.values()]);
       return Object.fromEntries([...all.keys()].map((key, i) => [key, values[i]!]));
     },
   };

@@ -3,6 +3,7 @@
  * says how inputs may vary.
  */
 import { InputError, ShapeError } from "../errors.js";
+import { checkOptions, type Names } from "../options.js";
 import { type Shape, size } from "../ring/index.js";
 import { type Graph, standardize, type Tensor } from "../tensor/index.js";
 import { described, type Module, withParts } from "./module.js";
@@ -20,6 +21,8 @@ export interface BatchNormOptions {
   readonly affine?: boolean;
   readonly trackRunningStats?: boolean;
 }
+
+const batchNormNames: Names<BatchNormOptions> = { eps: true, momentum: true, affine: true, trackRunningStats: true };
 
 /** A batch normalisation layer, with what folding it into another layer needs. */
 export interface BatchNorm extends Module {
@@ -131,6 +134,7 @@ const others = (x: Tensor, ...kept: readonly number[]) => x.shape.map((_, i) => 
  * While training a row's result depends on all rows of its batch, so a `data.meanLoss` of it is refused: reveal losses after eval().
  */
 export function batchNorm1d(features: number, options: BatchNormOptions = {}): BatchNorm {
+  checkOptions("batchNorm1d", options, batchNormNames);
   return normalised(features, options, (x) => {
     expectChannels("batchNorm1d", x, features, 2, 3);
     return others(x, 1);
@@ -138,6 +142,7 @@ export function batchNorm1d(features: number, options: BatchNormOptions = {}): B
 }
 /** The same of images: [batch, channels, height, width]. */
 export function batchNorm2d(channels: number, options: BatchNormOptions = {}): BatchNorm {
+  checkOptions("batchNorm2d", options, batchNormNames);
   return normalised(channels, options, (x) => {
     expectChannels("batchNorm2d", x, channels, 4);
     return others(x, 1);
@@ -145,6 +150,7 @@ export function batchNorm2d(channels: number, options: BatchNormOptions = {}): B
 }
 /** Normalises each channel of each row: [batch, channels, length]. */
 export function instanceNorm1d(channels: number, options: BatchNormOptions = {}): BatchNorm {
+  checkOptions("instanceNorm1d", options, batchNormNames);
   return normalised(
     channels,
     { affine: false, trackRunningStats: false, ...options },
@@ -157,6 +163,7 @@ export function instanceNorm1d(channels: number, options: BatchNormOptions = {})
 }
 /** The same of images. */
 export function instanceNorm2d(channels: number, options: BatchNormOptions = {}): BatchNorm {
+  checkOptions("instanceNorm2d", options, batchNormNames);
   return normalised(
     channels,
     { affine: false, trackRunningStats: false, ...options },
@@ -176,6 +183,7 @@ export interface LayerNormOptions {
 }
 /** Normalises over the last axes, which have this shape. One row, one mean: nothing depends on the batch. */
 export function layerNorm(normalizedShape: number | readonly number[], options: LayerNormOptions = {}): Module {
+  checkOptions("layerNorm", options, { eps: true, elementwiseAffine: true, bias: true });
   const shape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
   const { eps = 1e-5, elementwiseAffine = true, bias = true } = options;
   const weight = elementwiseAffine ? ones(...shape) : undefined;
@@ -203,6 +211,7 @@ export function rmsNorm(
   options: { readonly eps?: number; readonly elementwiseAffine?: boolean } = {},
 ): Module {
   const shape = typeof normalizedShape === "number" ? [normalizedShape] : [...normalizedShape];
+  checkOptions("rmsNorm", options, { eps: true, elementwiseAffine: true });
   const { eps = 2 ** -20, elementwiseAffine = true } = options;
   const weight = elementwiseAffine ? ones(...shape) : undefined;
   return withParts(
@@ -222,6 +231,7 @@ export function groupNorm(
   numChannels: number,
   options: { readonly eps?: number; readonly affine?: boolean } = {},
 ): Module {
+  checkOptions("groupNorm", options, { eps: true, affine: true });
   const { eps = 1e-5, affine = true } = options;
   if (!Number.isInteger(numChannels / numGroups))
     throw new InputError(`groupNorm: expected channels that ${numGroups} groups divide, got ${numChannels}`);

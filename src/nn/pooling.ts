@@ -1,11 +1,13 @@
 /** Pooling layers, with PyTorch's names and shapes. No parameters. */
 
+import { checkOptions } from "../options.js";
 import type { AdaptiveSize, AvgPoolOptions, MaxPoolOptions, PerAxis } from "../tensor/index.js";
 import * as functional from "../tensor/index.js";
 import { described, type Module, module, playing } from "./module.js";
 
 /** [..., length]: means of windows; see avgPool2d. */
 export function avgPool1d(kernelSize: PerAxis, options: AvgPoolOptions = {}): Module {
+  checkOptions("avgPool1d", options, functional.avgPoolNames);
   return described(
     module({}, (x) => functional.avgPool1d(x, kernelSize, options)),
     "avgPool1d",
@@ -17,6 +19,7 @@ export function avgPool1d(kernelSize: PerAxis, options: AvgPoolOptions = {}): Mo
  * once with it; where a window's elements are no power of two at 20 fraction bits, one truncation more.
  */
 export function avgPool2d(kernelSize: PerAxis, options: AvgPoolOptions = {}): Module {
+  checkOptions("avgPool2d", options, functional.avgPoolNames);
   return described(
     module({}, (x) => functional.avgPool2d(x, kernelSize, options)),
     "avgPool2d",
@@ -25,6 +28,7 @@ export function avgPool2d(kernelSize: PerAxis, options: AvgPoolOptions = {}): Mo
 }
 /** [..., length]: the largest elements of windows; see maxPool2d. */
 export function maxPool1d(kernelSize: PerAxis, options: MaxPoolOptions = {}): Module {
+  checkOptions("maxPool1d", options, functional.maxPoolNames);
   const layer = described(
     module({}, (x) => functional.maxPool1d(x, kernelSize, options)),
     "maxPool1d",
@@ -40,6 +44,7 @@ export function maxPool1d(kernelSize: PerAxis, options: MaxPoolOptions = {}): Mo
  * leaves the relu k times fewer elements; do so in networks of your own.
  */
 export function maxPool2d(kernelSize: PerAxis, options: MaxPoolOptions = {}): Module {
+  checkOptions("maxPool2d", options, functional.maxPoolNames);
   const layer = described(
     module({}, (x) => functional.maxPool2d(x, kernelSize, options)),
     "maxPool2d",

@@ -4,6 +4,7 @@
  * its rounds.
  */
 import { InputError, ShapeError } from "../errors.js";
+import { checkOptions, type Names } from "../options.js";
 import { uniform } from "../random/index.js";
 import { concat, linear, type Tensor } from "../tensor/index.js";
 import { dropout } from "./dropout.js";
@@ -136,6 +137,7 @@ export function rnnCell(
   hidden: number,
   options: CellOptions & { nonlinearity?: "tanh" | "relu" } = {},
 ): Module<[x: Tensor, hidden?: Tensor], Tensor> {
+  checkOptions("rnnCell", options, { bias: true, nonlinearity: true });
   return cell(elman(options.nonlinearity ?? "tanh"), inputs, hidden, options);
 }
 /** One step of a long short-term memory: x: [batch, inputs], [h, c] to [h', c'], both 0 if they are not given. */
@@ -144,6 +146,7 @@ export function lstmCell(
   hidden: number,
   options: CellOptions = {},
 ): Module<[x: Tensor, state?: LstmState], LstmState> {
+  checkOptions("lstmCell", options, { bias: true });
   return cell(lstmKind, inputs, hidden, options);
 }
 /** One step of a gated recurrent unit: x: [batch, inputs], h: [batch, hidden], 0 if it is not given. */
@@ -152,6 +155,7 @@ export function gruCell(
   hidden: number,
   options: CellOptions = {},
 ): Module<[x: Tensor, hidden?: Tensor], Tensor> {
+  checkOptions("gruCell", options, { bias: true });
   return cell(gruKind, inputs, hidden, options);
 }
 
@@ -164,6 +168,13 @@ export interface RecurrentOptions {
   readonly dropout?: number;
   readonly bidirectional?: boolean;
 }
+const recurrentNames: Names<RecurrentOptions> = {
+  numLayers: true,
+  bias: true,
+  batchFirst: true,
+  dropout: true,
+  bidirectional: true,
+};
 /** What is returned: all hidden states of the last layer, [time, batch, directions * hidden], and the last state of each layer. */
 export type Recurrent<S> = Module<[x: Tensor, state?: S], [output: Tensor, last: S]>;
 
@@ -222,13 +233,16 @@ export function rnn(
   hidden: number,
   options: RecurrentOptions & { nonlinearity?: "tanh" | "relu" } = {},
 ): Recurrent<Tensor> {
+  checkOptions("rnn", options, { ...recurrentNames, nonlinearity: true });
   return recurrent(elman(options.nonlinearity ?? "tanh"), inputs, hidden, options);
 }
 /** A sequence through long short-term memories. Each step waits for the one before: about as many rounds as sigmoid and tanh have, twice. */
 export function lstm(inputs: number, hidden: number, options: RecurrentOptions = {}): Recurrent<LstmState> {
+  checkOptions("lstm", options, recurrentNames);
   return recurrent(lstmKind, inputs, hidden, options);
 }
 /** A sequence through gated recurrent units. */
 export function gru(inputs: number, hidden: number, options: RecurrentOptions = {}): Recurrent<Tensor> {
+  checkOptions("gru", options, recurrentNames);
   return recurrent(gruKind, inputs, hidden, options);
 }

@@ -3,6 +3,7 @@
  * nodes, computes nothing.
  */
 import { ShapeError } from "../errors.js";
+import { checkOptions, type Names } from "../options.js";
 import { formatShape, sameShape } from "../ring/index.js";
 import { add, reshape, transpose } from "./build.js";
 import { factors } from "./factor.js";
@@ -26,6 +27,8 @@ export interface ConvTransposeOptions {
   readonly dilation?: PerAxis;
   readonly groups?: number;
 }
+export const convNames: Names<ConvOptions> = { stride: true, padding: true, dilation: true, groups: true };
+export const convTransposeNames: Names<ConvTransposeOptions> = { ...convNames, outputPadding: true };
 
 /** x [batch, channels, length], weight [filters, channels / groups, kernel], bias [filters]. */
 export const conv1d = (b: Builder, x: Ref, weight: Ref, bias?: Ref, options: ConvOptions = {}): Ref =>
@@ -63,6 +66,7 @@ export function pairOf(
 
 function conv(b: Builder, rank: Rank, x: Ref, weight: Ref, bias: Ref | undefined, options: ConvOptions): Ref {
   const where = `conv${rank}d`;
+  checkOptions(where, options, convNames);
   const [image, filters] = [images(b, where, rank, x), withHeight(b, rank, weight)];
   const groups = groupsOf(where, x, weight, filters.type.shape[1], 0, image.type.shape[1]!, options.groups);
   const [batch, channels, ...extent] = image.type.shape as [number, number, number, number];
@@ -105,6 +109,7 @@ function convTranspose(
   options: ConvTransposeOptions,
 ): Ref {
   const where = `convTranspose${rank}d`;
+  checkOptions(where, options, convTransposeNames);
   const [image, filters] = [images(b, where, rank, x), withHeight(b, rank, weight)];
   const [batch, channels, ...extent] = image.type.shape as [number, number, number, number];
   const groups = groupsOf(where, x, weight, filters.type.shape[0], 1, channels, options.groups);

@@ -2,6 +2,8 @@
  * The largest element of each window: pooling by maximum with PyTorch's options, fixed or adaptive. The comparisons are
  * `tournament.ts`. Records nodes, computes nothing.
  */
+
+import { checkOptions } from "../options.js";
 import { size as count, type Shape } from "../ring/index.js";
 import { add, reshape, share, transpose } from "./build.js";
 import { encodeWords } from "./constant.js";
@@ -14,6 +16,7 @@ import {
   adaptiveWindows,
   lengthwise,
   type MaxPoolOptions,
+  maxPoolNames,
   type Rank,
   spatialAxes,
   type Windows,
@@ -37,6 +40,7 @@ const mostEntrants = 16;
 const mostRank = 4;
 
 function maxPool(b: Builder, where: string, rank: Rank, x: Ref, given: PerAxis, options: MaxPoolOptions): Ref {
+  checkOptions(where, options, maxPoolNames);
   const form = windowsOf(where, rank, x, given, options);
   const { kernel, stride, dilation, size } = form;
   const whole = bordered(b, share(b, x), form);

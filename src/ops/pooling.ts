@@ -3,6 +3,7 @@
  * Maxima are in `max-pooling.ts`. Records nodes, computes nothing.
  */
 import { ShapeError } from "../errors.js";
+import { checkOptions, type Names } from "../options.js";
 import { formatShape } from "../ring/index.js";
 import { constant, divPublic, reshape, roomFor, share } from "./build.js";
 import { type PerAxis, pairOf } from "./convolutions.js";
@@ -24,6 +25,10 @@ export interface AvgPoolOptions extends PoolOptions {
 export interface MaxPoolOptions extends PoolOptions {
   readonly dilation?: PerAxis;
 }
+
+const poolNames: Names<PoolOptions> = { stride: true, padding: true, ceilMode: true };
+export const avgPoolNames: Names<AvgPoolOptions> = { ...poolNames, countIncludePad: true, divisorOverride: true };
+export const maxPoolNames: Names<MaxPoolOptions> = { ...poolNames, dilation: true };
 
 export type Pair = readonly [number, number];
 export type Rank = 1 | 2;
@@ -89,6 +94,7 @@ export function lengthwise(b: Builder, where: string, x: Ref, pool: (image: Ref)
 }
 
 function average(b: Builder, where: string, rank: Rank, x: Ref, given: PerAxis, options: AvgPoolOptions): Ref {
+  checkOptions(where, options, avgPoolNames);
   const { kernel, stride, padding, size, image } = windowsOf(where, rank, x, given, options);
   const sums = b.node("sumWindows", [x], { kernel, stride, padding, size });
   const { divisorOverride, countIncludePad = true } = options;

@@ -13,6 +13,7 @@ import { InputError } from "../errors.js";
 import { type Hypot, hypot, operandBits, timesConstant, truncated } from "../functions/index.js";
 import * as build from "../ops/build.js";
 import type { Builder, Ref } from "../ops/index.js";
+import { checkOptions } from "../options.js";
 import { size } from "../ring/index.js";
 import { type Tensor, Variable } from "../tensor/index.js";
 import { type Clipping, checkClipping, gradientShare, gradientsOf } from "./gradients.js";
@@ -20,10 +21,13 @@ import {
   definedOnly,
   type Group,
   groupsOf,
+  mostOrder,
   type Optimizer,
+  optimizerNames,
   optimizerOf,
   orderOf,
   type Parameters,
+  peakOf,
   type Resumable,
   rateScalar,
   splitRate,
@@ -74,10 +78,12 @@ export interface Adaptive<O> {
 
 export function adaptive<O extends AdaptiveGroupOptions>(
   parameters: Parameters<O>,
-  { gradScale = 2048, steps = 0, clipGradNorm, clipGradValue, ...options }: O & AdaptiveOptions,
+  given: O & AdaptiveOptions,
   rule: Adaptive<O>,
 ): Optimizer {
   const { name } = rule;
+  checkOptions<object>(name, given, { ...rule.defaults, ...optimizerNames, gradScale: true });
+  const { gradScale = 2048, steps = 0, clipGradNorm, clipGradValue, ...options } = given;
   if (!Number.isInteger(Math.log2(gradScale)))
     throw new InputError(`${name}: expected a gradScale that is a power of two, got ${gradScale}; try 2048`);
   const clipping = definedOnly({ clipGradNorm, clipGradValue });
@@ -154,7 +160,8 @@ export function adaptive<O extends AdaptiveGroupOptions>(
           return { over };
         },
         descend(quotient, { factor = 1, mostFactor = 1, decay: decoupled = 0 } = {}) {
-          const peak = Math.max(group.peakLr ?? 0, group.lr);
+          // Steps' factors are two orders more.
+          const peak = peakOf(group, mostOrder - 1);
           const rate = rateScalar(graph, slot("lr"), splitRate(group.lr * factor, peak * mostFactor));
           // As many bits as leave room for the rate; no less than a weight can show.
           let step = build.mul(b, quotient(Math.min(40, 61 - rate.type.scale)), rate);

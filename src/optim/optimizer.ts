@@ -5,12 +5,20 @@
 import { InputError } from "../errors.js";
 import * as build from "../ops/build.js";
 import type { Ref } from "../ops/index.js";
+import { checkOptions } from "../options.js";
 import type { Graph, Tensor, Variable } from "../tensor/index.js";
 
 export interface Optimizer {
   /** Records gradients of the loss and the updates of all parameters. Nothing is computed before the plan runs. */
   minimize(loss: Tensor): void;
-  /** Of the first group; when set, of all. Takes effect with the next minimize(). */
+  /**
+   * Of the first group; when set, of all. Takes effect with the next minimize().
+   *
+   * One plan, so one digest and one grant, are: of sgd at up to 20 fraction bits all rates in [2^-10, 1); of the others all in
+   * [2^-8, 1), all in [2^-16, 2^-8); from 1 on all below the next power of two; of a schedule all of its rates; else those of a binary
+   * order of magnitude. A rate that is set lower in the same session stays in its plan: with 9 bits down to 2^-10 of the range, fewer
+   * below. Where a rate grows, the step that carries a momentum over is another plan.
+   */
   lr: number;
   readonly paramGroups: readonly ParamGroup[];
   /** Taken so far. */
@@ -24,14 +32,19 @@ export interface Resumable {
   steps?: number;
 }
 
+/** What every optimizer takes beside the options of its groups. */
+export const optimizerNames = { steps: true, clipGradNorm: true, clipGradValue: true };
+
 /** Parameters that are updated alike. */
 export interface ParamGroup {
   readonly params: readonly Variable[];
   lr: number;
   /** The rate that schedules start from. */
   initialLr: number;
-  /** The largest rate to come: rates down to 2^-19 of it keep the plan's digest. Undefined: only the order of magnitude may stay. */
+  /** The largest rate to come of a schedule: rates down to 2^-19 of it keep the plan's digest. */
   peakLr: number | undefined;
+  /** Without a schedule: what peakOf() found for the largest rate so far. */
+  range: number | undefined;
   /** The rate of the last step, if there was one. */
   lastLr: number | undefined;
   /** What a schedule may change besides the rate. */
@@ -60,9 +73,10 @@ export function groupsOf<O extends { lr: number }>(
         throw new InputError(`${where}: expected each parameter in one group, got ${parameter.name} in two; try one`);
       seen.add(parameter);
     }
+    checkOptions(where, own, { ...options, params: true });
     const all = { ...options, ...own };
     checkRate(where, all.lr);
-    return { ...all, initialLr: all.lr, peakLr: undefined, lastLr: undefined } as Group<O>;
+    return { ...all, initialLr: all.lr, peakLr: undefined, range: undefined, lastLr: undefined } as Group<O>;
   });
 }
 
@@ -103,22 +117,40 @@ export function optimizerOf(
   };
 }
 
-/** A rate as lead / 2^order, so that one number of 10 bits and one power of two hold all the rates of a schedule. */
+/** A rate as lead / 2^order, so that one number of 10 bits and one power of two hold all the rates of a plan. */
 export interface Rate {
   readonly lead: number;
-  /** 0 … mostOrder; undefined without a schedule. */
+  /** 0 … mostOrder; undefined where the plan is for one order of magnitude. */
   readonly order: number | undefined;
-  /** No lead of the schedule is larger. */
+  /** No lead of the plan is larger. */
   readonly largest: number;
 }
 /** 2^-9 … 1 are the powers of two that a run-time scalar of 10 bits can be. */
 export const mostOrder = 9;
 
-export function splitRate(rate: number, peak: number | undefined): Rate {
+/** Just below 1: a power of two itself would take a bit more than all numbers below it. */
+const below = 1 - 2 ** -20;
+
+/** `factor`: what the lead is to be multiplied by; their product is of one binary order of magnitude, so that it has all its bits. */
+export function splitRate(rate: number, peak: number | undefined, factor = 1): Rate {
   if (peak === undefined) return { lead: rate, order: undefined, largest: rate };
-  const largest = Math.max(peak, rate);
-  const order = rate === 0 ? 0 : Math.min(orderOf(largest / rate), mostOrder);
-  return { lead: rate * 2 ** order, order, largest };
+  const top = orderOf(Math.max(peak, rate) * factor);
+  const order = rate === 0 ? 0 : Math.min(Math.max(0, top - orderOf(rate * factor)), mostOrder);
+  return { lead: rate * 2 ** order, order, largest: (2 ** (top + 1) * below) / Math.abs(factor) };
+}
+
+/**
+ * The largest rate of the plan that this step belongs to: that of the group's schedule, else below the next power of 2^-orders. A
+ * rate that falls stays in its plan, so that owners who granted it need not be asked again.
+ */
+export function peakOf(group: ParamGroup, orders: number): number {
+  const { peakLr, lr } = group;
+  if (peakLr !== undefined) return Math.max(peakLr, lr);
+  if (group.range === undefined || lr > group.range)
+    group.range =
+      below *
+      (lr >= 1 ? 2 ** (orderOf(lr) + 1) : lr === 0 ? 1 : 2 ** (-orders * (Math.ceil(-Math.log2(lr) / orders) - 1)));
+  return group.range;
 }
 
 /** A whole rate as one public number. */

@@ -5,6 +5,7 @@
  * are 0 below 2^-20 of it. A momentum is lost where a rate is 0.
  */
 import { InputError } from "../errors.js";
+import { checkOptions } from "../options.js";
 import type { Optimizer, ParamGroup } from "./optimizer.js";
 
 export interface LRScheduler {
@@ -72,6 +73,7 @@ function positive(where: string, name: string, value: number): void {
 
 /** lr gamma^floor(epoch / stepSize); gamma is 0.1 unless given, and at most 1. */
 export function stepLR(optimizer: Optimizer, options: Resumed & { stepSize: number; gamma?: number }): LRScheduler {
+  checkOptions("stepLR", options, { stepSize: true, gamma: true, lastEpoch: true });
   const { stepSize, gamma = 0.1 } = options;
   positive("stepLR", "a stepSize", stepSize);
   decay("stepLR", gamma);
@@ -82,12 +84,14 @@ export function multiStepLR(
   optimizer: Optimizer,
   options: Resumed & { milestones: readonly number[]; gamma?: number },
 ): LRScheduler {
+  checkOptions("multiStepLR", options, { milestones: true, gamma: true, lastEpoch: true });
   const { milestones, gamma = 0.1 } = options;
   decay("multiStepLR", gamma);
   return factors(optimizer, (epoch) => gamma ** milestones.filter((at) => at <= epoch).length, 1, options);
 }
 /** lr gamma^epoch. */
 export function exponentialLR(optimizer: Optimizer, options: Resumed & { gamma: number }): LRScheduler {
+  checkOptions("exponentialLR", options, { gamma: true, lastEpoch: true });
   decay("exponentialLR", options.gamma);
   return factors(optimizer, (epoch) => options.gamma ** epoch, 1, options);
 }
@@ -100,6 +104,7 @@ export function linearLR(
   optimizer: Optimizer,
   options: Resumed & { startFactor?: number; endFactor?: number; totalIters?: number } = {},
 ): LRScheduler {
+  checkOptions("linearLR", options, { startFactor: true, endFactor: true, totalIters: true, lastEpoch: true });
   const { startFactor: start = 1 / 3, endFactor: end = 1, totalIters = 5 } = options;
   positive("linearLR", "totalIters", totalIters);
   const factor = (epoch: number) => start + ((end - start) * Math.min(epoch, totalIters)) / totalIters;
@@ -110,6 +115,7 @@ export function constantLR(
   optimizer: Optimizer,
   options: Resumed & { factor?: number; totalIters?: number } = {},
 ): LRScheduler {
+  checkOptions("constantLR", options, { factor: true, totalIters: true, lastEpoch: true });
   const { factor = 1 / 3, totalIters = 5 } = options;
   return factors(optimizer, (epoch) => (epoch < totalIters ? factor : 1), Math.max(1, factor), options);
 }
@@ -118,6 +124,7 @@ export function polynomialLR(
   optimizer: Optimizer,
   options: Resumed & { totalIters?: number; power?: number } = {},
 ): LRScheduler {
+  checkOptions("polynomialLR", options, { totalIters: true, power: true, lastEpoch: true });
   const { totalIters = 5, power = 1 } = options;
   positive("polynomialLR", "totalIters", totalIters);
   return factors(optimizer, (epoch) => (1 - Math.min(epoch, totalIters) / totalIters) ** power, 1, options);
@@ -127,6 +134,7 @@ export function cosineAnnealingLR(
   optimizer: Optimizer,
   options: Resumed & { tMax: number; etaMin?: number },
 ): LRScheduler {
+  checkOptions("cosineAnnealingLR", options, { tMax: true, etaMin: true, lastEpoch: true });
   const { tMax, etaMin = 0 } = options;
   positive("cosineAnnealingLR", "tMax", tMax);
   const at = ({ initialLr }: ParamGroup, epoch: number) => ({ lr: cosine(initialLr, etaMin, epoch / tMax) });
@@ -137,6 +145,7 @@ export function cosineAnnealingWarmRestarts(
   optimizer: Optimizer,
   options: Resumed & { t0: number; tMult?: number; etaMin?: number },
 ): LRScheduler {
+  checkOptions("cosineAnnealingWarmRestarts", options, { t0: true, tMult: true, etaMin: true, lastEpoch: true });
   const { t0, tMult = 1, etaMin = 0 } = options;
   positive("cosineAnnealingWarmRestarts", "t0", t0);
   positive("cosineAnnealingWarmRestarts", "tMult", tMult);
@@ -170,6 +179,19 @@ export interface OneCycleOptions extends Resumed {
 }
 /** Smith and Topin's 1cycle policy (arXiv 1708.07120), as in PyTorch: up to maxLr and far down again, once. */
 export function oneCycleLR(optimizer: Optimizer, options: OneCycleOptions): LRScheduler {
+  checkOptions("oneCycleLR", options, {
+    maxLr: true,
+    totalSteps: true,
+    pctStart: true,
+    divFactor: true,
+    finalDivFactor: true,
+    annealStrategy: true,
+    threePhase: true,
+    cycleMomentum: true,
+    baseMomentum: true,
+    maxMomentum: true,
+    lastEpoch: true,
+  });
   const { maxLr, totalSteps, pctStart = 0.3, divFactor = 25, finalDivFactor = 1e4 } = options;
   const { annealStrategy = "cos", threePhase = false, baseMomentum = 0.85, maxMomentum = 0.95 } = options;
   positive("oneCycleLR", "totalSteps", totalSteps);
@@ -209,6 +231,7 @@ export function lambdaLR(
   optimizer: Optimizer,
   options: Resumed & { lrLambda: (epoch: number) => number; most?: number },
 ): LRScheduler {
+  checkOptions("lambdaLR", options, { lrLambda: true, most: true, lastEpoch: true });
   return factors(optimizer, options.lrLambda, options.most ?? 1, options);
 }
 
@@ -217,6 +240,7 @@ export function sequentialLR(
   optimizer: Optimizer,
   options: Resumed & { schedulers: readonly LRScheduler[]; milestones: readonly number[] },
 ): LRScheduler {
+  checkOptions("sequentialLR", options, { schedulers: true, milestones: true, lastEpoch: true });
   const { schedulers, milestones } = options;
   if (milestones.length !== schedulers.length - 1)
     throw new InputError(

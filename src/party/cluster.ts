@@ -55,7 +55,7 @@ export function checkCluster(json: unknown, where = "cluster file"): Cluster {
   if (!result.success) {
     const issue = result.issues[0];
     throw new InputError(
-      `${where}: expected ${issue.expected ?? issue.message} at ${v.getDotPath(issue) ?? "the top"}, got ${issue.received}; try \`secretgrad init\``,
+      `${where}: expected ${issue.type === "regex" ? issue.message : (issue.expected ?? issue.message)} at ${v.getDotPath(issue) ?? "the top"}, got ${issue.received}; try ${where === "init" ? "letters, digits, - and _" : "`secretgrad init`"}`,
     );
   }
   const cluster = result.output;

@@ -119,15 +119,17 @@ export class Grants {
   /** Grants that together allow the plan's reveals, one use of each. Throws PolicyError saying what is missing. */
   choose(digest: string, requirements: readonly Requirement[]): string[] {
     const chosen = new Set<string>();
+    const missing: Requirement[] = [];
     const ofPlan = [...this.#held.values()].filter(({ grant }) => grant.digest === digest);
     for (const requirement of requirements) {
       const candidates = ofPlan.filter((held) => this.#objection(held, digest, requirement) === undefined);
-      if (candidates.length === 0) throw this.#missing(digest, requirement);
-      if (candidates.some((held) => chosen.has(held.grant.id))) continue;
+      if (candidates.length === 0) missing.push(requirement);
+      if (candidates.length === 0 || candidates.some((held) => chosen.has(held.grant.id))) continue;
       // What would be lost first.
       candidates.sort((a, b) => (a.grant.expires < b.grant.expires ? -1 : a.grant.expires > b.grant.expires ? 1 : 0));
       chosen.add(candidates[0]!.grant.id);
     }
+    if (missing.length > 0) throw this.#missing(digest, missing);
     return [...chosen];
   }
 
@@ -138,7 +140,7 @@ export class Grants {
         const held = this.#held.get(id);
         return held && this.#objection(held, digest, requirement) === undefined;
       });
-      if (!allowed) throw this.#missing(digest, requirement);
+      if (!allowed) throw this.#missing(digest, [requirement]);
     }
   }
 
@@ -226,7 +228,10 @@ export class Grants {
     return undefined;
   }
 
-  #missing(digest: string, need: Requirement): GrantMissingError {
+  /** Tells the first in full, and all whose grants are missing: who asks them one by one asks as many times. */
+  #missing(digest: string, needs: readonly Requirement[]): GrantMissingError {
+    const need = needs[0]!;
+    const others = [...new Set(needs.map(({ owner }) => owner))].filter((owner) => owner !== need.owner);
     const near = [...this.#held.values()]
       .filter((held) => held.owner === need.owner && held.grant.digest === digest)
       .map((held) => this.#objection(held, digest, need))
@@ -236,7 +241,7 @@ export class Grants {
     const via = need.via();
     const source = via === undefined ? need.source : `${need.source}, which arrives by ${via.replace(":", " ")}`;
     return new GrantMissingError(
-      `plan ${prefix}: expected a grant by ${need.owner} (source ${source}) for reveal "${need.label}" (release ${need.release} of ${need.rows} rows to ${need.recipients.join(", ")}), got ${got}; try \`secretgrad grant ${prefix}${need.release === "open" ? " --release open" : ""} --times N\` as ${need.owner}`,
+      `plan ${prefix}: expected a grant by ${need.owner} (source ${source}) for reveal "${need.label}" (release ${need.release}${need.rows > 0 ? ` of ${need.rows} rows` : ""} to ${need.recipients.join(", ")})${others.length > 0 ? `, and by ${others.join(", ")}` : ""}, got ${got}; try \`secretgrad grant ${prefix}${need.release === "open" ? " --release open" : ""} --times N\` as ${[need.owner, ...others].join(", as ")}`,
     );
   }
 }

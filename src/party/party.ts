@@ -98,7 +98,7 @@ export class Party {
       plans,
       grants: new Grants(stores.grants, now),
       ledger,
-      dealt: new DealtFiles(options.dealt ?? [], to, ledger),
+      dealt: new DealtFiles(options.dealt ?? [], to, ledger, options.log ?? silent),
       datasets: stores.datasets,
       variables: new Variables(ring, stores.checkpoints),
       inbox: new Inbox(now, limits.inbox),

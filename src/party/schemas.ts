@@ -32,7 +32,8 @@ export function issueText(issue: v.BaseIssue<unknown>): string {
   const path = v.getDotPath(issue);
   // Received literals are quoted by valibot; only kinds of values may go into a message.
   const got = /^(?:"|\d|-)/.test(issue.received) ? "another value" : issue.received;
-  return `expected ${issue.expected ?? issue.message} at ${path ?? "the top"}, got ${got}`;
+  const expected = issue.type === "regex" ? issue.message : (issue.expected ?? issue.message);
+  return `expected ${expected} at ${path ?? "the top"}, got ${got}`;
 }
 
 /** JSON with sorted keys: equal values have equal text at all parties. */

@@ -53,7 +53,9 @@ export function conclude(core: Core, mesh: Mesh, protocol: Protocol, statements:
   const { variables, ledger, grants, log } = core;
   const base = newestCommon(statements.map(({ versions, checkpoints }) => [...versions, ...checkpoints]));
   const dropped = variables.current.run - base;
-  if (dropped !== 0) log.warn("variables go back", { from: variables.current.run, to: base });
+  if (dropped > 0)
+    log.warn("variables go back to the newest run that all parties hold", { from: variables.current.run, to: base });
+  if (dropped < 0) log.info("variables are those of a checkpoint", { run: base });
   variables.restore(base, protocol);
   const commonCheckpoint = newestCommon(
     statements.map(({ checkpoints }) => [0, ...checkpoints.filter((run) => run <= base)]),

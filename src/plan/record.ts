@@ -162,7 +162,11 @@ export class Recorder implements Builder {
     else this.#assumed.set(ref.id, new Set([what]));
   }
   #checkOwn(op: string, ref: Ref): void {
-    if (this.#refs[ref.id] !== ref) throw stale(op, "values of this plan, got one of an earlier plan");
+    if (this.#refs[ref.id] !== ref)
+      throw stale(
+        op,
+        "values of this plan, got one of an earlier plan, which an awaited reveal(), save() or flush() ended",
+      );
   }
 
   ref(id: number): Ref {
@@ -196,4 +200,6 @@ export class Recorder implements Builder {
 }
 
 const stale = (op: string, expected: string) =>
-  new StaleValueError(`${op}: expected ${expected}; try keep() or a parameter`);
+  new StaleValueError(
+    `${op}: expected ${expected}; try several reveals in one Promise.all, or to make the value again from secret() or a batch`,
+  );

@@ -4,6 +4,7 @@
  * A new protocol is a folder with the same file names and one line in `protocols`: those on which the tests run.
  */
 import { InputError } from "../errors.js";
+import { checkChoice, checkOptions, nearest } from "../options.js";
 import { additive, dealtAhead } from "./additive/index.js";
 import { plain } from "./plain/index.js";
 import type { ProtocolDefinition } from "./protocol.js";
@@ -42,21 +43,27 @@ export interface ChosenProtocol {
 /** Throws InputError for an unknown protocol or comparison, a wrong number of parties, and names that are not distinct. */
 export function chooseProtocol(choice: ProtocolChoice): ChosenProtocol {
   if (typeof choice === "string") return among(protocolNamed(choice));
+  if (typeof choice !== "object" || choice === null)
+    throw new InputError(`protocol: expected a name or an object with a kind, got ${typeof choice}; try "rep3"`);
   switch (choice.kind) {
     case "plain":
+      checkOptions("protocol", choice, { kind: true });
       return among(plain);
     case "rep3":
+      checkOptions("protocol", choice, { kind: true, parties: true });
       return among(rep3, choice.parties);
     case "additive": {
+      checkOptions("protocol", choice, { kind: true, parties: true, dealer: true, comparison: true });
       // The types say what is there, but not to everybody: options may come from a command line or from JavaScript.
       const { parties = [], dealer, comparison = "adder" } = choice;
       const { length } = parties;
-      if (length < 2 || length > 15)
-        throw new InputError(`protocol: expected 2 to 15 parties and a dealer, got ${length}; try ["p0", "p1"]`);
-      if (comparison !== "adder" && comparison !== "fss")
+      if (!Array.isArray(parties) || length < 2 || length > 15)
         throw new InputError(
-          `protocol: expected the comparison "adder" or "fss", got ${JSON.stringify(comparison)}; try "adder"`,
+          `protocol: expected the names of 2 to 15 parties, beside the dealer, got ${Array.isArray(parties) ? length : "no list"}; try parties p0,p1`,
         );
+      if (typeof dealer !== "string" || dealer === "")
+        throw new InputError(`protocol: expected the name of a dealer, got none; try dealer: "dealer"`);
+      checkChoice("protocol", "the comparison", comparison, ["adder", "fss"]);
       if (comparison === "fss" && length !== 2)
         throw new InputError(`protocol: expected two parties for the comparison "fss", got ${length}; try "adder"`);
       if (parties.includes(dealer))
@@ -67,10 +74,17 @@ export function chooseProtocol(choice: ProtocolChoice): ChosenProtocol {
       return among(protocolNamed(name), [...parties, dealer]);
     }
     default:
-      throw new InputError(
-        `protocol: expected the kind "plain", "rep3" or "additive", got ${JSON.stringify((choice as { kind?: unknown }).kind)}; try "rep3"`,
-      );
+      throw unknownKind(choice);
   }
+}
+
+function unknownKind(choice: object): InputError {
+  const { kind } = choice as { readonly kind?: unknown };
+  const kinds = ["rep3", "additive", "plain"];
+  const meant = "dealer" in choice ? "additive" : typeof kind === "string" ? nearest(kind, kinds) : "rep3";
+  return new InputError(
+    `protocol: expected the kind "rep3", "additive" or "plain", got ${JSON.stringify(kind)}; try "${meant}"`,
+  );
 }
 
 /** The protocol of a cluster file. Throws InputError for one that does not exist. */
@@ -82,9 +96,9 @@ export function protocolNamed(name: string): ProtocolDefinition {
   if (count) return additive(Number(count));
   const live = name.endsWith("-dealt") ? protocolNamed(name.slice(0, -"-dealt".length)) : undefined;
   if (live?.dealer !== undefined) return dealtAhead(live);
-  const names = protocols.map((definition) => definition.name).join(", ");
+  const names = protocols.map((definition) => definition.name);
   throw new InputError(
-    `protocol: expected one of ${names} (up to additive-15; with a dealer who deals ahead: additive-2-dealt, …), got ${JSON.stringify(name)}; try rep3`,
+    `protocol: expected one of ${names.join(", ")} (up to additive-15; with a dealer who deals ahead: additive-2-dealt, …), got ${JSON.stringify(name)}; try ${nearest(name, names)}`,
   );
 }
 

@@ -32,6 +32,14 @@ function outOfRange(where: string, fractionBits: number, place: string): ScaleEr
   return new ScaleError(`${where}: expected ${expected}, got another${place}; try to scale or clean the data`);
 }
 
+/** The index of the first number that is NaN or whose word does not stay below 2^bound in magnitude; -1 if there is none. */
+export function firstBeyond(values: ArrayLike<number>, fractionBits: number, bound: number): number {
+  // Rounding, half away from zero, must not reach 2^bound.
+  const limit = (2 ** bound - 0.5) / 2 ** fractionBits;
+  for (let i = 0; i < values.length; i++) if (!(Math.abs(values[i]!) < limit)) return i;
+  return -1;
+}
+
 /** Encodes into `out`, one word per value, and returns it. Throws ScaleError for NaN, infinities and what is too large. */
 export function encode<W extends Words>(values: ArrayLike<number>, fractionBits: number, out: W): W {
   checkFraction(fractionBits, "encode");

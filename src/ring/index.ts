@@ -16,7 +16,7 @@
  * ```
  */
 export { Block, Scope } from "./arena.js";
-export { decode, encode, encodeScalar } from "./fixed.js";
+export { decode, encode, encodeScalar, firstBeyond } from "./fixed.js";
 export { createJsKernels } from "./kernels/js/index.js";
 export type { KernelSets, Kernels, LinearMemory, WordBytes } from "./kernels/kernels.js";
 export { createKernels, kernelHash } from "./kernels/wasm.js";

@@ -11,8 +11,20 @@ import * as pooling from "../ops/pooling.js";
 import * as rearrange from "../ops/rearrange.js";
 import { type Operand, refOf, Tensor } from "./tensor.js";
 
-export type { ConvOptions, ConvTransposeOptions, PerAxis } from "../ops/convolutions.js";
-export type { AdaptiveSize, AvgPoolOptions, MaxPoolOptions } from "../ops/pooling.js";
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  convNames,
+  convTransposeNames,
+  type PerAxis,
+} from "../ops/convolutions.js";
+export {
+  type AdaptiveSize,
+  type AvgPoolOptions,
+  avgPoolNames,
+  type MaxPoolOptions,
+  maxPoolNames,
+} from "../ops/pooling.js";
 
 type Convolution<O> = (b: Builder, x: Ref, weight: Ref, bias: Ref | undefined, options: O) => Ref;
 const convolution =

@@ -5,8 +5,8 @@
 import { NameError, ScaleError } from "../errors.js";
 import { share } from "../ops/build.js";
 import { mantissaBits, type Precision, type Ref } from "../ops/index.js";
-import { differentiate, type Plan, Recorder, type RecordLimits } from "../plan/index.js";
-import { encode, type Shape, size } from "../ring/index.js";
+import { differentiate, type Plan, planScalars, Recorder, type RecordLimits } from "../plan/index.js";
+import { encode, firstBeyond, type Shape, size } from "../ring/index.js";
 import type { Variable } from "./variable.js";
 
 /** Numbers that the driver shares with one run. */
@@ -78,13 +78,7 @@ export class Graph {
     const { fraction, integerBits } = this.#recorder.env;
     const slot = `x${this.#feeds.length}`;
     const words = new BigInt64Array(data.length);
-    const limit = 2 ** integerBits;
-    const outside = data.findIndex((value) => !(Math.abs(value) < limit));
-    if (outside >= 0)
-      throw new ScaleError(
-        `input: expected numbers of magnitude below 2^${integerBits}, which the session declares, got another at index ${outside}; try scaling them or more integerBits`,
-      );
-    encode(data, fraction, words);
+    encodeDeclared("input", data, fraction, integerBits, words);
     this.#feeds.push({ slot, words });
     return this.#recorder.node("input", [], { slot, shape, scale: fraction, bound: fraction + integerBits });
   }
@@ -114,8 +108,10 @@ export class Graph {
   bernoulli(shape: Shape, keep: number): Ref {
     return this.#recorder.node("bernoulli", [], { shape, keep, index: this.#coins++ });
   }
-  /** A row or epoch number of this run. */
-  position(slot: string, value: number): string {
+  /** A row or epoch number of this run. Batches at one place share it; one at another place in the same plan has its own. */
+  position(name: string, value: number): string {
+    let slot = name;
+    for (let i = 2; slot in this.#scalars && this.#scalars[slot] !== value; i++) slot = `${name}.${i}`;
     this.#scalars[slot] = value;
     return slot;
   }
@@ -221,7 +217,8 @@ export class Graph {
       if (hasEffects)
         closings.push({
           plan,
-          scalars: this.#scalars,
+          // Those of a batch that nothing came of are none of the plan's.
+          scalars: Object.fromEntries(planScalars(plan).map(({ slot }) => [slot, this.#scalars[slot]!])),
           feeds: this.#feeds,
           reveals: this.#reveals,
           watched: this.#watched,
@@ -273,15 +270,32 @@ function initialPlan(precision: Precision, variables: readonly Variable[]): Clos
     } else {
       const slot = `init:${name}`;
       const words = new BigInt64Array(size(shape));
-      encode(values, env.fraction, words);
+      encodeDeclared(`variable ${name}`, values, env.fraction, Math.min(variable.integerBits, env.integerBits), words);
       feeds.push({ slot, words });
       ref = recorder.node("input", [], { slot, shape, scale: env.fraction, bound: env.fraction + env.integerBits });
     }
     recorder.node("assign", [ref], { name });
-    variable.stored = true;
   }
+  // Only when all of them could be encoded.
+  for (const variable of variables) variable.stored = true;
   const undo = () => {
     for (const variable of variables) variable.stored = false;
   };
   return { plan: recorder.close(), scalars: {}, feeds, reveals: [], undo };
+}
+
+/** Refuses what the declared bound does not hold: comparisons of such a value would be wrong, and no party could notice. */
+function encodeDeclared(
+  where: string,
+  values: Float64Array,
+  fraction: number,
+  integerBits: number,
+  words: BigInt64Array,
+): void {
+  const at = firstBeyond(values, fraction, fraction + integerBits);
+  if (at >= 0)
+    throw new ScaleError(
+      `${where}: expected numbers of magnitude below 2^${integerBits}, which is declared, got another at index ${at}; try scaling them or more integerBits`,
+    );
+  encode(values, fraction, words);
 }

@@ -2,7 +2,7 @@
  * What users compute with: a handle on a secret value in the plan being recorded, with PyTorch's operations. Holds no
  * data; arithmetic records nodes and never waits. Only reveal() gives numbers.
  */
-import { SecretLeakError } from "../errors.js";
+import { InputError, SecretLeakError } from "../errors.js";
 import * as functions from "../functions/index.js";
 import * as build from "../ops/build.js";
 import { max, min } from "../ops/extremes.js";
@@ -379,7 +379,8 @@ export class Tensor {
 
   // -- the only way out --
   /** Runs the plan so far and gives this value to you, if every owner of what went into it has granted that. */
-  async reveal(): Promise<Plaintext> {
+  async reveal(...none: readonly never[]): Promise<Plaintext> {
+    refuseArguments(none);
     const { words, shape, scale } = await this.graph.reveal(this.ref, { release: "open" });
     return new Plaintext(shape, decode(words, scale));
   }
@@ -426,7 +427,13 @@ export class Tensor {
 
 /** The node of an operand in this graph; plain numbers become public constants. */
 export function refOf(graph: Graph, operand: Operand): Ref {
-  if (operand instanceof Tensor) return operand.ref;
+  if (operand instanceof Tensor) {
+    if (operand.graph !== graph)
+      throw new InputError(
+        "operand: expected tensors of one session, got one of another; try the session of the first",
+      );
+    return operand.ref;
+  }
   if (operand instanceof Variable) return graph.read(operand);
   const { data, shape } = readValues(operand);
   const limit = graph.host.env.fraction;
@@ -455,6 +462,14 @@ export function concat(parts: readonly Tensor[], axis = 0): Tensor {
       normalizeAxis(axis, parts[0]!.shape.length),
     ),
   );
+}
+
+/** Types say so, too: who asked for another recipient must not learn only later that it was not heard. */
+export function refuseArguments(given: readonly unknown[]): void {
+  if (given.length > 0)
+    throw new InputError(
+      "reveal: expected no arguments, got some; try reveal(): a value goes to whose session this is, and the owners' grants say so",
+    );
 }
 
 function list(axes: number | readonly number[] | undefined): readonly number[] | undefined {

@@ -33,10 +33,10 @@ const wrong: readonly (readonly [string[], RegExp])[] = [
   [["deal", "x.plan", "--out", "d"], /--steps/],
   [["deal", "x.plan", "--out", "d", "--steps", "0"], /--steps: expected a whole number from 1/],
   [["deal", "x.plan", "--out", "d", "--steps", "1", "--scalars", "lr=0.1"], /expected SLOT=MANTISSA, got lr=0.1/],
-  [["init", "--dealer", "james"], /--dealer: expected --protocol additive, got rep3/],
+  [["init", "--dealer", "james"], /--dealer: expected a protocol with a dealer, got rep3; try --protocol additive/],
   [
-    ["init", "--protocol", "additive-2", "--comparison", "fss"],
-    /--comparison: expected --protocol additive, got additive-2/,
+    ["init", "--protocol", "additive-3", "--comparison", "fss"],
+    /--comparison: expected --protocol additive, got additive-3/,
   ],
   [["init", "--protocol", "additive", "--comparison", "best"], /--comparison: expected adder or fss, got best/],
   [["demo", "--protocol", "plain"], /--protocol: expected rep3 or additive, got plain/],

@@ -93,17 +93,21 @@ test("init says who deals, and gives users names that no party has", async () =>
   await made("named", "additive-2", "--parties", "alice,bob,james");
   assert.deepEqual(members("named"), members("two"));
   const three = await made("three", "additive-3", "--json");
-  assert.equal(three.objects[0]!.dealer, "p3");
+  assert.equal(three.objects[0]!.dealer, "dealer");
+  await made("beside", "additive-2", "--parties", "alice,bob", "--dealer", "james");
+  assert.deepEqual(members("beside"), members("two"));
   const ahead = await made("ahead", "additive-2-dealt");
   assert.match(ahead.stdout, /No dealer is there .*secretgrad deal --help/);
   assert.doesNotMatch(ahead.stdout, / deals/);
-  const few = await made("few", "additive-3", "--parties", "a,b,c");
+  const few = await made("few", "additive-3", "--parties", "a,b");
   assert.match(few.stderr, /expected 4 names for additive-3, the last being the dealer, got 3/);
   const both = await made("both", "additive", "--parties", "alice,bob", "--dealer", "bob");
   assert.match(both.stderr, /expected a dealer that is none of the parties, got bob/);
   // A party and an owner with one name could not be told apart.
   const again = await made("again", ...two, "--users", "alice:owner,ann:driver");
   assert.match(again.stderr, /expected each name once, got alice twice/);
+  const spaced = await made("spaced", "rep3", "--parties", "a b,c,d");
+  assert.match(spaced.stderr, /init: expected a name like p0 or alice at parties\.0\.name/);
   assert.deepEqual([few.code, both.code, again.code], [1, 1, 1]);
 });
 
@@ -115,6 +119,7 @@ test("a cluster from init to a granted result", async (t) => {
 
   const down = await run("status");
   assert.equal(down.code, 1);
+  assert.match(down.stderr, /expected p0, p1, p2 in session, got p0, p1, p2 down; try `secretgrad party p0`/);
   assert.deepEqual(
     down.objects.slice(0, 3).map(({ party, up }) => [party, up]),
     [
@@ -149,6 +154,12 @@ test("a cluster from init to a granted result", async (t) => {
   const bad = await run("share", table, "--as", "alice/bad");
   assert.equal(bad.code, 1);
   assert.match(bad.stderr, /row/);
+  writeFileSync(table, "salary\n1\n50000\n");
+  const large = await run("share", table, "--as", "alice/large");
+  assert.match(
+    large.stderr,
+    /table\.csv: expected .*below 2\^15, got another in row 1, element 0 .*; try --scale 0\.001/,
+  );
   const theft = await run("share", table, "--as", "bob/ages", "--key", join(directory, "keys", "alice.pem"));
   assert.equal(theft.code, 1);
   const datasets = await run("datasets");
@@ -180,6 +191,12 @@ test("a cluster from init to a granted result", async (t) => {
   const pooled = await run("grant", short, "--user", "alice");
   assert.match(pooled.stderr, /release open is not among count, meanLoss/);
   assert.equal((await run("grant", short, "--user", "bob", "--release", "open")).code, 1);
+  const noPlan = await run("deal", table, "--steps", "1", "--out", join(directory, "dealt"));
+  assert.match(noPlan.stderr, /table\.csv: expected a plan, got another kind of file/);
+  const asOwner = connect(file, { as: "alice" });
+  await assert.rejects(asOwner, /expected a driver, got alice, whose role is owner; try one of: driver$/);
+  const unknown = await run("grants", "--user", "alice", "--revoke", "zzz");
+  assert.match(unknown.stderr, /grant zzz: expected the beginning of one of alice's grants, got that of 0/);
   const granted = await run("grant", short, "--user", "alice", "--release", "open", "--to", "driver");
   assert.equal(granted.code, 0, granted.stderr);
   assert.equal((await session.dataset("alice/ages").all().sum().reveal()).item(), 6);
@@ -201,7 +218,7 @@ test("a cluster from init to a granted result", async (t) => {
     grants.objects.map(({ left, times, release }) => [left, times, release]),
     [[0, 1, "open"]],
   );
-  assert.equal((await run("grants", "--user", "alice", "--revoke", String(grants.objects[0]!.id))).code, 0);
+  assert.equal((await run("grants", "--user", "alice", "--revoke", String(grants.objects[0]!.id).slice(0, 6))).code, 0);
 
   const watching = start([
     "grant",
@@ -254,7 +271,8 @@ test("up says which port of which party is taken", async (t) => {
   t.after(() => other.close());
   const up = start(["up", directory]);
   t.after(() => up.stop());
-  await up.line(/p1 has ended/);
+  await up.line(/p1 has ended .*; so all end/);
+  assert.equal(await up.exited, 1);
   const said = up.lines.filter((line) => /EADDRINUSE/.test(line));
   assert.equal(said.length, 1, up.lines.join("\n"));
   assert.match(said[0]!, new RegExp(`^p1 .*party p1: expected to listen at ${host}:${port}.*try .*cluster\\.json`));

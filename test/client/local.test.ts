@@ -19,6 +19,15 @@ test("a protocol with a dealer runs in one process only if that is said to be in
   }
 });
 
+test("a protocol whose dealer deals into files is none of one process", async () => {
+  const protocol = "additive-2-dealt" as never;
+  for (const insecure of [false, true])
+    await assert.rejects(
+      quiet({ protocol, insecure }),
+      /InputError: local: .*got additive-2-dealt.*; try additive-2 with/,
+    );
+});
+
 test("the members of a protocol may have names, also those of data owners", async () => {
   const session = await quiet({
     protocol: { kind: "additive", parties: ["alice", "bob"], dealer: "james" },

@@ -15,7 +15,7 @@ import {
   ShapeError,
   StaleValueError,
 } from "../../src/index.js";
-import { Variable } from "../../src/tensor/index.js";
+import { concat, type Tensor, Variable } from "../../src/tensor/index.js";
 import { quiet, through } from "./helpers.js";
 
 test("arithmetic in local(), with three parties and with one", async () => {
@@ -76,6 +76,29 @@ test("a value of a plan that has closed is stale", async () => {
   const x = session.secret([1]);
   await x.reveal();
   assert.throws(() => x.add(1), StaleValueError);
+  await session.close();
+});
+
+test("a batch that was only looked at leaves nothing behind, and one that was kept stays the rows that it was", async () => {
+  const session = await quiet({ protocol: "plain" });
+  await session.share("alice/x", [[1], [2], [3], [4]]);
+  const walk = () => data.batches({ x: session.dataset("alice/x") }, { size: 2, shuffle: false });
+  for await (const { x } of walk()) {
+    assert.match(String(x), /\[2,1\]/);
+    break;
+  }
+  assert.deepEqual((await session.secret([1]).reveal()).toArray(), [1]);
+  let kept: Tensor | undefined;
+  for await (const { x, index } of walk()) {
+    if (index === 0) continue;
+    kept = x;
+    break;
+  }
+  // The first batch of another walk, in the same plan.
+  for await (const { x } of walk()) {
+    assert.deepEqual((await concat([kept!, x]).reveal()).toArray(), [[3], [4], [1], [2]]);
+    break;
+  }
   await session.close();
 });
 
@@ -241,6 +264,22 @@ test("without a grant nothing is revealed, and the message says how to get one",
     name: "GrantMissingError",
     message: /secretgrad grant [0-9a-f]{12}/,
   });
+  await session.close();
+});
+
+test("whose grants are missing is told all at once", async () => {
+  const session = await quiet({ grants: "explicit" });
+  await session.share("alice/x", [[1], [2]]);
+  await session.share("bob/y", [[3], [4]]);
+  const total = session.dataset("alice/x").all().add(session.dataset("bob/y").all()).sum();
+  await assert.rejects(total.reveal(), {
+    name: "GrantMissingError",
+    message: /a grant by alice .*, and by bob, got none; try .* as alice, as bob$/,
+  });
+  const [digest] = await session.owner("alice").plans();
+  await session.grant("alice", digest!, { release: ["open"] });
+  const again = session.dataset("alice/x").all().add(session.dataset("bob/y").all()).sum();
+  await assert.rejects(again.reveal(), /a grant by bob [^,]*, got none; try .* as bob$/);
   await session.close();
 });
 

@@ -55,6 +55,21 @@ test("numbers beyond what the session declares are refused", async () => {
   await session.close();
 });
 
+test("numbers that round to the declared bound are refused, and first values beyond it, which name their variable", async () => {
+  const session = await quiet();
+  const below = 2 ** 15 - 2 ** -20;
+  // Half a unit more rounds to 2^15, whose sign a comparison gets wrong.
+  for (const beyond of [40000, -1e6, below + 2 ** -21, Number.NaN])
+    assert.throws(() => session.secret([0, beyond]), /ScaleError: input: .*2\^15.*index 1/);
+  assert.deepEqual((await session.secret([below, -below]).relu().reveal()).toArray(), [below, 0]);
+  const model = nn.linear(1, 1).loadStateDict({ weight: [[2]], bias: [40000] });
+  const run = () => model(session.secret([[3]])).reveal();
+  await assert.rejects(run, /ScaleError: variable model\/bias: .*2\^15/);
+  model.loadStateDict({ weight: [[2]], bias: [1] });
+  assert.equal((await run()).item(), 7);
+  await session.close();
+});
+
 test("a convolutional network is quantised and tells classes in words of 32 bits", async () => {
   const session = await quiet({ protocol: "rep3", insecure: true });
   const images = Array.from({ length: 4 * 36 }, (_, i) => Math.sin(i * i));

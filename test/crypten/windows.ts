@@ -182,15 +182,16 @@ const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x
 
 export const windows: readonly Row[] = [
   ...convolutions,
-  ...pools.map(
-    (pool): Row => ({
+  ...pools.map((pool): Row => {
+    const { size, ...options } = pool;
+    return {
       crypten: "max_pool2d",
       inputs: [image],
-      here: (x) => nn.functional.maxPool2d(x!, [...pool.size], pool),
+      here: (x) => nn.functional.maxPool2d(x!, [...size], options),
       clear: (x) => pooled(x!, pool, largest),
       tolerance: 0,
-    }),
-  ),
+    };
+  }),
   ...pools.slice(0, 2).map(
     (pool): Row => ({
       crypten: "avg_pool2d",

@@ -45,7 +45,7 @@ test("trains without a dealer, goes on after a party was killed in a step, and s
   const steps = 30;
   const session = await connect(cluster.file, { as: "driver", waitForGrantsMs: 10_000 });
   const refusal = await train(session, net, 1, sgd).catch((error) => error);
-  assert.equal(refusal.name, "NameError");
+  assert.equal(refusal.name, "DealtMissingError");
   await dealFor(refusal, steps, "step");
   const before = await train(session, net, 2, sgd);
   assert.equal(before.length, 8);
@@ -67,11 +67,14 @@ test("trains without a dealer, goes on after a party was killed in a step, and s
   // The next one may have been marked at north already.
   for (const each of left) assert.ok(each >= steps - 8 - 2 && each <= steps - 8 - 1, left.join());
   const next = steps - Math.min(...left);
-  assert.match((await cluster.run("status")).stdout, /south +[0-9a-f]{12} +lr=\d+,momentum=\d+ +\d+ of 30 runs left/);
+  assert.match(
+    (await cluster.run("status")).stdout,
+    /south +[0-9a-f]{12} +lr=\d+,lr.order=\d+,momentum=\d+ +\d+ of 30 runs left/,
+  );
 
   const rest: number[] = [];
   const end = await train(session, net, 100, sgd, () => rest.push(0)).catch((error) => error);
-  assert.equal(end.name, "PolicyError");
+  assert.equal(end.name, "DealtMissingError");
   assert.match(end.message, /expected correlations that were never used, got 30 used ones/);
   assert.equal(rest.length, steps - next);
   for (const party of ["north", "south"]) {

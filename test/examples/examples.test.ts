@@ -92,6 +92,17 @@ const examples: Readonly<Record<string, Expected>> = {
       assert.ok(losses[0]! > 2.15 && losses[0]! < 2.5 && losses[9]! > 1.5 && losses[9]! < 1.8, losses.join(" "));
     },
   },
+  "14-save-and-resume.ts": {
+    check(stdout) {
+      assert.match(stdout, /epoch 10: .*\nResumed: 4 of 4 variables\.\nepoch 15: /);
+      const losses = [...stdout.matchAll(/epoch \d+: loss ([\d.]+)/g)].map(([, loss]) => Number(loss));
+      // One that began again would be where the first five epochs ended.
+      assert.ok(losses[2]! < 0.05 && losses[2]! < losses[0]!, losses.join(" "));
+      const numbers = [...stdout.slice(stdout.indexOf("Weights:")).matchAll(/-?\d+\.\d+/g)].map(Number);
+      assert.equal(numbers.length, 4);
+      for (const [i, wanted] of [2, -3, 1, 6].entries()) assert.ok(Math.abs(numbers[i]! - wanted) < 0.1, stdout);
+    },
+  },
   "24-mnist.ts": {
     args: ["3"],
     check(stdout) {

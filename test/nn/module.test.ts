@@ -61,3 +61,14 @@ test("states load strictly, but for PyTorch's counters of batches", () => {
   assert.throws(() => net.loadStateDict({ ...state, "0.bias": [1, 2] }), ShapeError);
   assert.deepEqual([...net.named.get("0.running_var")!.start()], [4]);
 });
+
+test("a parameter is revealed by its session, and without one the error says how", async () => {
+  const session = await quiet({ protocol: "plain" });
+  const model = nn.linear(1, 1).loadStateDict({ weight: [[2]], bias: [1] });
+  const [weight] = model.parameters();
+  assert.deepEqual((await weight!.reveal(session)).toArray(), [[2]]);
+  const noSession = undefined as never;
+  for (const reveal of [() => weight!.reveal(noSession), () => model.stateDict(noSession)])
+    await assert.rejects(reveal, /InputError: reveal: .*try parameter.reveal\(session\) or model.stateDict\(session\)/);
+  await session.close();
+});

@@ -63,11 +63,12 @@ test("maxPool2d: overlapping windows, padding, dilation, ceiling", async () => {
         .filter(([given, image]) => fits(image, given))
         .chain(([given, image, batch]) => fc.tuple(fc.constant(given), leaf([batch, 2, ...image]))),
       async ([given, x]) => {
+        const { kernel, ...options } = given;
         const [height, width] = x.dims.slice(-2) as [number, number];
         const [rows, columns] = [inside(line(height, given, 0)), inside(line(width, given, 1))];
         const program: Program = (a, [p]) =>
           a.own(
-            (b, image) => maxPool2d(b, image!, given.kernel, given),
+            (b, image) => maxPool2d(b, image!, kernel, options),
             (image) => windows.maxima(image!, windows.windowsOf(image!, rows, columns)),
             p!,
           );
@@ -107,7 +108,8 @@ test("avgPool2d: overlapping windows, padding that counts or not, ceiling, divis
         );
         const divisors = counted[0]!.flatMap((row) => counted[1]!.map((column) => divisorOverride ?? row * column));
         const [rows, columns] = lines.map(inside);
-        const options = { ...given, countIncludePad, ...(divisorOverride ? { divisorOverride } : {}) };
+        const { kernel, stride, padding, ceilMode } = given;
+        const options = { stride, padding, ceilMode, countIncludePad, ...(divisorOverride ? { divisorOverride } : {}) };
         // On a share, and on a product that was not truncated yet.
         for (const squared of [false, true])
           assert.ok(
@@ -115,7 +117,7 @@ test("avgPool2d: overlapping windows, padding that counts or not, ceiling, divis
               cluster,
               (a, [p]) =>
                 a.own(
-                  (b, value) => avgPool2d(b, value!, given.kernel, options),
+                  (b, value) => avgPool2d(b, value!, kernel, options),
                   (value) => windows.averages(value!, windows.windowsOf(value!, rows!, columns!), divisors),
                   squared ? a.mul(p!, p!) : p!,
                 ),

@@ -218,14 +218,57 @@ test("rounds of a step do not depend on the divisor and the rate; each value is 
     const { plan } = await stepOf(batch, reduction, options);
     assert.equal(planCost(plan, rep3).rounds, rounds, `${batch} ${reduction} ${JSON.stringify(options)}`);
     // Two layers forward, the output's gradient from its product, two more gradients, six parameters.
-    assert.equal(plan.nodes.filter((node) => node.op === "truncate").length, 11);
+    const truncations = plan.nodes.filter((node) => node.op === "truncate").length;
+    // One more for the ten numbers of the last bias, which are no product and decay.
+    assert.equal(truncations, "weightDecay" in options ? 12 : 11);
   }
 });
 
-test("another rate of the same order of magnitude is the same plan", async () => {
-  const digests = await Promise.all(
-    [0.0201, 0.03, 0.0312, 0.0313].map(async (lr) => (await stepOf(64, "batchMean", { lr })).plan.digest),
-  );
-  assert.equal(new Set(digests.slice(0, 3)).size, 1);
-  assert.notEqual(digests[3], digests[0]);
+test("all rates of the usual range are one plan, larger and smaller ones those of their order of magnitude", async () => {
+  for (const momentum of [0, 0.9]) {
+    const planOf = async (lr: number) => (await stepOf(64, "batchMean", { lr, momentum })).plan.digest;
+    const usual = new Set(
+      await Promise.all([0.999, 0.5, 0.1, 0.09, 0.05, 0.01, 0.0312, 0.0313, 1e-3, 2 ** -10].map(planOf)),
+    );
+    assert.equal(usual.size, 1);
+    const [small, near, smaller, large, one] = await Promise.all([5e-4, 6e-4, 1e-4, 1.5, 1].map(planOf));
+    assert.equal(near, small);
+    assert.equal(one, large);
+    assert.equal(new Set([...usual, small, smaller, large]).size, 4);
+  }
+});
+
+test("a rate that is set lower and lower stays one plan, and does what it says", async () => {
+  for (const optimizer of ["sgd", "adam"] as const) {
+    const session = await quiet({ protocol: "plain" });
+    const digests = digestsOf(session);
+    const model = nn.linear(1, 1, { bias: false }).loadStateDict({ weight: [[4]] });
+    const own = optim[optimizer](model.parameters(), { lr: 0.25 });
+    const weights = [4];
+    for (let i = 0; i < 6; i++) {
+      own.lr = 0.25 / 4 ** i;
+      own.minimize(nn.mseLoss(model(session.secret([[1]])), [[0]]));
+      await session.flush();
+      weights.push((await model.parameters()[0]!.reveal(session)).item());
+    }
+    // The updates, and the reveals.
+    assert.equal(new Set(digests).size, 2, optimizer);
+    for (let i = 0; optimizer === "sgd" && i < 6; i++) {
+      const wanted = weights[i]! * (1 - (2 * 0.25) / 4 ** i);
+      assert.ok(Math.abs(weights[i + 1]! - wanted) < 1e-5, `step ${i}: ${weights[i + 1]} instead of ${wanted}`);
+    }
+    await session.close();
+  }
+});
+
+test("a rate keeps its ten bits, whatever a loss is divided by", async () => {
+  for (const [batch, reduction] of [
+    [64, "batchMean"],
+    [60, "mean"],
+    [100, "mean"],
+  ] as const)
+    for (const lr of [0.999, 0.51, 0.11, 0.1, 0.07, 0.0625, 0.01, 0.002]) {
+      const { scalars } = await stepOf(batch, reduction, { lr });
+      assert.ok(scalars.lr! >= 512 && scalars.lr! < 1024, `${batch} ${reduction}, ${lr}: ${JSON.stringify(scalars)}`);
+    }
 });

@@ -14,7 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { execute } from "../../src/engine/index.js";
-import { InputError, NameError, PolicyError, StorageError } from "../../src/errors.js";
+import { DealtMissingError, InputError, PolicyError, StorageError } from "../../src/errors.js";
 import { constant, matmul, relu } from "../../src/ops/build.js";
 import { decodeHead, encodeSegment } from "../../src/party/dealt/format.js";
 import { deal, memoryStores } from "../../src/party/index.js";
@@ -143,7 +143,7 @@ for (const name of ["additive-2-dealt", "additive-2-fss-dealt", "additive-3-deal
       const opened = exchanges(each);
       for (const again of [1, 2]) {
         const error = await failure(run(each));
-        assert.ok(error instanceof PolicyError, `${error} ${again}`);
+        assert.ok(error instanceof DealtMissingError, `${error} ${again}`);
         assert.match(
           error.message,
           /expected correlations that were never used, got 3 used ones; try `secretgrad deal`/,
@@ -192,7 +192,7 @@ for (const name of ["additive-2-dealt", "additive-2-fss-dealt", "additive-3-deal
       );
     }
     assert.deepEqual(await left(each), [0]);
-    assert.ok((await failure(each.run(answer, { inputs: { x: at(weights) } }))) instanceof PolicyError);
+    assert.ok((await failure(each.run(answer, { inputs: { x: at(weights) } }))) instanceof DealtMissingError);
     await each.close();
   });
 
@@ -382,7 +382,7 @@ describe("a file that does not fit", () => {
   it("is missing: the refusal says how to make it", async () => {
     await rejects(
       await prepared(await cluster(two, () => [])),
-      NameError,
+      DealtMissingError,
       /expected correlations for it with lr=3, got none; try `secretgrad plan [0-9a-f]{12} --save FILE`, then `secretgrad deal FILE --scalars lr=3 --steps N --out DIR`/,
     );
   });
@@ -391,18 +391,18 @@ describe("a file that does not fit", () => {
     const other = await dealt(two, 2, { plan: squareUp(2), scalars: {} });
     await rejects(
       await prepared(await cluster(two, other)),
-      NameError,
+      DealtMissingError,
       /expected correlations for it with lr=3, got none/,
     );
     const faster = await dealt(two, 2, { scalars: { lr: 4 } });
-    await rejects(await prepared(await cluster(two, faster)), NameError, /with lr=3, got some for lr=4/);
+    await rejects(await prepared(await cluster(two, faster)), DealtMissingError, /with lr=3, got some for lr=4/);
   });
 
   it("comes later: it is found without a restart", async () => {
     const directory = fresh();
     cpSync(await dealt(two, 2, { plan: squareUp(2), scalars: {} }), join(directory, "square"), { recursive: true });
     const each = await prepared(await cluster(two, directory));
-    assert.ok((await failure(run(each))) instanceof NameError);
+    assert.ok((await failure(run(each))) instanceof DealtMissingError);
     cpSync(await dealt(two, 2), join(directory, "step"), { recursive: true });
     await run(each);
     await each.close();
@@ -415,7 +415,11 @@ describe("a file that does not fit", () => {
     opens([at(three, 1)], InputError, /expected correlations for parties p0,p1, got some for p0,p1,p2/);
     opens([at(await dealt("additive-2-fss-dealt", 2), 1)], InputError, /for protocol additive-2-dealt, got .*fss/);
     opens([at(await dealt(two, 2, { version: "other" }), 1)], InputError, /for release test, got some for other/);
-    opens([join(directory, "none.deal")], StorageError, /none\.deal: expected to open it, got ENOENT/);
+    opens(
+      [join(directory, "none.deal")],
+      InputError,
+      /expected a file or directory at .*none\.deal, got none; try --dealt/,
+    );
     const copy = fresh();
     cpSync(directory, join(copy, "a"), { recursive: true });
     cpSync(directory, join(copy, "b"), { recursive: true });

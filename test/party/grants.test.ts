@@ -217,7 +217,7 @@ describe("one grant of a training", () => {
   it("pays for many runs in flight, and its journal is compacted", async () => {
     const stores = names.map(() => memoryStores());
     const cluster = await new TestCluster(
-      { limits: { unfinishedRuns: 100, unfinishedRequests: 200 } },
+      { limits: { unfinishedRuns: 100, unfinishedRequests: 200 }, timeoutMs: 60_000 },
       stores,
     ).connect();
     await cluster.share(alice, "alice/rows", rows);

@@ -71,7 +71,9 @@ export class TestCluster {
 
   /** A fresh session of all parties. */
   async connect(): Promise<this> {
-    this.meshes = createMemoryMeshes(this.names, { timeoutMs: 2000 });
+    // Of a party that a test gives more time, which a loaded machine may need.
+    const timeoutMs = Math.max(2000, this.#options(0).timeoutMs ?? 0);
+    this.meshes = createMemoryMeshes(this.names, { timeoutMs });
     await Promise.all(this.parties.map((party, i) => party.attach(this.meshes[i]!)));
     return this;
   }

@@ -39,7 +39,7 @@ export async function measure(plan: Plan, n: number, definition?: ProtocolDefini
       used[self] = ring.peak - before;
       return stats;
     };
-  const options = (self: number) => ({ ring: rings[self]!, execute: measured(self) });
+  const options = (self: number) => ({ ring: rings[self]!, execute: measured(self), timeoutMs: 60_000 });
   const cluster = await new TestCluster(options, undefined, definition).connect();
   await cluster.put(plan);
   const words = Array.from({ length: n }, () => 1n);

@@ -4,6 +4,7 @@
  */
 import { ModelFileError, SecretgradError, UnsupportedModelError, type UnsupportedNode } from "../../errors.js";
 import type * as nn from "../../nn/index.js";
+import { checkChoice, checkOptions } from "../../options.js";
 import type { Tensor } from "../../tensor/index.js";
 import { checkLayer, type ImportedModel, importedModel, type Port, type Watch } from "../imported.js";
 import { checkFileSize, defaultMaxBytes, type FileLimits, partyName } from "../limits.js";
@@ -27,6 +28,8 @@ export interface KerasOptions extends FileLimits {
   readonly batchNorm?: "fold" | "keep";
 }
 
+export const kerasNames = { maxBytes: true, architecture: true, batchNorm: true } as const;
+
 /**
  * A model that Keras saved. Throws ModelFileError for a damaged or too large file, or weights of wrong shapes, UnsupportedModelError
  * with all layers that cannot be taken, ScaleError naming a weight that fixed point cannot hold.
@@ -35,6 +38,8 @@ export interface KerasOptions extends FileLimits {
  */
 export function importKeras(bytes: Uint8Array, options: KerasOptions = {}): ImportedModel {
   const where = "importKeras";
+  checkOptions(where, options, kerasNames);
+  checkChoice(where, "batchNorm", options.batchNorm ?? "fold", ["fold", "keep"]);
   checkFileSize(where, bytes, options);
   if (isZip(bytes)) {
     const { maxBytes = defaultMaxBytes } = options;

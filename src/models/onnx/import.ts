@@ -7,6 +7,7 @@
  */
 import { ModelFileError, UnsupportedModelError, type UnsupportedNode } from "../../errors.js";
 import type * as nn from "../../nn/index.js";
+import { checkChoice, checkOptions } from "../../options.js";
 import { Tensor } from "../../tensor/index.js";
 import { checkLayer, type ImportedModel, importedModel, type Port, type Source, type Watch } from "../imported.js";
 import { checkFileSize, type FileLimits, partyName, weight } from "../limits.js";
@@ -32,6 +33,8 @@ export interface OnnxOptions extends FileLimits {
   readonly batchNorm?: "fold" | "keep";
 }
 
+export const onnxNames = { maxBytes: true, inputShapes: true, constants: true, batchNorm: true } as const;
+
 /** Operator sets that operators are written for. What old versions meant by other attributes is refused node by node. */
 const [oldest, newest] = [1, 22];
 
@@ -42,6 +45,8 @@ const [oldest, newest] = [1, 22];
  * @example const model = models.importOnnx(await readFile("digits.onnx")); model(session.secret(image, [1, 1, 28, 28]));
  */
 export function importOnnx(bytes: Uint8Array, options: OnnxOptions = {}): ImportedModel {
+  checkOptions("importOnnx", options, onnxNames);
+  checkChoice("importOnnx", "batchNorm", options.batchNorm ?? "fold", ["fold", "keep"]);
   checkFileSize("importOnnx", bytes, options);
   const { graph, opsets, functions } = readModel(bytes);
   const opset = opsets.get("") ?? 0;

@@ -1,5 +1,6 @@
 /** State dicts of PyTorch: .pt and .pth archives, or safetensors. What is in the pickle is `unpickle.ts`. */
 import { ModelFileError, NameError } from "../../errors.js";
+import { checkOptions } from "../../options.js";
 import { size } from "../../ring/index.js";
 import { Plaintext } from "../../tensor/index.js";
 import { brainFloat, halfPrecision } from "../floats.js";
@@ -39,6 +40,7 @@ const kinds: Readonly<Record<string, Kind>> = {
  */
 export function readStateDict(bytes: Uint8Array, options: StateDictOptions = {}): StateDict {
   const where = "readStateDict";
+  checkOptions(where, options, { maxBytes: true, key: true });
   checkFileSize(where, bytes, options);
   if (isSafetensors(bytes)) return readSafetensors(bytes, options);
   if (!isZip(bytes))

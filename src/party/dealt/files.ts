@@ -7,9 +7,10 @@
  */
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { InputError, NameError, PolicyError } from "../../errors.js";
+import { DealtMissingError, InputError, PolicyError } from "../../errors.js";
 import type { ProtocolDefinition } from "../../protocol/index.js";
 import type { Ledger } from "../ledger.js";
+import { type Logger, silent } from "../logger.js";
 import type { KnownPlan } from "../plans.js";
 import { canonical } from "../schemas.js";
 import { shown, systemError } from "../storage/durable.js";
@@ -45,6 +46,7 @@ export class DealtFiles {
   readonly #paths: readonly string[];
   readonly #to: DealtTo;
   readonly #ledger: Ledger;
+  readonly #log: Logger;
   /** By id. */
   readonly #files = new Map<string, DealtFile>();
   readonly #known = new Set<string>();
@@ -53,7 +55,8 @@ export class DealtFiles {
    * Opens files, and in directories all files NAME.deal, also one level down; those may get more later. Throws StorageError for
    * a damaged file, InputError for one that is not this party's.
    */
-  constructor(paths: readonly string[], to: DealtTo, ledger: Ledger) {
+  constructor(paths: readonly string[], to: DealtTo, ledger: Ledger, log: Logger = silent) {
+    this.#log = log;
     this.#paths = paths;
     this.#to = to;
     this.#ledger = ledger;
@@ -72,21 +75,21 @@ export class DealtFiles {
     });
   }
 
-  /** What the run should take next; undefined if it needs nothing. Throws NameError or PolicyError if there is nothing left. */
+  /** What the run should take next; undefined if it needs nothing. Throws DealtMissingError if there is nothing left. */
   next(run: DealtRun): Segment | undefined {
     if (!run.plan.dealt) return undefined;
     const files = this.#of(run);
     const file = files.find((each) => this.#next(each) < each.header.steps);
     if (!file)
-      throw new PolicyError(
-        `${title(run)}: expected correlations that were never used, got ${files.reduce((sum, { header }) => sum + header.steps, 0)} used ones; try \`secretgrad deal\` again`,
+      throw new DealtMissingError(
+        `${title(run)}: expected correlations that were never used, got ${files.reduce((sum, { header }) => sum + header.steps, 0)} used ones; try \`secretgrad deal\` again, with another --out`,
       );
     return { file: file.header.id, number: this.#next(file) };
   }
 
   /**
-   * Throws unless the run may take this segment here: right file, never used, undamaged. Changes nothing. InputError, NameError,
-   * PolicyError, StorageError.
+   * Throws unless the run may take this segment here: right file, never used, undamaged. Changes nothing. InputError, PolicyError,
+   * DealtMissingError, StorageError.
    */
   check(run: DealtRun, segment: Segment | undefined): void {
     if (run.plan.dealt !== (segment !== undefined))
@@ -110,7 +113,17 @@ export class DealtFiles {
     const file = this.#files.get(id)!;
     this.#ledger.useDealt(id, number + 1);
     file.use(number);
+    this.#tell(file);
     return file.open(number);
+  }
+
+  /** Once where a tenth is left, and at the end: a new deal takes its time. */
+  #tell(file: DealtFile): void {
+    const { plan, steps } = file.header;
+    const left = steps - this.#next(file);
+    if (left === 0) this.#log.warn("dealt ahead: used up", { plan: plan.slice(0, 12), of: steps });
+    else if (left === Math.floor(steps / 10))
+      this.#log.warn("dealt ahead: few runs left", { plan: plan.slice(0, 12), left, of: steps });
   }
 
   /** The first segment that was never used here, if that is a later one. */
@@ -155,7 +168,7 @@ export class DealtFiles {
     const got = other
       ? `some for ${Object.entries(other.header.scalars).map(([slot, value]) => `${slot}=${value}`)}`
       : "none";
-    throw new NameError(
+    throw new DealtMissingError(
       `${title(run)}: expected correlations for it${numbers.length > 0 ? ` with ${numbers.join()}` : ""}, got ${got}; try \`secretgrad plan ${digest.slice(0, 12)} --save FILE\`, then \`secretgrad deal FILE${options} --steps N --out DIR\``,
     );
   }
@@ -173,6 +186,9 @@ export class DealtFiles {
       }
       this.#known.add(path);
       this.#files.set(file.header.id, file);
+      const { plan, steps } = file.header;
+      const left = steps - this.#next(file);
+      this.#log.info("dealt ahead: loaded", { file: shown(path), plan: plan.slice(0, 12), left, of: steps });
     }
   }
 
@@ -207,7 +223,11 @@ function filesIn(path: string, name: string): string[] {
   const kind = (each: string) => statSync(each, { throwIfNoEntry: false });
   try {
     const stat = kind(path);
-    if (!stat?.isDirectory()) return [path];
+    if (!stat)
+      throw new InputError(
+        `dealt ahead: expected a file or directory at ${shown(path)}, got none; try --dealt with where the file of this party lies`,
+      );
+    if (!stat.isDirectory()) return [path];
     const folders = readdirSync(path, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())
       .map((entry) => join(path, entry.name))
