@@ -146,6 +146,15 @@ const examples: Readonly<Record<string, Expected>> = {
       assert.match(stdout, /Answered 3 queries.*\nModels served now: 0\n$/);
     },
   },
+  "40-train-a-keras-model.ts": {
+    check(stdout) {
+      const digits = [...stdout.matchAll(/^(\d) with probability (0\.\d+); all ten together (\d\.\d+)$/gm)];
+      assert.equal(digits.map(([, digit]) => digit).join(""), "721", stdout);
+      for (const [line, , , sum] of digits) assert.ok(Math.abs(Number(sum) - 1) < 0.0021, line);
+      const [before, after] = [...stdout.matchAll(/(\d+) of 200/g)].map(([, hits]) => Number(hits));
+      assert.ok(before! < 80 && after! > before! + 40, stdout);
+    },
+  },
 };
 
 const folder = join(root, "examples");
