@@ -401,12 +401,12 @@ export class Session implements GraphHost {
     }));
     const asked = [...reveals, ...watched];
     const { report, words } = readAnswers(parties, answers, asked, definition.sharing, wordBytesOf(plan));
+    // Runs end in the order in which they were sent; what the parties have run counts for the twin, too.
+    twin?.step(closing, words, report.run);
     // Revealed after a failed run: values that the failure may have made wrong.
     if (this.#error) throw this.#error;
     this.lastRun = report;
     this.options.onRun?.(report);
-    // Runs end in the order in which they were sent.
-    twin?.step(closing, words, report.run);
     reveals.forEach((reveal, i) => {
       reveal.resolve(words[i]!);
     });
