@@ -20,11 +20,12 @@ const may = {
   models: ["errors", "ring", "plan", "tensor", "nn"],
   data: ["errors", "ring", "random", "protocol", "tensor"],
   serving: ["errors", "ring"],
+  scale: ["errors", "random", "net", "serving"],
   browser: ["errors", "random", "protocol", "serving"],
-  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data", "serving"],
+  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data", "serving", "scale"],
   client: [
     ...["errors", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "nn", "data"],
-    ...["party", "serving"],
+    ...["party", "serving", "scale"],
   ],
 };
 

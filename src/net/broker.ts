@@ -42,8 +42,8 @@ export class EmbeddedBroker implements Broker {
     if (chosen.length === 0) throw nobody(subject);
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => reject(tooLate(subject, timeoutMs)), timeoutMs);
+      // In a later turn, and with bytes of its own, as over a network.
       for (const { answerer } of chosen)
-        // In a later turn, and with bytes of its own, as over a network.
         setImmediate(async () => {
           try {
             const answer = Uint8Array.from(await answerer(Uint8Array.from(message)));
@@ -65,9 +65,8 @@ export class EmbeddedBroker implements Broker {
     };
   }
 
-  async close(): Promise<void> {
-    this.#places.clear();
-  }
+  /** Others in this process go on. */
+  async close(): Promise<void> {}
 
   /** One of each queue, in turns, and all that are in none. */
   #choose(subject: string): Place[] {

@@ -27,10 +27,10 @@ import {
   jobSubject,
   keyStartOf,
   keySubject,
-  NO_WELCOME,
+  LONGEST_VALID_MS,
 } from "./messages.js";
 import { seal } from "./seal.js";
-import { type CertifiedKey, checkSealingKey, type Place } from "./sealing-key.js";
+import { type CertifiedKey, checkSealingKey, type Place, SKEW_MS } from "./sealing-key.js";
 
 export interface GroupOptions {
   readonly broker: Broker;
@@ -65,6 +65,11 @@ export class Group {
     this.#options = options;
     const group = groupId(options.pins);
     this.#places = options.pins.map((_, party) => ({ group, party }));
+  }
+
+  /** For people. */
+  get name(): string {
+    return this.#places[0]!.group.slice(0, 8);
   }
 
   /** Equal at all parties. Throws PolicyError for a wrong token, HandshakeError for keys that are not certified. */
@@ -130,7 +135,13 @@ export class Group {
     const known = await Promise.all(
       keys.map(async (key, party) => {
         const hello = encodeHello({ model, credential: await credentialOf(token, party) });
-        const bytes = await this.#job(party, secureRandom(ID_BYTES), key, encodeQuestion(hello, undefined), PATIENCE_MS);
+        const bytes = await this.#job(
+          party,
+          secureRandom(ID_BYTES),
+          key,
+          encodeQuestion(hello, undefined),
+          PATIENCE_MS,
+        );
         const message = decodeFromParty(bytes, this.#name(party));
         if (message.type === "refusal") throw refusalError(message, this.#name(party));
         if (message.type !== "welcome") throw new FrameError(`${this.#name(party)}: expected a welcome, got another`);
@@ -155,10 +166,22 @@ export class Group {
   ): Promise<Uint8Array> {
     const { broker, model } = this.#options;
     const place = this.#places[party]!;
-    const { message, open } = seal(publicKey, contextOf(id, model, place), question);
-    const job = encodeJob({ id, model, keyStart: keyStartOf(publicKey), sealed: message });
-    const answer = decodeAnswer(await broker.request(jobSubject(place), job, timeoutMs));
-    if (typeof answer !== "string") return open(answer);
+    const expires = Date.now() + Math.min(timeoutMs + SKEW_MS, LONGEST_VALID_MS - SKEW_MS);
+    const { message, open } = seal(publicKey, contextOf({ id, model, expires }, place), question);
+    const job = encodeJob({ id, model, expires, keyStart: keyStartOf(publicKey), sealed: message });
+    const bytes = await broker.request(jobSubject(place), job, timeoutMs);
+    let answer: ReturnType<typeof decodeAnswer>;
+    try {
+      answer = decodeAnswer(bytes);
+      if (typeof answer !== "string") return open(answer);
+    } catch (cause) {
+      // Whoever carries messages can change them; what they say instead is nobody's word.
+      throw new UnavailableError(
+        `${this.#name(party)}: expected its answer to this job, got another or a changed one; try again`,
+        100,
+        { cause },
+      );
+    }
     if (answer === "stale") throw this.#forget("a key that it has replaced");
     throw new UnavailableError(
       `${this.#name(party)}: expected it to open the job, got told that it is ${answer}; try again`,
@@ -211,7 +234,6 @@ export class Group {
   }
 
   #name(party: number): string {
-    const { group } = this.#places[party]!;
-    return `party ${party} of group ${group.slice(0, 8)}`;
+    return `party ${party} of group ${this.name}`;
   }
 }

@@ -1,4 +1,4 @@
-/** What lets a client ask a model that several groups serve: the broker, each group's keys, a token; its strict reading. */
+/** What lets a client ask a model that several groups serve: the broker, each group's keys, a token for each; its strict reading. */
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import { InputError } from "../errors.js";
@@ -6,12 +6,17 @@ import { InputError } from "../errors.js";
 const pin = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "64 hex digits"));
 const schema = v.strictObject({
   model: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
-  token: v.pipe(v.string(), v.minLength(1)),
   /** "nats://HOST:PORT"; without, the broker of this process. */
   broker: v.optional(v.string()),
-  /** Of each group the pins of the parties that compute, in the order of the protocol. */
   groups: v.pipe(
-    v.array(v.pipe(v.array(pin), v.minLength(1), v.maxLength(16))),
+    v.array(
+      v.strictObject({
+        /** Pins of the parties that compute, in the order of the protocol. */
+        parties: v.pipe(v.array(pin), v.minLength(1), v.maxLength(16)),
+        /** Each group has its own, so that none can ask another in the client's name. */
+        token: v.pipe(v.string(), v.minLength(1)),
+      }),
+    ),
     v.minLength(1),
     v.maxLength(1000),
   ),
@@ -26,14 +31,16 @@ export function checkScaledInvitation(given: unknown, where = "invitation"): Sca
   if (!result.success) {
     const [issue] = result.issues;
     throw new InputError(
-      `${where}: expected ${issue.expected ?? issue.message} at ${v.getDotPath(issue) ?? "the top"}, got something else; try the file that \`secretgrad deploy\` wrote`,
+      `${where}: expected ${issue.expected ?? "something else"} at ${v.getDotPath(issue) ?? "the top"}, got something else; try the file that \`secretgrad deploy\` wrote`,
     );
   }
   const { groups } = result.output;
-  for (const pins of groups)
-    if (new Set(pins).size < pins.length)
-      throw new InputError(`${where}: expected a key for each party of a group, got one twice; whoever is two has the input`);
-  if (new Set(groups.map(groupId)).size < groups.length)
+  for (const { parties } of groups)
+    if (new Set(parties).size < parties.length)
+      throw new InputError(
+        `${where}: expected a key for each party of a group, got one twice; whoever is two has the input`,
+      );
+  if (new Set(groups.map(({ parties }) => groupId(parties))).size < groups.length)
     throw new InputError(`${where}: expected each group once, got one twice`);
   return result.output;
 }

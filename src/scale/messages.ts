@@ -5,12 +5,13 @@
  *   secretgrad.1.offer.MODEL     any group answers with its id (MODEL: base64url), picked by the queue group
  *   secretgrad.1.GROUP.PARTY.key this party's certified sealing key (sealing-key.ts)
  *   secretgrad.1.GROUP.PARTY.job
- *     job     version (1, now 1), id (16), start of the sealing key (8), length of the model's name (1), name, sealed:
- *             length of the hello (2, little-endian), hello, query (nothing: only the welcome is wanted)
+ *     job     version (1, now 1), id (16), start of the sealing key (8), when it expires (8: ms since 1970), length of the
+ *             model's name (1), name, sealed: length of the hello (2), hello, query (nothing: only the welcome is wanted)
  *     answer  version (1), 0, sealed: SHA-256 of the welcome (32; zeros: none), an answer or refusal - or the welcome
  *             version (1), why it was not opened (`unopened`)
  *
- * A job is bound to its id, model, group and party; so is its answer. What is not sealed says whatever the broker likes: the
+ * Numbers are little-endian. A job is bound to its id, model, group, party and expiry, and to the key that opens its answer; so
+ * is the answer. What is not sealed says whatever the broker likes: the
  * client takes it as a reason to ask again, never as an answer.
  */
 import { FrameError } from "../errors.js";
@@ -19,7 +20,10 @@ import type { Place } from "./sealing-key.js";
 
 const VERSION = 1;
 const KEY_START_BYTES = 8;
-const HEAD = 1 + ID_BYTES + KEY_START_BYTES + 1;
+const EXPIRY_BYTES = 8;
+const HEAD = 1 + ID_BYTES + KEY_START_BYTES + EXPIRY_BYTES + 1;
+/** A job that is valid longer is refused: clocks differ, but not that much. */
+export const LONGEST_VALID_MS = 3_600_000;
 const DIGEST_BYTES = 32;
 export const NO_WELCOME = new Uint8Array(DIGEST_BYTES);
 
@@ -33,6 +37,8 @@ export const unopened = {
   repeated: 3,
   /** Too many jobs. */
   busy: 4,
+  /** Too late, or by a clock that is far off. */
+  expired: 5,
 } as const;
 export type Unopened = keyof typeof unopened;
 const reasonOf = new Map(Object.entries(unopened).map(([reason, code]) => [code as number, reason as Unopened]));
@@ -49,31 +55,52 @@ export interface Job {
   readonly model: string;
   /** Which of the party's keys it is sealed with. */
   readonly keyStart: Uint8Array;
+  /** Milliseconds since 1970. */
+  readonly expires: number;
   readonly sealed: Uint8Array;
 }
 
 /** What a job is bound to; no two different ones give the same bytes. */
-export function contextOf(id: Uint8Array, model: string, { group, party }: Place): Uint8Array {
+export function contextOf(
+  { id, model, expires }: Omit<Job, "keyStart" | "sealed">,
+  { group, party }: Place,
+): Uint8Array {
   const name = Buffer.from(model);
-  return Buffer.concat([id, Buffer.from(group, "hex"), Uint8Array.of(party, name.length), name]);
+  return Buffer.concat([id, Buffer.from(group, "hex"), timeOf(expires), Uint8Array.of(party, name.length), name]);
+}
+
+function timeOf(ms: number): Buffer {
+  const bytes = Buffer.alloc(EXPIRY_BYTES);
+  bytes.writeBigUInt64LE(BigInt(ms));
+  return bytes;
 }
 
 export const keyStartOf = (publicKey: Uint8Array): Uint8Array => publicKey.subarray(0, KEY_START_BYTES);
 
-export function encodeJob({ id, model, keyStart, sealed }: Job): Uint8Array {
+export function encodeJob({ id, model, keyStart, expires, sealed }: Job): Uint8Array {
   const name = Buffer.from(model);
-  return Buffer.concat([Uint8Array.of(VERSION), id, keyStart, Uint8Array.of(name.length), name, sealed]);
+  return Buffer.concat([
+    Uint8Array.of(VERSION),
+    id,
+    keyStart,
+    timeOf(expires),
+    Uint8Array.of(name.length),
+    name,
+    sealed,
+  ]);
 }
 
 /** Throws FrameError. */
 export function decodeJob(bytes: Uint8Array): Job {
   const names = bytes[HEAD - 1] ?? 0;
-  if (bytes[0] !== VERSION || names === 0 || bytes.length < HEAD + names)
-    throw new FrameError(`job: expected version ${VERSION} with an id and a model, got something else`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const expires = bytes.length < HEAD ? Number.NaN : Number(view.getBigUint64(HEAD - 1 - EXPIRY_BYTES, true));
+  if (bytes[0] !== VERSION || names === 0 || bytes.length < HEAD + names || !Number.isSafeInteger(expires))
+    throw new FrameError(`job: expected version ${VERSION} with an id, an expiry and a model, got something else`);
   const id = bytes.slice(1, 1 + ID_BYTES);
-  const keyStart = bytes.slice(1 + ID_BYTES, HEAD - 1);
+  const keyStart = bytes.slice(1 + ID_BYTES, 1 + ID_BYTES + KEY_START_BYTES);
   const model = Buffer.from(bytes.subarray(HEAD, HEAD + names)).toString("utf8");
-  return { id, keyStart, model, sealed: bytes.subarray(HEAD + names) };
+  return { id, keyStart, expires, model, sealed: bytes.subarray(HEAD + names) };
 }
 
 /** What is sealed in a job. */

@@ -2,10 +2,17 @@
  * A model that several groups of parties serve, at its client: lets the broker pick a group for each query, shares the input for
  * it, and asks another one where a group dies. Not one group's keys and liveness, see group.ts.
  */
-import { InputError, SessionEndedError } from "../errors.js";
+import { InputError, SessionEndedError, UnavailableError } from "../errors.js";
 import type { Broker } from "../net/index.js";
 import { askAgain, type ServedModel, Turns } from "../serving/asking.js";
-import { checkParts, flatten, inputWords, type ModelInput, type Prediction, prediction } from "../serving/prediction.js";
+import {
+  checkParts,
+  flatten,
+  inputWords,
+  type ModelInput,
+  type Prediction,
+  prediction,
+} from "../serving/prediction.js";
 import type { ClientSharing } from "../serving/remote-model.js";
 import type { ModelFacts } from "../serving/wire.js";
 import { Group } from "./group.js";
@@ -25,6 +32,8 @@ export interface ScaledModelOptions {
 }
 
 const OFFER_MS = 5_000;
+/** The broker picks at random; so often it picks one that did not fail, if there is one, almost certainly. */
+const OFFERS = 8;
 
 export class ScaledModel implements ServedModel {
   readonly #options: ScaledModelOptions;
@@ -36,9 +45,11 @@ export class ScaledModel implements ServedModel {
   private constructor(options: ScaledModelOptions) {
     this.#options = options;
     const { broker, invitation, timeoutMs = 30_000 } = options;
-    const { groups, model, token } = invitation;
+    const { groups, model } = invitation;
     this.#groups = new Map(
-      groups.map((pins) => [groupId(pins), new Group({ broker, pins, model, token, timeoutMs })] as const),
+      groups.map(
+        ({ parties: pins, token }) => [groupId(pins), new Group({ broker, pins, model, token, timeoutMs })] as const,
+      ),
     );
   }
 
@@ -46,7 +57,7 @@ export class ScaledModel implements ServedModel {
   static async connect(options: ScaledModelOptions): Promise<ScaledModel> {
     const model = new ScaledModel(options);
     try {
-      await model.#again(() => model.#pick());
+      await model.#again((group) => model.#meet(group));
       return model;
     } catch (error) {
       await model.close();
@@ -60,7 +71,7 @@ export class ScaledModel implements ServedModel {
 
   async predict(input: ModelInput): Promise<Prediction> {
     const values = flatten(input);
-    return this.#turns.take(this.facts.inFlight, () => this.#again(() => this.#ask(values)));
+    return this.#turns.take(this.facts.inFlight, () => this.#again((group) => this.#ask(group, values)));
   }
 
   predictAll(inputs: readonly ModelInput[]): Promise<Prediction[]> {
@@ -77,14 +88,24 @@ export class ScaledModel implements ServedModel {
     return this.close();
   }
 
-  #again<T>(ask: () => Promise<T>): Promise<T> {
+  /** With a group that the broker picks, and with another where that one has no answer. */
+  #again<T>(ask: (group: Group) => Promise<T>): Promise<T> {
     const { retries = 5 } = this.#options;
-    return askAgain(retries, () => this.#closed, ask);
+    const failed = new Set<Group>();
+    return askAgain(
+      retries,
+      () => this.#closed,
+      async () => {
+        const group = await this.#pick(failed);
+        failed.add(group);
+        return ask(group);
+      },
+    );
   }
 
   /** A fresh sharing under a fresh id each time: two groups must never have parts of one. */
-  async #ask(values: Float64Array): Promise<Prediction> {
-    const { group, facts } = await this.#pick();
+  async #ask(group: Group, values: Float64Array): Promise<Prediction> {
+    const facts = await this.#meet(group);
     const sharing = this.#options.sharing(facts.protocol, facts.parties.length);
     const parts = await sharing.split(inputWords(facts, values));
     const answers = await group.ask(parts);
@@ -92,23 +113,33 @@ export class ScaledModel implements ServedModel {
     return prediction(facts, sharing.combine(answers, facts.output.bits === 64 ? 8 : 4));
   }
 
-  async #pick(): Promise<{ group: Group; facts: ModelFacts }> {
-    if (this.#closed) throw closedError();
-    const { broker, invitation } = this.#options;
-    const id = Buffer.from(await broker.request(offerSubject(invitation.model), new Uint8Array(), OFFER_MS));
-    const group = this.#groups.get(id.toString("latin1"));
-    if (!group)
-      throw new InputError(
-        `model ${invitation.model}: expected an offer of a group that the invitation names, got one of another; try a newer invitation`,
-      );
+  async #meet(group: Group): Promise<ModelFacts> {
     const facts = await group.facts();
-    const first = this.#facts ?? facts;
-    if (publicFacts(facts) !== publicFacts(first))
+    this.#facts ??= facts;
+    if (publicFacts(facts) !== publicFacts(this.#facts))
       throw new InputError(
-        `model ${invitation.model}: expected one model at all groups, got other shapes or classes at group ${id.toString("latin1").slice(0, 8)}; try deploying it anew`,
+        `model ${facts.model}: expected one model at all groups, got other shapes or classes at group ${group.name}; try deploying it anew`,
       );
-    this.#facts = first;
-    return { group, facts };
+    return facts;
+  }
+
+  /** One that the broker picks, outside of `failed` if it soon picks such a one. */
+  async #pick(failed: ReadonlySet<Group>): Promise<Group> {
+    const { broker, invitation } = this.#options;
+    const { model } = invitation;
+    let known: Group | undefined;
+    for (let left = OFFERS; left > 0; left--) {
+      if (this.#closed) throw closedError();
+      const offer = await broker.request(offerSubject(model), new Uint8Array(), OFFER_MS);
+      const group = this.#groups.get(Buffer.from(offer).toString("latin1"));
+      if (group && !failed.has(group)) return group;
+      known ??= group;
+    }
+    if (known) return known;
+    throw new UnavailableError(
+      `model ${model}: expected an offer of a group that the invitation names, got only others; try a newer invitation`,
+      1000,
+    );
   }
 }
 

@@ -25,7 +25,7 @@ const HOUR_MS = 3_600_000;
 const VALID_MS = 24 * HOUR_MS;
 const RENEW_MS = 8 * HOUR_MS;
 /** Clocks differ. */
-const SKEW_MS = 10 * 60_000;
+export const SKEW_MS = 10 * 60_000;
 /** Ids of jobs that were opened are remembered as long as the key is. */
 const JOBS_PER_KEY = 50_000;
 const LONGEST = 8 * 1024;

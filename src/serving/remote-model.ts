@@ -5,7 +5,15 @@
 import { FrameError, SessionEndedError, UnavailableError } from "../errors.js";
 import { askAgain, type ServedModel, Turns } from "./asking.js";
 import { type Channel, type Open, PartyEnd } from "./party-end.js";
-import { checkFacts, checkParts, flatten, inputWords, type ModelInput, type Prediction, prediction } from "./prediction.js";
+import {
+  checkFacts,
+  checkParts,
+  flatten,
+  inputWords,
+  type ModelInput,
+  type Prediction,
+  prediction,
+} from "./prediction.js";
 import { encodeQuery, type FromParty, ID_BYTES, type ModelFacts, refusalError } from "./wire.js";
 
 /** Splits inputs among the parties that compute and adds their parts up. Words are little-endian bytes. */

@@ -1,5 +1,5 @@
 /**
- * A party's end of a broker: offers its group, opens jobs sealed for it, has the gate answer them, seals the answers. Not who may
+ * How a party answers what comes through a broker: offers its group, opens jobs sealed for it, has the gate answer them, seals the answers. Not who may
  * ask what, which the gate decides as for clients that connect to it, and not what becomes of a query.
  */
 import { createHash } from "node:crypto";
@@ -15,6 +15,7 @@ import {
   encodeUnopened,
   jobSubject,
   keySubject,
+  LONGEST_VALID_MS,
   NO_WELCOME,
   offerSubject,
   QUEUE,
@@ -22,7 +23,7 @@ import {
 import { unseal } from "./seal.js";
 import { type Place, SealingKeys } from "./sealing-key.js";
 
-export interface DeskOptions {
+export interface ResponderOptions {
   readonly broker: Broker;
   readonly identity: Identity;
   readonly place: Place;
@@ -38,15 +39,15 @@ const LOOK_MS = 100;
 /** Unanswered; more are refused. */
 const MOST_JOBS = 2048;
 
-export class Desk {
-  readonly #options: DeskOptions;
+export class Responder {
+  readonly #options: ResponderOptions;
   readonly #keys: SealingKeys;
   readonly #offers = new Map<string, () => void>();
   readonly #ends: (() => void)[];
   readonly #look: NodeJS.Timeout | undefined;
   #jobs = 0;
 
-  constructor(options: DeskOptions) {
+  constructor(options: ResponderOptions) {
     this.#options = options;
     const { broker, identity, place } = options;
     this.#keys = new SealingKeys(identity, place);
@@ -94,15 +95,17 @@ export class Desk {
       const job = decodeJob(bytes);
       const key = this.#keys.find(job.keyStart);
       if (!key) return encodeUnopened("stale");
+      const left = job.expires - Date.now();
+      if (left <= 0 || left > LONGEST_VALID_MS) return encodeUnopened("expired");
       const id = Buffer.from(job.id).toString("hex");
       if (key.opened.has(id)) return encodeUnopened("repeated");
-      const { plaintext, seal } = unseal(key, contextOf(job.id, job.model, place), job.sealed);
+      const { plaintext, seal } = unseal(key, contextOf(job, place), job.sealed);
       // Only now: nobody else can use an id up.
       key.opened.add(id);
       return encodeSealedAnswer(seal(await this.#ask(plaintext)));
     } catch (error) {
-      if (!(error instanceof SecretgradError)) throw error;
-      warn("job refused", { message: error.message });
+      const known = error instanceof SecretgradError;
+      warn("job refused", { message: known ? error.message : `an internal error: ${error}` });
       return encodeUnopened("changed");
     } finally {
       this.#jobs--;
