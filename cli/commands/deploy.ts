@@ -64,16 +64,16 @@ export default command({
     const { parsePolicyFile } = await import("../../src/serving/policy.js");
     const { writeInvitation } = await import("../invitation.js");
     const files = args.nats === undefined ? [args.cluster] : list(args.cluster);
+    if (files.length > 1 && (args.trained || /\.m?[jt]s$/.test(args.file)))
+      throw new UsageError(
+        `${args.file}: expected weights that all groups can be given, got what one group holds or draws; try an ONNX file`,
+      );
     const clusters = await Promise.all(files.map(readGroup));
     for (const { file, cluster } of clusters)
       if (args.nats === undefined && !cluster.parties.some(({ serve }) => serve !== undefined))
         throw new CommandError(
           `${file}: expected ports where clients connect ("serve" of each party), got none; try secretgrad init --serve 4000, or add them`,
         );
-    if (files.length > 1 && (args.trained || /\.m?[jt]s$/.test(args.file)))
-      throw new UsageError(
-        `${args.file}: expected weights that all groups can be given, got what one group holds or draws; try an ONNX file`,
-      );
     const policy =
       args.policy === undefined
         ? { clients: [{ name: "client" }] }
