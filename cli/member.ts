@@ -48,7 +48,7 @@ export const servingOptions = {
       "Certificate chain and key in PEM for clients, from an authority that browsers know; default: the party's own",
     valueHint: "file",
   },
-  nats: { ...natsOption, description: `${natsOption.description}: clients of served models come through it, too` },
+  nats: natsOption,
   "serve-insecure": { type: "boolean", description: "Serve clients without TLS, on this machine only" },
 } as const;
 

@@ -14,7 +14,7 @@ export default command({
     file: { type: "positional", description: "Inputs: IDX, .npy or CSV, also gzipped", required: true },
     ...rowOptions,
     retries: { type: "string", description: "How often to ask again where that can help", default: "3" },
-    nats: { ...natsOption, description: `${natsOption.description}; default: the one in the client's file` },
+    nats: { ...natsOption, description: "The broker, instead of the one in the client's file" },
     json: jsonOption,
   },
   examples: [
