@@ -1,7 +1,6 @@
 /** 1/x and ln x where the range of x is known, with what serves both recorded once. For values of any range: powers.ts. */
-import { add, constant, isNegative, neg, reshape, sub } from "../ops/build.js";
+import { add, broadcastTo, constant, isNegative, neg, reshape, sub } from "../ops/build.js";
 import type { Builder, Ref } from "../ops/index.js";
-import { size } from "../ring/index.js";
 import { plus, row, times, timesConstant, truncated } from "./fixed.js";
 import { evaluate } from "./series.js";
 import * as fits from "./series-fits.js";
@@ -62,28 +61,29 @@ function bySegments(b: Builder, x: Ref, low: number, high: number): Ranged {
   };
 }
 
-/** For the segment in which x is: the reciprocal of its middle, and the middle's logarithm. [2, elements of x] */
+/** For the segment in which x is: the reciprocal of its middle, and the middle's logarithm: [2, ...x]. */
 function segmentOf(b: Builder, x: Ref, low: number, high: number): Ref {
-  const n = size(x.type.shape);
+  const { shape } = x.type;
   const ratio = (1 + spread) / (1 - spread);
   const segments = Math.max(2, Math.ceil(Math.log(high / low) / Math.log(ratio)));
   const middles = Array.from({ length: segments }, (_, i) => (low * ratio ** i) / (1 - spread));
   const tables = [middles.map((middle) => 1 / middle), middles.map(Math.log)];
-  const column = (values: readonly number[], scale: number, columns: number) =>
-    b.node("broadcast", [constant(b, values, [values.length, 1], scale)], { shape: [values.length, columns] });
+  const column = (values: readonly number[], scale: number) =>
+    broadcastTo(b, constant(b, values, [values.length, ...shape.map(() => 1)], scale), [values.length, ...shape]);
   const thresholds = middles.slice(1).map((middle) => middle * (1 - spread));
-  const wide = b.node("broadcast", [reshape(b, x, [1, n])], { shape: [segments - 1, n] });
-  const above = b.node("not", [isNegative(b, sub(b, wide, column(thresholds, x.type.scale, n)))]);
+  const wide = broadcastTo(b, reshape(b, x, [1, ...shape]), [segments - 1, ...shape]);
+  const above = b.node("not", [isNegative(b, sub(b, wide, column(thresholds, x.type.scale)))]);
   const steps = tables.flatMap((table) => table.slice(1).map((value, i) => value - table[i]!));
   const weights = constant(b, steps, [2, segments - 1], segmentScale);
-  const sums = b.node("matmul", [weights, b.node("fromBits", [above])]);
+  // The axes of x stay apart, so that rows of data among them are still rows.
+  const letters = "abcdefghijklmnopqrstuvwx".slice(0, shape.length);
+  const sums = b.node("einsum", [weights, b.node("fromBits", [above])], { axes: `yz,z${letters}->y${letters}` });
   return add(
     b,
     sums,
     column(
       tables.map(([first]) => first!),
       segmentScale,
-      n,
     ),
   );
 }

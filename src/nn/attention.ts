@@ -1,6 +1,6 @@
 /** Attention and transformer layers: PyTorch's formulas, parameter names and shapes. Not position encodings: add one to the input. */
 import { InputError, ShapeError } from "../errors.js";
-import { linear as multiply, type Tensor, type Values } from "../tensor/index.js";
+import { einsum, linear as multiply, type Tensor, type Values } from "../tensor/index.js";
 import { moduleList } from "./containers.js";
 import { dropout } from "./dropout.js";
 import * as init from "./init.js";
@@ -53,16 +53,15 @@ export function multiheadAttention(
   if (outBias) init.zeros(outBias);
   const drop = dropout(options.dropout ?? 0);
 
-  /** [batch, time, features] to [batch * heads, time, width], after one of the three projections. */
+  // Axes stay apart throughout: rows of a batch that were joined with times or heads could not be told from a mixture (ops/flow.ts).
+
+  /** [batch, time, features] to [batch, time, heads, width], by one of the three projections. */
   function heads(x: Tensor, index: number): Tensor {
     const [batch, time] = x.shape as [number, number];
     const [start, end] = [index * embedDim, (index + 1) * embedDim];
     const own = weight.in(x.graph).slice(start, end);
-    const projected = multiply(x.reshape(batch * time, embedDim), own, inBias?.in(x.graph).slice(start, end));
-    return projected
-      .reshape(batch, time, numHeads, width)
-      .transpose(0, 2, 1, 3)
-      .reshape(batch * numHeads, time, width);
+    const projected = multiply(x, own, inBias?.in(x.graph).slice(start, end));
+    return projected.reshape(batch, time, numHeads, width);
   }
   function forward(query: Tensor, key: Tensor, value: Tensor, mask: AttentionMask = {}): [Tensor, Tensor] {
     const inputs = [query, key, value].map((x) => {
@@ -74,17 +73,13 @@ export function multiheadAttention(
     });
     const [batch, queries, keys] = [inputs[0]!.shape[0]!, inputs[0]!.shape[1]!, inputs[1]!.shape[1]!];
     const [q, k, v] = inputs.map(heads) as [Tensor, Tensor, Tensor];
-    let scores = q.matmul(k.transpose(0, 2, 1)).mul(1 / Math.sqrt(width));
+    let scores = einsum("bqhd,bkhd->bhqk", q, k).mul(1 / Math.sqrt(width));
     const hidden = hiddenScores(mask, queries, keys);
     if (hidden) scores = scores.sub(hidden);
     const weights = scores.softmax(-1);
-    const mixed = drop(weights).matmul(v);
-    const joined = mixed
-      .reshape(batch, numHeads, queries, width)
-      .transpose(0, 2, 1, 3)
-      .reshape(batch * queries, embedDim);
-    const output = outProj(joined).reshape(batch, queries, embedDim);
-    const mean = weights.reshape(batch, numHeads, queries, keys).mean(1);
+    const mixed = einsum("bhqk,bkhd->bqhd", drop(weights), v);
+    const output = outProj(mixed.reshape(batch, queries, embedDim));
+    const mean = weights.mean(1);
     return [batchFirst ? output : output.transpose(1, 0, 2), mean];
   }
   return withParts(forward, {
@@ -142,10 +137,10 @@ export function transformerEncoderLayer(
   };
   const attend = (x: Tensor, mask: AttentionMask | undefined) => own.dropout1(own.self_attn(x, x, x, mask)[0]);
   const feed = (x: Tensor) => {
-    const flat = own.linear1(x.reshape(-1, dModel));
+    const wide = own.linear1(x);
     // Dropping commutes with ReLU, and is free before the truncation.
-    const inner = activation === "relu" ? own.dropout(flat).relu() : own.dropout(flat.gelu());
-    return own.dropout2(own.linear2(inner).reshape(...x.shape));
+    const inner = activation === "relu" ? own.dropout(wide).relu() : own.dropout(wide.gelu());
+    return own.dropout2(own.linear2(inner));
   };
   return withParts((x: Tensor, mask?: AttentionMask) => {
     if (normFirst) {

@@ -21,10 +21,7 @@ export interface Embedding extends Part {
 export function embedding(count: number, width: number): Embedding {
   const weight = init.normal(new Parameter([count, width], () => new Float64Array(0)));
   function forward(positions: Tensor | Values, graph?: Graph): Tensor {
-    if (positions instanceof Tensor) {
-      const hot = positions.oneHot(count).reshape(positions.size, count);
-      return hot.matmul(weight).reshape(...positions.shape, width);
-    }
+    if (positions instanceof Tensor) return positions.oneHot(count).matmul(weight);
     const { data, shape } = readValues(positions);
     const wrong = data.find((position) => !(Number.isInteger(position) && position >= 0 && position < count));
     if (wrong !== undefined)

@@ -189,16 +189,15 @@ function recurrent<S>(kind: Kind<S>, inputs: number, hidden: number, options: Re
         `recurrent: expected x of shape ${batchFirst ? "[batch, time" : "[time, batch"}, ${inputs}], got [${given.shape}]; try reshape`,
       );
     let x = batchFirst ? given.transpose(1, 0, 2) : given;
-    const [time, batch] = x.shape as [number, number];
+    const time = x.shape[0]!;
     const last: S[] = [];
     for (let layer = 0; layer < numLayers; layer++) {
       if (layer > 0) x = between(x);
-      const flat = x.reshape(time * batch, -1);
       const outputs = Array.from({ length: directions }, (_, direction) => {
         const index = layer * directions + direction;
         const own = all[index]!;
         // All steps' inputs in one product.
-        const projected = project(flat, own.input, own.inputBias).reshape(time, batch, -1);
+        const projected = project(x, own.input, own.inputBias);
         const ahead: Projection = (old) => project(old, own.hidden, own.hiddenBias);
         let current = state === undefined ? undefined : kind.unstack(state, index);
         const steps: Tensor[] = [];

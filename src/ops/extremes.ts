@@ -38,13 +38,12 @@ export function max(b: Builder, x: Ref, axis?: number, keepDims = false): Extrem
   if (count === 0) throw new ShapeError("max: expected at least one element, got an empty axis; try a longer one");
   const rest = at === undefined ? [] : shape.filter((_, i) => i !== at);
   const kept = keepDims ? shape.map((length, i) => (at === undefined || i === at ? 1 : length)) : rest;
-  const columns = size(rest);
   const toFront = at === undefined ? undefined : [at, ...shape.map((_, i) => i).filter((i) => i !== at)];
-  const turned = toFront ? b.node("transpose", [input], { axes: toFront }) : input;
-  const found = tournament(b, reshape(b, turned, [count, columns]));
+  const found = tournament(b, toFront ? b.node("transpose", [input], { axes: toFront }) : reshape(b, input, [count]));
   const oneHot = () => {
-    const bits = reshape(b, winnerBits(b, found), turned.type.shape);
-    return toFront ? b.node("transpose", [bits], { axes: shape.map((_, i) => toFront.indexOf(i)) }) : bits;
+    const bits = winnerBits(b, found);
+    if (!toFront) return reshape(b, bits, shape);
+    return b.node("transpose", [bits], { axes: shape.map((_, i) => toFront.indexOf(i)) });
   };
   const value = reshape(b, found.largest, kept);
   const ones = shape.map((length, i) => (at === undefined || i === at ? 1 : length));

@@ -38,22 +38,22 @@ export function windowsFor(count: number, columns: number): number[] {
 interface Level {
   /** How many values entered. */
   readonly count: number;
-  /** [window, number of windows, columns]: bits of the winners. */
+  /** [window, number of windows, ...columns]: bits of the winners. */
   readonly bits: Ref;
 }
 /** A tournament, with the bits of all its levels. */
 export interface Tournament {
-  /** [columns] */
+  /** [...columns] */
   readonly largest: Ref;
   readonly levels: readonly Level[];
 }
 
-/** x: a share [count, columns], count >= 1. Rounds with rep3: 7 a level for windows of 2, 8 of 3, 9 of 4 or 5, 10 up to 9. */
+/** x: a share [count, ...columns], count >= 1; axes of columns stay apart, as rows of data may. Rounds with rep3: 7 a level for windows of 2, 8 of 3, 9 of 4 or 5, 10 up to 9. */
 export function tournament(b: Builder, x: Ref): Tournament {
-  const [length, columns] = x.type.shape as [number, number];
+  const [length, ...columns] = x.type.shape as [number, ...number[]];
   const levels: Level[] = [];
   let left = x;
-  for (const window of windowsFor(length, columns)) {
+  for (const window of windowsFor(length, size(columns))) {
     const count = left.type.shape[0]!;
     const windows = Math.ceil(count / window);
     const rivals = inWindows(b, filled(b, left, windows * window), window);
@@ -63,7 +63,7 @@ export function tournament(b: Builder, x: Ref): Tournament {
     levels.push({ count, bits });
     left = window === 2 ? largerOf(b, rivals, less, differences) : b.node("pickOne", [bits, rivals]);
   }
-  return { largest: reshape(b, left, [columns]), levels };
+  return { largest: reshape(b, left, columns), levels };
 }
 
 /** Of two. What was compared is what is selected: protocols that open masks have opened it already. */
@@ -76,33 +76,37 @@ function largerOf(b: Builder, rivals: Ref, less: Ref, differences: Ref): Ref {
 
 /** Up to `count` values with repetitions of the first one, which ties with itself and is the first among equals. */
 function filled(b: Builder, x: Ref, count: number): Ref {
-  const [length, columns] = x.type.shape as [number, number];
+  const [length, ...columns] = x.type.shape as [number, ...number[]];
   if (length === count) return x;
-  return concat(b, [x, broadcastTo(b, slice(b, x, 0, 0, 1), [count - length, columns])], 0);
+  return concat(b, [x, broadcastTo(b, slice(b, x, 0, 0, 1), [count - length, ...columns])], 0);
 }
 
-/** [count, columns] as [window, windows, columns]: neighbours meet, so that the first among equals stays the first. */
+/** [count, ...columns] as [window, windows, ...columns]: neighbours meet, so that the first among equals stays the first. */
 function inWindows(b: Builder, x: Ref, window: number): Ref {
-  const [count, columns] = x.type.shape as [number, number];
+  const [count, ...columns] = x.type.shape as [number, ...number[]];
   const windows = count / window;
-  if (windows === 1) return reshape(b, x, [window, 1, columns]);
-  return b.node("transpose", [reshape(b, x, [windows, window, columns])], { axes: [1, 0, 2] });
+  if (windows === 1) return reshape(b, x, [window, 1, ...columns]);
+  return firstTwoSwapped(b, reshape(b, x, [windows, window, ...columns]));
+}
+
+function firstTwoSwapped(b: Builder, x: Ref): Ref {
+  const [, , ...columns] = x.type.shape;
+  return b.node("transpose", [x], { axes: [1, 0, ...columns.map((_, axis) => axis + 2)] });
 }
 
 /**
- * Bits [count, columns]: 1 at the winner, from the last level back to the first. No comparison; a round and some `count` ANDs a
+ * Bits [count, ...columns]: 1 at the winner, from the last level back to the first. No comparison; a round and some `count` ANDs a
  * column for each level but the last.
  */
 export function winnerBits(b: Builder, { largest, levels }: Tournament): Ref {
   // Among one value that one wins.
-  if (levels.length === 0)
-    return b.node("isZero", [b.node("secret", [constant(b, 0, [1, size(largest.type.shape)], 0)])]);
+  if (levels.length === 0) return b.node("isZero", [b.node("secret", [constant(b, 0, [1, ...largest.type.shape], 0)])]);
   let winner: Ref | undefined;
   for (const { count, bits } of [...levels].reverse()) {
-    const [window, windows, columns] = bits.type.shape as [number, number, number];
+    const [window, windows, ...columns] = bits.type.shape as [number, number, ...number[]];
     const won = winner ? b.node("and", [bits, broadcastTo(b, winner, bits.type.shape)]) : bits;
-    const ordered = windows === 1 ? won : b.node("transpose", [won], { axes: [1, 0, 2] });
-    winner = slice(b, reshape(b, ordered, [windows * window, columns]), 0, 0, count);
+    const ordered = windows === 1 ? won : firstTwoSwapped(b, won);
+    winner = slice(b, reshape(b, ordered, [windows * window, ...columns]), 0, 0, count);
   }
   return winner!;
 }

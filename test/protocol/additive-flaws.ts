@@ -506,11 +506,14 @@ const inAndOut: Flaw[] = [
   {
     name: "an outsider gives two parties one seed",
     edits: [
-      edit("io", "freshSeeds: (): Seeds => ({", "freshSeeds: (): Seeds => ((seed) => ({"),
       edit(
         "io",
-        "(party < count - 1 ? [secureRandom(16)] : [])) }),",
-        "(party < count - 1 ? [seed] : [])) }))(secureRandom(16)),",
+        "Sharing => sharingOf(additiveSplit(count));",
+        `Sharing => {
+          const own = sharingOf(additiveSplit(count));
+          const same = ({ byParty }) => ({ byParty: byParty.map((seeds) => seeds.map(() => byParty[0][0])) });
+          return { ...own, freshSeeds: () => same(own.freshSeeds()) };
+        };`,
       ),
     ],
     among: [3],

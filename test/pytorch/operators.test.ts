@@ -43,8 +43,18 @@ test("every method of a tensor that has a gradient, every layer and every loss i
   for (const name of [...Object.getOwnPropertyNames(Tensor.prototype), "concat", "stack", "einsum", "where"])
     assert.equal(operators.has(name), !without.includes(name), name);
 
-  // Containers, initial values, and what is random: test/nn has them.
-  const others = ["sequential", "module", "moduleList", "moduleDict", "named", "init", "functional", "fuseBatchNorm"];
+  // Containers, initial values, what asks a layer about itself, and what is random: test/nn has them.
+  const others = [
+    "sequential",
+    "module",
+    "moduleList",
+    "moduleDict",
+    "named",
+    "init",
+    "functional",
+    "fuseBatchNorm",
+    "kindOf",
+  ];
   const random = ["dropout", "dropout1d", "dropout2d"];
   const layers = new Set([...recorded.layers.map(({ layer }) => layer), ...recorded.losses.map(({ loss }) => loss)]);
   for (const [name, value] of Object.entries(nn))
