@@ -6,8 +6,20 @@ import { HandshakeError, InputError, PolicyError, SessionEndedError, Unavailable
 import { connectModel, type ScaledInvitation, type ServedModel } from "../../src/index.js";
 import { EmbeddedBroker, openBroker } from "../../src/net/index.js";
 import { protocolNamed } from "../../src/protocol/index.js";
+import { secureRandom } from "../../src/random/index.js";
 import { groupId, ScaledModel } from "../../src/scale/index.js";
-import { credentialOf } from "../../src/serving/wire.js";
+import {
+  contextOf,
+  decodeAnswer,
+  encodeJob,
+  encodeQuestion,
+  jobSubject,
+  keyStartOf,
+  keySubject,
+} from "../../src/scale/messages.js";
+import { seal } from "../../src/scale/seal.js";
+import { checkSealingKey } from "../../src/scale/sealing-key.js";
+import { credentialOf, decodeFromParty, encodeHello, encodeQuery } from "../../src/serving/wire.js";
 import { hostile, input, type ServedGroup, scoresOf, servedGroup } from "./groups.js";
 
 const embedded = new EmbeddedBroker();
@@ -15,7 +27,7 @@ const between = hostile(embedded);
 let groups: ServedGroup[];
 before(async () => {
   groups = [];
-  for (let i = 0; i < 2; i++) groups.push(await servedGroup({ broker: () => embedded, limits: { queryMs: 1000 } }));
+  for (let i = 0; i < 2; i++) groups.push(await servedGroup({ broker: () => embedded }));
 });
 after(() => Promise.all(groups.map(({ cluster }) => cluster.close())));
 
@@ -104,6 +116,37 @@ test("an invitation is read strictly", async () => {
     connectModel({ model: "m", parties: ["https://localhost:1"], token: "t" }, { broker: "nats://localhost" }),
     InputError,
   );
+});
+
+test("what anybody may send to a party: too late, far too early, for other keys, nonsense", async () => {
+  const place = { group: groupId(groups[0]!.invited.parties), party: 1 };
+  const certified = await embedded.request(keySubject(place), new Uint8Array(), 5000);
+  const { publicKey } = checkSealingKey(certified, groups[0]!.invited.parties[1]!, place, Date.now());
+  const send = async (expires: number, plaintext: Uint8Array, keyStart = keyStartOf(publicKey)) => {
+    const facts = { id: secureRandom(16), model: "linear", expires };
+    const { message, open } = seal(publicKey, contextOf(facts, place), plaintext);
+    const answer = decodeAnswer(
+      await embedded.request(jobSubject(place), encodeJob({ ...facts, keyStart, sealed: message }), 5000),
+    );
+    return typeof answer === "string" ? answer : decodeFromParty(open(answer), "party");
+  };
+  const soon = Date.now() + 60_000;
+  assert.equal(await send(Date.now() - 1, new Uint8Array(4)), "expired");
+  assert.equal(await send(Date.now() + 7_200_000, new Uint8Array(4)), "expired");
+  assert.equal(await send(soon, new Uint8Array(4), new Uint8Array(8)), "stale");
+  assert.equal(await send(soon, new Uint8Array(4)), "changed");
+  // Sealed as it should be, but by somebody without a token, and by somebody without manners.
+  const hello = encodeHello({ model: "linear", credential: new Uint8Array(32) });
+  for (const [message, reason] of [
+    [hello, "unauthorized"],
+    [hello.subarray(0, 20), "malformed"],
+    [encodeQuery({ id: secureRandom(16), part: new Uint8Array(8) }), "malformed"],
+  ] as const) {
+    const answer = await send(soon, encodeQuestion(message, undefined));
+    assert.ok(typeof answer !== "string" && answer.type === "refusal" && answer.reason === reason, reason);
+  }
+  for (const bytes of [new Uint8Array(), new Uint8Array(34), Buffer.alloc(1000, 1)])
+    assert.deepEqual([...(await embedded.request(jobSubject(place), bytes, 5000))], [1, 2]);
 });
 
 /** Runs `harm` on what clients send from the second answer on, so that keys are known; undoes it. */
