@@ -1,6 +1,8 @@
 /** Groups of three parties in this process that serve one linear model behind a broker, and brokers that misbehave. Not a test. */
 import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { nn } from "../../src/index.js";
+import { tooLate } from "../../src/net/broker.js";
 import type { Broker } from "../../src/net/index.js";
 import type { DaemonOptions } from "../../src/party/index.js";
 import type { ScaledInvitation } from "../../src/scale/index.js";
@@ -55,7 +57,8 @@ export function hostile(broker: Broker): Broker & { harm: Harm | undefined; read
     async request(subject, message, timeoutMs) {
       const deliver: Deliver = (to, bytes) => broker.request(to, bytes, timeoutMs);
       seen.push(Buffer.from(subject), message);
-      const answer = await (this.harm ? this.harm(subject, message, deliver) : deliver(subject, message));
+      const late = pause(timeoutMs, undefined, { ref: false }).then(() => Promise.reject(tooLate(subject, timeoutMs)));
+      const answer = await Promise.race([this.harm?.(subject, message, deliver) ?? deliver(subject, message), late]);
       seen.push(answer);
       return answer;
     },

@@ -53,6 +53,8 @@ test("deploy to two groups with one command, ask with another", { skip }, async 
     String(1 / 255),
     "--rows",
     "0:3",
+    "--retries",
+    "30",
     "--json",
   ]);
   assert.equal(answers.code, 0, answers.stderr);

@@ -41,13 +41,15 @@ before(async () => {
 after(() => Promise.all(groups.map(({ cluster }) => cluster.close())));
 
 const { sharing } = protocolNamed("rep3");
+type Sharing = typeof sharing;
 let splits = 0;
-const split = (words: Uint8Array) => {
+const splitting = (sharing: Sharing) => (words: Uint8Array) => {
   splits++;
   const seeds = sharing.freshSeeds();
   const correction = sharing.correction(seeds, 0, words);
   return seeds.byParty.map((own, i) => Buffer.concat([...own, ...(sharing.keepsCorrection[i] ? [correction] : [])]));
 };
+const split = splitting(sharing);
 const combine = (parts: readonly Uint8Array[], bytes: 4 | 8) => sharing.combine(parts, bytes);
 const invitation = (which = groups): ScaledInvitation => ({
   model: "linear",
@@ -108,6 +110,22 @@ test("connectModel finds the groups through the broker of this process", async (
   );
   await other.cluster.close();
   await assert.rejects(connectModel(given, { retries: 1 }), UnavailableError);
+});
+
+test("groups may share secrets differently; a dealer answers nobody", async () => {
+  const broker = new EmbeddedBroker();
+  const dealt = await servedGroup({ protocol: "additive-2", broker: () => broker });
+  assert.equal(dealt.invited.parties.length, 2);
+  const model = await ScaledModel.connect({
+    ...{ broker, invitation: invitation([dealt, groups[0]!]), retries: 20 },
+    sharing: (protocol) => {
+      const { sharing } = protocolNamed(protocol);
+      return { split: splitting(sharing), combine: (parts, bytes) => sharing.combine(parts, bytes) };
+    },
+  });
+  for (let i = 0; i < 3; i++) await check(model, i);
+  await model.close();
+  await dealt.cluster.close();
 });
 
 test("an invitation is read strictly", async () => {
@@ -211,6 +229,16 @@ test("without any answer a query ends in an error that says so, and one group's 
       for (let i = 0; i < 6; i++) await check(model, i);
     },
     { retries: 1 },
+  );
+  // A group whose parties are there, but say nothing.
+  offers = 0;
+  await under(
+    (subject, message, deliver) => {
+      if (subject.includes(".offer.") && offers++ % 3 < 2) return Promise.resolve(Buffer.from(silent));
+      return subject.includes(silent) && jobs.test(subject) ? new Promise(() => {}) : deliver(subject, message);
+    },
+    (model) => check(model, 7),
+    { retries: 1, timeoutMs: 5000 },
   );
   await under(
     (subject, message, deliver) =>
