@@ -8,9 +8,10 @@ export function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
     if (process.env.SECRETGRAD_PARENT === undefined) return;
-    process.stdin
-      .on("end", resolve)
-      .on("error", () => resolve())
-      .resume();
+    const { stdin } = process;
+    stdin.on("end", resolve).on("error", () => resolve());
+    stdin.resume();
+    // Whoever is asked to stop may end by itself, with the parent still there.
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stdin.pause());
   });
 }

@@ -1,24 +1,24 @@
 /**
- * A model that was trained in the clear is shared among three parties, which serve it to clients at the ports 4000, 4001 and 4002:
- * three answers, and no more. A client in a process of its own asks about images that only it sees; the model stays hidden
- * from the client, the images and the answers from the parties, and all of it from each other.
+ * A model that was trained in Keras, from its HDF5 file, is shared among three parties, which serve it to clients at the ports 4000,
+ * 4001 and 4002: three answers, and no more. A client in a process of its own asks about images that only it sees; the model stays
+ * hidden from the client, the images and the answers from the parties, and all of it from each other.
  */
 import { spawn } from "node:child_process";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { connect, nn, type PolicyOptions } from "secretgrad";
-import { trainInTheClear } from "./support/clear-training.js";
+import { connect, type PolicyOptions } from "secretgrad";
+import { importKeras } from "secretgrad/models";
 import { startCluster } from "./support/cluster.js";
 import { args } from "./support/protocol.js";
 
 const cluster = await startCluster({ serve: args[0] ?? "4000" });
 try {
   // The owner of the model, who has it in the clear, and three queries to give away.
-  const model = nn.sequential(nn.linear(784, 10)).loadStateDict(await trainInTheClear());
+  const model = importKeras(await readFile(new URL("../test/fixtures/models/keras2-digits.h5", import.meta.url)));
   const session = await connect(cluster.file, { as: "driver", fraction: 16 });
   const policy: PolicyOptions = { reveal: "class", queries: 3, clients: [{ name: "reader" }] };
-  const { invitations } = await session.deploy("digits", model, { input: [784], policy });
+  const { invitations } = await session.deploy("digits", model, { input: [28, 28, 1], policy });
 
   // What the client is told: where to ask, which keys to expect there, its own token.
   const invitation = invitations.get("reader")!;

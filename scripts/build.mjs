@@ -23,11 +23,17 @@ if (!process.argv.includes("--kernels-only")) {
 }
 
 async function buildBrowser(dist) {
-  const { bundleBrowser } = await import("./bundle-browser.mjs");
-  const { code, integrity } = await bundleBrowser();
+  const { bundleBrowser, bundleLocal } = await import("./bundle-browser.mjs");
   mkdirSync(`${dist}/browser`);
-  writeFileSync(`${dist}/browser/secretgrad.js`, code);
-  writeFileSync(`${dist}/browser/secretgrad.js.integrity`, `${integrity}\n`);
+  for (const [name, bundle] of [
+    ["secretgrad.js", bundleBrowser],
+    ["local.js", bundleLocal],
+  ]) {
+    const { code, integrity, licences } = await bundle();
+    writeFileSync(`${dist}/browser/${name}`, code);
+    writeFileSync(`${dist}/browser/${name}.integrity`, `${integrity}\n`);
+    if (/^## /m.test(licences ?? "")) writeFileSync(`${dist}/browser/${name}.licences.md`, licences);
+  }
   const { build } = await import("vite");
   await build({ configFile: "web/vite.config.mjs", build: { outDir: resolve(dist, "web") } });
 }

@@ -41,6 +41,7 @@ export {
   LocalSession,
   local,
   type ModelListing,
+  type OperatorReport,
   Owner,
   type PlanDescription,
   type RunReport,

@@ -14,5 +14,7 @@ export default defineConfig({
     // As files, because the policy forbids data: and inline code.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    // Of what is bundled, for whoever passes it on.
+    license: { fileName: "licences.md" },
   },
 });

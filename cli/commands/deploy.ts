@@ -18,7 +18,7 @@ export default command({
     "  queries = 100\n" +
     "  per-minute = 10\n" +
     "  expires = 2027-01-31T00:00:00Z\n\n" +
-    "FILE is an ONNX model, or a program whose default export is a model of secretgrad.\n\n" +
+    "FILE is a model of ONNX, Keras (.h5, .keras) or TensorFlow.js (model.json), or a program whose default export is a model of secretgrad.\n\n" +
     "With --nats, --cluster takes several files, with commas: each of these groups of parties serves the model, and clients reach\n" +
     "whichever the broker picks. Allowances then hold at each group.",
   args: {

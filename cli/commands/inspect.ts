@@ -76,7 +76,7 @@ export default command({
     const { costs, assumed } = await predictionCosts(model, { rows, fraction, definitions, link });
     const calibration = args.calibrate === undefined ? undefined : await calibrated(model, args.calibrate);
     const { inputs, outputs } = model;
-    const ranges = calibration && { calibration: calibration.layers };
+    const ranges = calibration && { calibration: calibration.layers, overflows: calibration.overflows };
     out.object({
       file: args.file,
       format: model.format,
@@ -122,7 +122,12 @@ export default command({
       out.line(`OVERFLOW: ${printable(name)} reaches ${largest.toPrecision(4)}, and fixed point ends at 32768`);
     for (const { name, largest } of near)
       out.line(`Near the end: ${printable(name)} reaches ${largest.toPrecision(4)}; other inputs may pass 32768`);
-    if (over.length === 0 && near.length === 0)
+    const domains = calibration.overflows.filter(({ kind }) => kind === "domain");
+    for (const { op, largest, limit, count } of domains)
+      out.line(`OUT OF DOMAIN: ${count} values of ${op} reach ${largest.toPrecision(4)}, and it ends at ${limit}`);
+    const inside = calibration.overflows.length - domains.length;
+    if (over.length === 0 && inside > 0) out.line(`OVERFLOW: inside of layers, at ${inside} places`);
+    if (over.length === 0 && near.length === 0 && calibration.overflows.length === 0)
       out.line("All layers stay at least two bits below 2^15 on these inputs.");
   },
 });

@@ -6,11 +6,24 @@ import type { DemoCluster } from "./cluster.js";
 export class Costs {
   rounds = 0;
   readonly bytesByMember: number[] = [];
+  /** Of the runs that parties measured by operator. */
+  measured = 0;
+  readonly #operators = new Map<string, { op: string; seconds: number; waiting: number }>();
   readonly #kinds = new Map<string, { rounds: number; bytes: number; dealt: number; times: number }>();
 
   constructor(readonly cluster: Pick<DemoCluster, "parties" | "dealer">) {}
 
-  add({ rounds, bytes }: RunReport): void {
+  /** By operator, the longest first; at the party that was slowest in each run. */
+  get operators(): { readonly op: string; readonly seconds: number; readonly waiting: number }[] {
+    return [...this.#operators.values()].sort((a, b) => b.seconds + b.waiting - a.seconds - a.waiting);
+  }
+
+  add({ rounds, bytes, operators }: RunReport): void {
+    if (operators) this.measured++;
+    for (const { op, seconds, waiting } of operators ?? []) {
+      const sum = this.#operators.get(op) ?? { op, seconds: 0, waiting: 0 };
+      this.#operators.set(op, { op, seconds: sum.seconds + seconds, waiting: sum.waiting + waiting });
+    }
     this.rounds += rounds;
     bytes.forEach((count, i) => {
       this.bytesByMember[i] = (this.bytesByMember[i] ?? 0) + count;

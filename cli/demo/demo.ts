@@ -84,6 +84,8 @@ const batchSize = 128;
 const fewestRows = 64;
 const learningRate = 0.05;
 const momentum = 0.9;
+/** While somebody watches, one of so many steps is measured by operator. */
+const profileEvery = 5;
 /** How often the accuracy is looked at while somebody watches. */
 const lookIns = 8;
 
@@ -103,8 +105,11 @@ async function mainJob(
     waitForGrantsMs: 30_000,
     onRun: (report) => {
       costs.add(report);
-      if (!looking) trained.add(report);
+      if (looking) return;
+      trained.add(report);
+      if (report.operators) show?.tell({ type: "operators", runs: trained.measured, operators: trained.operators });
     },
+    ...(show ? { profileEvery } : {}),
   });
   const images = session.dataset("alice/images");
   const labels = session.dataset("bob/labels");

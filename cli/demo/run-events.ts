@@ -35,6 +35,12 @@ export type RunEvent =
       readonly sent: readonly number[];
       readonly rounds: number;
     }
+  /** Where the time of training steps goes, summed over the runs that were measured so far. */
+  | {
+      readonly type: "operators";
+      readonly runs: number;
+      readonly operators: readonly { readonly op: string; readonly seconds: number; readonly waiting: number }[];
+    }
   /** After so many batches. */
   | { readonly type: "accuracy"; readonly done: number; readonly percent: number; readonly images: number }
   | {

@@ -220,6 +220,8 @@ const nowhere = async (_: Closing): Promise<void> => {
 
 /** The parameter's present value under another name: what is trained later does not change what is served. */
 function keep({ graph }: Session, parameter: Parameter, name: string): void {
+  // An earlier attempt may have been refused.
+  graph.forget(name);
   const copy = new Variable(name, parameter.shape, parameter.initial, parameter.integerBits);
   if (parameter.stored) {
     copy.stored = true;

@@ -10,7 +10,7 @@ export type { VariableListing } from "./listings.js";
 export { type LocalOptions, LocalSession, local } from "./local.js";
 export { type ConnectModelOptions, connectModel } from "./model.js";
 export { Owner, type ShareDatasetOptions, type WatchOptions } from "./owner.js";
-export type { RunReport } from "./run-answer.js";
+export type { OperatorReport, RunReport } from "./run-answer.js";
 export { Session } from "./session.js";
 export type { SessionOptions } from "./session-options.js";
 export { type ClearStep, ClearTwin, type Difference, type TwinOptions } from "./twin.js";

@@ -18,7 +18,10 @@ import type { SessionOptions } from "./session-options.js";
 import { ClearTwin, type TwinOptions } from "./twin.js";
 
 export interface LocalOptions
-  extends Pick<SessionOptions, "fraction" | "integerBits" | "onRun" | "onWaiting" | "waitForGrantsMs"> {
+  extends Pick<
+    SessionOptions,
+    "fraction" | "integerBits" | "onRun" | "profileEvery" | "onWaiting" | "waitForGrantsMs"
+  > {
   /** Which protocol, and among whom. "rep3" (default): three parties. "plain": one, which computes on the numbers themselves. */
   readonly protocol?: ProtocolChoice;
   /** Needed for protocols with a dealer, which is in this process, too: with any party's share it knows everything. */

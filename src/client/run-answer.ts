@@ -13,12 +13,34 @@ import type { CallResult, PartyCaller } from "./caller.js";
 type Expected = Pick<PendingReveal, "label" | "shape">;
 
 const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const duration = v.pipe(v.number(), v.finite(), v.minValue(0));
+const operatorTime = v.object({
+  op: v.pipe(v.string(), v.maxLength(100)),
+  seconds: duration,
+  waiting: duration,
+  bytes: natural,
+});
 const schema = v.object({
   run: natural,
   reveals: v.array(v.object({ label: v.string(), bytes: natural })),
-  stats: v.optional(v.object({ rounds: natural, bytes: natural, seconds: v.pipe(v.number(), v.finite()) })),
+  stats: v.optional(
+    v.object({
+      ...{ rounds: natural, bytes: natural, seconds: v.pipe(v.number(), v.finite()) },
+      operators: v.optional(v.pipe(v.array(operatorTime), v.maxLength(1000))),
+    }),
+  ),
 });
 
+/** What all nodes of one operator took at a party. */
+export interface OperatorReport {
+  readonly op: string;
+  /** Processor time of local work. */
+  readonly seconds: number;
+  /** From handing over messages until those of the others are there; of rounds that operators share, by bytes. */
+  readonly waiting: number;
+  /** Payload that the party sent. */
+  readonly bytes: number;
+}
 /** What a run cost, as the parties report it. */
 export interface RunReport {
   readonly run: number;
@@ -27,6 +49,8 @@ export interface RunReport {
   readonly bytes: readonly number[];
   /** The slowest party's. */
   readonly seconds: number;
+  /** The same party's, by operator; in runs that `profileEvery` asked for. */
+  readonly operators?: readonly OperatorReport[];
 }
 export interface RunResult {
   readonly report: RunReport;
@@ -61,11 +85,13 @@ export function readAnswers(
     const { buffer } = combined;
     return wordBytes === 8 ? new BigInt64Array(buffer) : BigInt64Array.from(new Int32Array(buffer), BigInt);
   });
+  const slowest = read.reduce((a, b) => ((b.stats?.seconds ?? 0) > (a.stats?.seconds ?? 0) ? b : a));
   const report = {
     run: first.run,
     rounds: Math.max(...read.map(({ stats }) => stats?.rounds ?? 0)),
     bytes: read.map(({ stats }) => stats?.bytes ?? 0),
-    seconds: Math.max(...read.map(({ stats }) => stats?.seconds ?? 0)),
+    seconds: slowest.stats?.seconds ?? 0,
+    ...(slowest.stats?.operators ? { operators: slowest.stats.operators } : {}),
   };
   return { report, words };
 }

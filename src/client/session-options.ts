@@ -24,6 +24,8 @@ export interface SessionOptions {
   readonly onWaiting?: (message: string, plan: Plan) => void;
   /** Called when a run is done, in the order of the runs. */
   readonly onRun?: (report: RunReport) => void;
+  /** In one of so many runs the parties also measure time and traffic by operator, for `onRun`; some microseconds a node. Default: in none. */
+  readonly profileEvery?: number;
   /** How long a party may take for one answer. Default ten minutes; lost connections are noticed at once. */
   readonly timeoutMs?: number;
   /** Where clients of served models connect, by party that computes; empty if nowhere. */

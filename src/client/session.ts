@@ -370,7 +370,7 @@ export class Session implements GraphHost {
     let sentAgain = false;
     for (;;) {
       try {
-        await this.#attempt(closing);
+        await this.#attempt(closing, number);
         this.#proven.add(plan.digest);
         this.#newestDone = Math.max(this.#newestDone, number);
         return;
@@ -390,13 +390,14 @@ export class Session implements GraphHost {
     }
   }
 
-  async #attempt(closing: Closing): Promise<void> {
+  async #attempt(closing: Closing, number: number): Promise<void> {
     const { plan, scalars, feeds, reveals, watched = [] } = closing;
-    const { definition, parties, twin } = this.options;
+    const { definition, parties, twin, profileEvery } = this.options;
+    const profile = profileEvery !== undefined && number % profileEvery === 0 ? { profile: true } : {};
     const request = hex(secureRandom(16));
     const bodies = shareInputs(definition, plan, feeds);
     const answers = await this.#all("run", (party) => ({
-      params: { request, digest: plan.digest, scalars },
+      params: { request, digest: plan.digest, scalars, ...profile },
       body: bodies[party]!,
     }));
     const asked = [...reveals, ...watched];

@@ -17,6 +17,11 @@ export interface ProfileRow {
   exchanges: number;
 }
 
+/** What the nodes of one operator took together. */
+export interface OperatorTime extends Omit<ProfileRow, "exchanges"> {
+  readonly op: string;
+}
+
 /** Of a party, by node of the plan. May be used for several runs of one plan, which then add up. */
 export class Profile {
   readonly rows: ProfileRow[] = [];
@@ -29,6 +34,17 @@ export class Profile {
   row(node: number): ProfileRow {
     this.rows[node] ??= { seconds: 0, waiting: 0, bytes: 0, exchanges: 0 };
     return this.rows[node];
+  }
+
+  /** By operator of the plan's nodes, in the order in which they first occur. */
+  byOperator(ops: readonly string[]): OperatorTime[] {
+    const sums = new Map<string, OperatorTime>();
+    this.rows.forEach(({ seconds, waiting, bytes }, node) => {
+      const op = ops[node]!;
+      const sum = sums.get(op) ?? { op, seconds: 0, waiting: 0, bytes: 0 };
+      sums.set(op, { op, seconds: sum.seconds + seconds, waiting: sum.waiting + waiting, bytes: sum.bytes + bytes });
+    });
+    return [...sums.values()];
   }
 
   /** Local work on a node. */

@@ -4,6 +4,7 @@
  */
 import { ModelFileError, SecretgradError, ShapeError } from "../errors.js";
 import * as nn from "../nn/index.js";
+import { defaultLimits } from "../plan/index.js";
 import { type Shape, size } from "../ring/index.js";
 import { type Closing, Graph, Tensor } from "../tensor/index.js";
 import { checkedShape } from "./numbers.js";
@@ -59,12 +60,15 @@ export interface Source {
   record(inputs: readonly Tensor[], watch?: Watch): Tensor[];
 }
 
+/** What parties take as a plan at most: an import that records more could never be used, and is stopped. */
+const limits = { maxNodes: defaultLimits.maxNodes, maxText: defaultLimits.maxBytes };
+
 /** A graph whose plans go nowhere: to see shapes, and what is refused. */
 export function scratchGraph(
   fraction = 20,
   submit: (closing: Closing) => Promise<void> = async () => undefined,
 ): Graph {
-  return new Graph({ env: { fraction }, recipient: "nobody", submit });
+  return new Graph({ env: { fraction }, recipient: "nobody", limits, submit });
 }
 
 /** A secret input of no numbers, to see what follows from its shape. */

@@ -6,6 +6,7 @@ import { ModelFileError } from "../errors.js";
 import { size } from "../ring/index.js";
 import { Plaintext } from "../tensor/index.js";
 import { brainFloat, halfPrecision } from "./floats.js";
+import { brief, parseJson } from "./json.js";
 import { checkFileSize, type FileLimits } from "./limits.js";
 import { checkedShape } from "./numbers.js";
 
@@ -40,23 +41,18 @@ export const isSafetensors = (bytes: Uint8Array): boolean =>
 export function readSafetensors(bytes: Uint8Array, limits: FileLimits = {}): StateDict {
   const where = "readSafetensors";
   checkFileSize(where, bytes, limits);
-  const bad = (expected: string, got: string, cause?: unknown) =>
-    new ModelFileError(`${where}: expected ${expected}, got ${got}; try saving the file again`, { cause });
+  const bad = (expected: string, got: string) =>
+    new ModelFileError(`${where}: expected ${expected}, got ${brief(got)}; try saving the file again`);
   if (!isSafetensors(bytes)) throw bad("a safetensors file", "other bytes");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const length = view.getUint32(0, true);
   if (length > mostHeader || 8 + length > bytes.length) throw bad("a header inside the file", `one of ${length} bytes`);
-  let header: unknown;
-  try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, 8 + length)));
-  } catch (error) {
-    throw bad("a header in JSON", "other text", error);
-  }
+  const header = parseJson(where, new TextDecoder().decode(bytes.subarray(8, 8 + length)));
   const start = 8 + length;
   const entries = Object.entries(header as Record<string, unknown>).filter(([name]) => name !== "__metadata__");
   if (entries.length > mostTensors) throw bad(`at most ${mostTensors} tensors`, String(entries.length));
-  const taken: [number, number][] = [];
-  const state = entries.map(([name, value]): [string, Plaintext] => {
+  // All places before any number: arrays that share their bytes would take more memory than the file.
+  const places = entries.map(([name, value]) => {
     const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
     const element = typeof dtype === "string" && Object.hasOwn(elements, dtype) ? elements[dtype] : undefined;
     if (!element) throw bad(`numbers in ${name}`, String(dtype));
@@ -66,15 +62,16 @@ export function readSafetensors(bytes: Uint8Array, limits: FileLimits = {}): Sta
     const inside = Number.isSafeInteger(from) && Number.isSafeInteger(to) && (from as number) >= 0;
     if (!inside || (to as number) - (from as number) !== n * element.bytes || start + (to as number) > bytes.length)
       throw bad(`${n * element.bytes} bytes for ${name} [${shape}]`, `[${offsets}] of ${bytes.length - start}`);
-    taken.push([from as number, to as number]);
-    const data = Float64Array.from({ length: n }, (_, i) =>
-      element.at(view, start + (from as number) + i * element.bytes),
-    );
-    return [name, new Plaintext(shape as number[], data)];
+    return { name, element, n, shape: shape as number[], from: from as number, to: to as number };
   });
-  taken.sort(([a], [b]) => a - b);
-  taken.forEach(([from], i) => {
-    if (i > 0 && from < taken[i - 1]![1]) throw bad("arrays that do not overlap", "some that do");
+  let end = 0;
+  for (const { from, to } of places.toSorted((a, b) => a.from - b.from || a.to - b.to)) {
+    if (from < end) throw bad("arrays that do not overlap", "some that do");
+    end = to;
+  }
+  const state = places.map(({ name, element, n, shape, from }) => {
+    const data = Float64Array.from({ length: n }, (_, i) => element.at(view, start + from + i * element.bytes));
+    return [name, new Plaintext(shape, data)] as const;
   });
   return Object.fromEntries(state);
 }

@@ -6,6 +6,7 @@ import { ModelFileError } from "../errors.js";
 import { size } from "../ring/index.js";
 import { halfPrecision } from "./floats.js";
 import type { ImportedModel } from "./imported.js";
+import { brief, parseJson } from "./json.js";
 import { type Config, isConfig, modelOf } from "./keras/config.js";
 import { type KerasOptions, kerasModule } from "./keras/import.js";
 import { checkFileSize, defaultMaxBytes } from "./limits.js";
@@ -13,7 +14,7 @@ import { checkedShape, Numbers } from "./numbers.js";
 
 const where = "importTfjs";
 const bad = (expected: string, got: string) =>
-  new ModelFileError(`${where}: expected ${expected}, got ${got}; try model.save() of a layers model`);
+  new ModelFileError(`${where}: expected ${expected}, got ${brief(got)}; try model.save() of a layers model`);
 
 const elements: Readonly<Record<string, readonly [bytes: number, at: (view: DataView, i: number) => number]>> = {
   float32: [4, (view, i) => view.getFloat32(i, true)],
@@ -39,12 +40,7 @@ export function importTfjs(
   const text = typeof json === "string" ? new TextEncoder().encode(json) : json;
   const { maxBytes = defaultMaxBytes } = options;
   checkFileSize(where, text, options);
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(new TextDecoder().decode(text));
-  } catch (error) {
-    throw new ModelFileError(`${where}: expected model.json, got other text; try model.save()`, { cause: error });
-  }
+  const parsed = parseJson(`${where}: model.json`, new TextDecoder().decode(text));
   const topology = isConfig(parsed) ? parsed.modelTopology : undefined;
   if (!isConfig(topology) || isConfig(topology.node) || Array.isArray(topology.node))
     throw bad("the modelTopology of a layers model", "another file, perhaps a graph model");
@@ -52,22 +48,16 @@ export function importTfjs(
   const version =
     typeof topology.keras_version === "string" ? Number.parseInt(topology.keras_version.replace(/\D*/, ""), 10) : 2;
   const given = readWeights((parsed as Config).weightsManifest, shards, maxBytes);
-  const weights = new Map<string, Numbers[]>();
-  for (const { name } of model.layers) {
-    const own = given.filter(([weight]) => weight.startsWith(`${name}/`)).map(([, numbers]) => numbers);
-    weights.set(name, own);
-  }
+  const weights = new Map(model.layers.map(({ name }): [string, Numbers[]] => [name, []]));
+  for (const [weight, numbers] of given)
+    for (let end = weight.indexOf("/"); end > 0; end = weight.indexOf("/", end + 1))
+      weights.get(weight.slice(0, end))?.push(numbers);
   return kerasModule("tfjs", model, weights, Number.isNaN(version) ? 2 : version, options);
 }
 
 /** File names of the shards that a model.json mentions; hostile, as the rest of it. */
 export function shardNames(json: Uint8Array | string): string[] {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(typeof json === "string" ? json : new TextDecoder().decode(json));
-  } catch (error) {
-    throw new ModelFileError(`${where}: expected model.json, got other text; try model.save()`, { cause: error });
-  }
+  const parsed = parseJson(`${where}: model.json`, typeof json === "string" ? json : new TextDecoder().decode(json));
   const manifest = isConfig(parsed) && Array.isArray(parsed.weightsManifest) ? parsed.weightsManifest : [];
   const paths = manifest.flatMap((group: unknown) =>
     isConfig(group) && Array.isArray(group.paths) ? group.paths : [],
@@ -106,7 +96,8 @@ function readWeights(
     for (const weight of weights as readonly unknown[]) {
       if (result.length >= mostWeights) throw bad(`at most ${mostWeights} weights`, "more");
       const { name, shape, dtype, quantization } = isConfig(weight) ? weight : {};
-      if (typeof name !== "string" || !Array.isArray(shape)) throw bad("weights with a name and a shape", "others");
+      if (typeof name !== "string" || name.length > 1_000 || !Array.isArray(shape))
+        throw bad("weights with a name and a shape", "others");
       const { dtype: stored, scale = 1, min = 0 } = isConfig(quantization) ? quantization : {};
       const table = stored === undefined ? elements : packed;
       const key = String(stored ?? dtype);

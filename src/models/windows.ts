@@ -2,6 +2,8 @@
  * Convolutions and pools whose padding may differ from side to side, as ONNX and TensorFlow have it, made of those of tensors, where
  * it does not.
  */
+
+import { ShapeError } from "../errors.js";
 import {
   avgPool1d,
   avgPool2d,
@@ -88,7 +90,15 @@ const smallPadding = (form: Windows) => {
   return even?.every((n, i) => 2 * n <= form.kernel[i]!) ? even : undefined;
 };
 
+/** Each element of a window that overlaps others is a value of the plan; larger windows are nobody's. */
+const mostPerWindow = 2 ** 12;
+
 export function maxPool(x: Tensor, form: Windows, ceilMode = false): Tensor {
+  const elements = form.kernel.reduce((n, k) => n * k, 1);
+  if (elements > mostPerWindow)
+    throw new ShapeError(
+      `maxPool: expected windows of at most ${mostPerWindow} elements, got [${form.kernel}]; try a smaller kernel`,
+    );
   const even = smallPadding(form);
   const padded = even ? x : x.pad(torchPads(form.before, form.after), lowest);
   return (form.kernel.length === 1 ? maxPool1d : maxPool2d)(padded, perAxis(form.kernel), {

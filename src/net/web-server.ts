@@ -7,6 +7,7 @@
  */
 import { createServer as createHttp, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createHttps } from "node:https";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { InputError } from "../errors.js";
@@ -50,17 +51,18 @@ export interface WebServerOptions {
 export interface WebLimits {
   /** Open sockets; one more is closed at once. */
   readonly sockets: number;
-  /** WebSockets that have not said who they are; a new one takes the place of the oldest. */
+  /** Those of them that have not said who they are, from the first packet on; a new one takes the place of the oldest. */
   readonly strangers: number;
   /** For a TLS handshake, the head of a request, and the first message. */
   readonly patienceMs: number;
   /** Between two signs of life of a WebSocket. */
   readonly idleMs: number;
 }
-export const webLimits: WebLimits = { sockets: 4096, strangers: 512, patienceMs: 10_000, idleMs: 60_000 };
+export const webLimits: WebLimits = { sockets: 4096, strangers: 1024, patienceMs: 10_000, idleMs: 60_000 };
 
 const LARGEST_HEAD = 8 * 1024;
 const CLOSE_MS = 2_000;
+const STRANGER_BYTES = 4096;
 
 const loopback = /^(127\.|::1$|::ffff:127\.)/;
 const isLocal = (address: string | undefined): boolean => address !== undefined && loopback.test(address);
@@ -102,7 +104,17 @@ export async function serveWeb(options: WebServerOptions): Promise<Listener> {
     skipUTF8Validation: true,
     maxPayload: 1,
   });
-  const strangers = new Set<WebSocket>();
+  // By both ends' address, the same for a TLS socket and the one under it. In the order in which they came.
+  const strangers = new Map<string, Duplex>();
+  server.prependListener("connection", (socket: Socket) => {
+    const [oldest] = strangers.values();
+    if (oldest && strangers.size >= limits.strangers) oldest.destroy();
+    const place = placeOf(socket);
+    strangers.set(place, socket);
+    socket.once("close", () => {
+      if (strangers.get(place) === socket) strangers.delete(place);
+    });
+  });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
     if (pathOf(request) !== options.path) {
@@ -111,10 +123,9 @@ export async function serveWeb(options: WebServerOptions): Promise<Listener> {
     }
     // Read by ws when it takes the socket over; models may have come since.
     sockets.options.maxPayload = options.largestMessage();
+    const place = placeOf(request.socket);
     sockets.handleUpgrade(request, socket, head, (web) => {
-      const [oldest] = strangers;
-      if (oldest && strangers.size >= limits.strangers) oldest.terminate();
-      accept(web, options, limits, strangers, quiet);
+      accept(web, socket, options, limits, () => strangers.delete(place), quiet);
     });
   });
   server.on("clientError", (_, socket) => socket.destroy());
@@ -148,12 +159,12 @@ export async function serveWeb(options: WebServerOptions): Promise<Listener> {
 
 function accept(
   web: WebSocket,
+  wire: Duplex,
   options: WebServerOptions,
   limits: WebLimits,
-  strangers: Set<WebSocket>,
+  introduced: () => void,
   quiet: WeakSet<WebSocket>,
 ): void {
-  strangers.add(web);
   const patience = setTimeout(() => web.terminate(), limits.patienceMs);
   const handlers = options.connected({
     send: (message) => {
@@ -167,20 +178,27 @@ function accept(
       setTimeout(() => web.terminate(), CLOSE_MS).unref();
     },
   });
+  // A stranger's first message is short; only who is known may send inputs.
+  let got = 0;
+  const count = (piece: Uint8Array): void => {
+    got += piece.length;
+    if (handlers.known()) wire.off("data", count);
+    else if (got > STRANGER_BYTES) web.terminate();
+  };
+  wire.on("data", count);
   web.on("message", (data: Buffer, binary: boolean) => {
     quiet.delete(web);
     // Text is not of our format.
     handlers.message(binary ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : new Uint8Array());
     if (!handlers.known()) return;
     clearTimeout(patience);
-    strangers.delete(web);
+    introduced();
   });
   web.on("pong", () => quiet.delete(web));
   // Closing follows; which rule was broken is nobody's business.
   web.on("error", () => web.terminate());
   web.once("close", () => {
     clearTimeout(patience);
-    strangers.delete(web);
     handlers.closed();
   });
 }
@@ -201,6 +219,7 @@ function respond(options: WebServerOptions, request: IncomingMessage, response: 
   response.end(request.method === "HEAD" ? undefined : body);
 }
 
+const placeOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
 const pathOf = ({ url = "/" }: IncomingMessage): string => url.split("?", 1)[0]!;
 
 function listening(server: Server, host: string, port: number): Promise<{ host: string; port: number }> {

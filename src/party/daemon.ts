@@ -69,8 +69,6 @@ const LONGEST_PAUSE_MS = 2_000;
 const ATTEMPT_MS = 5_000;
 /** The first message of a session lists all grants and datasets. */
 const CONTROL_BYTES = 64 * 2 ** 20;
-/** How long a shutdown waits for the answers of queries that are under way. */
-const DRAIN_MS = 3_000;
 /** Open connections of one user: a few programs at a time, and those that a network has not yet let go of. */
 const CONNECTIONS_OF_USER = 16;
 
@@ -165,7 +163,7 @@ export class Daemon {
     if (this.#closing) return;
     this.#closing = true;
     this.#responder?.withdraw();
-    await this.party.gate.drain(DRAIN_MS);
+    await this.party.gate.drain();
     this.#abort.abort();
     this.#responder?.close();
     await this.#options.broker?.close();

@@ -1,5 +1,5 @@
 /** A run on its way at one party, the proposal it came from and the answers to it. Data only; the steps are in runs.ts. */
-import type { RunStats } from "../engine/index.js";
+import type { OperatorTime, RunStats } from "../engine/index.js";
 import { FrameError } from "../errors.js";
 import { secureRandom } from "../random/index.js";
 import type { Changes } from "./admission.js";
@@ -14,6 +14,8 @@ export interface Outcome {
   readonly run: number;
   readonly parts: readonly Part[];
   readonly stats: RunStats;
+  /** If the caller asked for it. */
+  readonly operators?: readonly OperatorTime[];
 }
 
 /** A run that this party knows of and that has not finished. */

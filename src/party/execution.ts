@@ -1,5 +1,5 @@
 /** The local work of one accepted run: evaluates its plan, or removes variables, and commits the new version. Not the agreement, see runs.ts. */
-import type { RunStats } from "../engine/index.js";
+import { Profile, type RunStats } from "../engine/index.js";
 import type { Mesh } from "../net/index.js";
 import { wordBytesOf } from "../plan/index.js";
 import type { Ends } from "../protocol/index.js";
@@ -43,16 +43,29 @@ export async function perform(entry: Entry, context: ExecutionContext): Promise<
       const given = { scalars, inputs, datasets, order, coins };
       const host = new RunHost({ ring, protocol, scope, ...given, variables, draft, metas });
       const { program } = request.plan;
+      const profile = request.profile ? new Profile() : undefined;
+      const watched = profile ? { profile } : {};
       let stats: RunStats;
       if (dealt) {
         const network = withDealt(mesh, run, dealt);
-        stats = await core.execute(program, { ring, protocol, mesh: network, run: dealt.number, host, scope });
+        stats = await core.execute(program, {
+          ring,
+          protocol,
+          mesh: network,
+          run: dealt.number,
+          host,
+          scope,
+          ...watched,
+        });
       } else {
         const { network, close } = withDealer(core, mesh, context.pace, context.taking);
-        stats = await core.execute(program, { ring, protocol, mesh: network, run, host, scope }).finally(close);
+        stats = await core
+          .execute(program, { ring, protocol, mesh: network, run, host, scope, ...watched })
+          .finally(close);
       }
       mesh.closeRun(run);
-      outcome = { run, parts: host.parts, stats };
+      const operators = profile?.byOperator(request.plan.plan.nodes.map(({ op }) => op));
+      outcome = { run, parts: host.parts, stats, ...(operators ? { operators } : {}) };
     }
     variables.commit(run, draft);
     if (request.deploy) deployments.publish(run);

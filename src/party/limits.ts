@@ -12,12 +12,14 @@ export interface Limits {
   readonly unfinishedRuns: number;
   /** Requests of all callers that have not finished. */
   readonly unfinishedRequests: number;
-  /** Inputs that wait for their run, of all callers. */
+  /** Inputs that wait for their run, of all callers; and the same again of queries to served models. */
   readonly inputBytes: number;
-  /** Queries of clients of served models that wait or run; a query is 16 MiB at most, and most are far below. */
+  /** Queries of clients of served models that wait or run; their parts together take `inputBytes` at most. */
   readonly waitingQueries: number;
   /** How long party 0 waits until every party has its part of a query. */
   readonly queryMs: number;
+  /** How long a shutdown waits for the answers of queries that are under way. */
+  readonly drainMs: number;
   /** Bytes of shares: the variables and the values of a run that are alive together, estimated (memory.ts). */
   readonly memoryBytes: number;
   readonly variables: number;
@@ -42,6 +44,7 @@ export const standardLimits: Limits = {
   inputBytes: 512 * 2 ** 20,
   waitingQueries: 2_048,
   queryMs: 5_000,
+  drainMs: 3_000,
   // The ring ends at 4 GiB.
   memoryBytes: 3.75 * 2 ** 30,
   variables: 5_000,

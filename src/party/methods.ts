@@ -47,6 +47,8 @@ export const methods = {
       digest: digestHex,
       scalars: v.record(planName, v.pipe(v.number(), v.safeInteger())),
       checkpoint: v.optional(v.boolean(), false),
+      /** Adds time and traffic by operator to the answer. */
+      profile: v.optional(v.boolean(), false),
     }),
   },
   "inbox.take": { roles: everybody, params: none },

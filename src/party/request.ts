@@ -20,7 +20,7 @@ export function runRequest(
   session: Session,
   common: CommonPieces,
 ): Request {
-  const { request: id, digest, checkpoint } = params;
+  const { request: id, digest, checkpoint, profile } = params;
   const plan = core.plans.get(digest);
   const scalars = new Map(Object.entries(params.scalars));
   checkScalars(plan, scalars);
@@ -44,7 +44,7 @@ export function runRequest(
     return known;
   };
   const inputBytes = body.length;
-  return { id, caller, kind: "plan", args, plan, scalars, inputs, inputBytes, names: [], checkpoint, tag };
+  return { id, caller, kind: "plan", args, plan, scalars, inputs, inputBytes, names: [], checkpoint, profile, tag };
 }
 
 /** A request to serve a model. Its plans were sent before. */

@@ -26,6 +26,8 @@ export interface Request {
   /** Variables to remove. */
   readonly names: readonly string[];
   readonly checkpoint: boolean;
+  /** The caller asks where the time goes. Each party's own matter. */
+  readonly profile?: boolean;
   /** Equal at both ends if the inputs and datasets that both hold are equal. */
   readonly tag: (peer: number) => string;
   /** Queries of a served model's clients, whose owner is the caller. */

@@ -17,6 +17,9 @@ import { checkAgreed, conclude, describe, type Start } from "./sync.js";
 
 /** Messages that may come before this party has heard all peers agree. */
 const HELD = 1000;
+/** How long queries wait for others on their way to party 0, and how many must be unanswered for that. */
+const GATHER_MS = 2;
+const GATHER_ABOVE = 8;
 
 interface Asked {
   readonly peer: number;
@@ -264,8 +267,9 @@ export class Session {
     const first = this.#outbox.every((waiting) => waiting.length === 0);
     this.#outbox[peer]!.push(message);
     if (message.type === "query") {
-      // Queries come from many sockets, one after the other in a turn of the event loop.
-      if (first) setImmediate(() => this.#flush());
+      // Queries come from many sockets, under load more in a moment; a frame for each would cost more than they do.
+      if (first && this.#queries!.unfinished > GATHER_ABOVE) setTimeout(() => this.#flush(), GATHER_MS);
+      else if (first) setImmediate(() => this.#flush());
     } else if (!this.#flushing) {
       this.#flushing = true;
       queueMicrotask(() => this.#flush());

@@ -81,13 +81,13 @@ export function modelListView(deployments: readonly Deployment[]) {
 }
 
 /** The answer to a run: the caller's parts of the reveals, one after the other in the body. */
-export function runView({ run, parts, stats }: Outcome) {
+export function runView({ run, parts, stats, operators }: Outcome) {
   const { rounds, bytes, seconds } = stats;
   return {
     result: {
       run,
       reveals: parts.map(({ label, bytes: part }) => ({ label, bytes: part.length })),
-      stats: { rounds, bytes, seconds },
+      stats: { rounds, bytes, seconds, ...(operators ? { operators } : {}) },
     },
     body: join(parts.map((part) => part.bytes)),
   };

@@ -5,6 +5,5 @@ export { decodePlan, defaultLimits, digestOf, encodePlan, type PlanLimits } from
 export { inferNode } from "./infer.js";
 export * from "./interface.js";
 export { type Plan, type PlanCost, type PlanNode, type Unproved, wordBytesOf } from "./plan.js";
-export { inReals, type RealSource } from "./reals.js";
-export { Recorder } from "./record.js";
+export { Recorder, type RecordLimits } from "./record.js";
 export { envOf } from "./word-size.js";

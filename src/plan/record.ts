@@ -25,6 +25,13 @@ export interface DefinedFunction {
   readonly gradient: GradientRule;
 }
 
+/** More than this is not recorded; for programs that a stranger wrote. */
+export interface RecordLimits {
+  readonly maxNodes: number;
+  /** Characters of all attributes: constants, lists of positions. */
+  readonly maxText: number;
+}
+
 const nothing: Record<string, unknown> = Object.freeze({});
 
 export class Recorder implements Builder {
@@ -34,13 +41,17 @@ export class Recorder implements Builder {
   readonly #functions = new Map<number, DefinedFunction>();
   /** By node. */
   readonly #assumed = new Map<number, Set<string>>();
+  #text = 0;
   #env: PlanEnv;
   /** The environment as text, its word size included: by it types are remembered. */
   #setting: string;
   #hasEffects = false;
   #closed = false;
 
-  constructor(precision: Precision) {
+  constructor(
+    precision: Precision,
+    readonly limits?: RecordLimits,
+  ) {
     this.#env = envOf(precision);
     this.#setting = JSON.stringify(this.#env);
   }
@@ -83,7 +94,7 @@ export class Recorder implements Builder {
     }
     const node: PlanNode = { op, inputs: ids, attrs: typed.attrs, type: typed.type };
     const simpler = simplify(this.#nodes, node, (id) => this.#functions.has(id));
-    const ref = simpler === undefined ? this.#push(node) : this.#rewrite(simpler);
+    const ref = simpler === undefined ? this.#push(node, text.length) : this.#rewrite(simpler);
     if (isSink) this.#hasEffects = true;
     else this.#merged.set(key, ref);
     return ref;
@@ -109,7 +120,13 @@ export class Recorder implements Builder {
     });
   }
 
-  #push(node: PlanNode): Ref {
+  #push(node: PlanNode, length: number): Ref {
+    this.#text += length;
+    const { maxNodes, maxText } = this.limits ?? { maxNodes: Infinity, maxText: Infinity };
+    if (this.#nodes.length >= maxNodes || this.#text > maxText)
+      throw new PlanError(
+        `plan: expected at most ${maxNodes} nodes with ${maxText} characters of attributes, got more; try smaller or fewer layers`,
+      );
     const ref = { id: this.#nodes.length, type: node.type };
     this.#nodes.push(node);
     this.#refs.push(ref);

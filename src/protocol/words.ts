@@ -2,41 +2,57 @@
  * Sums of little-endian words of 64 or 32 bits held as bytes, outside of wasm memory: what an outsider's sharing needs, in Node
  * and in browsers. Not kernels.
  */
+import { ShapeError } from "../errors.js";
 import type { WordBytes } from "../ring/index.js";
 
 /**
- * The sum of `plus` minus the sum of `minus`, word by word, in halves of 32 bits so that no BigInt is made. All are as long as
- * the first of `plus`.
+ * The sum of `plus` minus the sum of `minus`, word by word, in halves of 32 bits so that no BigInt is made. Throws
+ * ShapeError unless all are as long as the first of `plus`, which is whole words.
  */
 export function addWords(
   plus: readonly Uint8Array[],
   minus: readonly Uint8Array[] = [],
   wordBytes: WordBytes = 8,
 ): Uint8Array {
-  const result = new Uint8Array(plus[0]!.length);
-  const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const [out, ups, downs] = [view(result), plus.map(view), minus.map(view)];
+  const [first, ...rest] = plus;
+  for (const { length } of [...plus, ...minus])
+    if (length !== first!.length || length % wordBytes !== 0)
+      throw new ShapeError(
+        `addWords: expected ${first!.length} bytes of words of ${wordBytes}, got ${length}; try parts of one message`,
+      );
+  // Copies with the constructor, because slice() of a Buffer is a view. The store into an Int32Array reduces modulo 2^32; hosts are little-endian (ring/fixed.ts).
+  const sum = new Int32Array(new Uint8Array(first!).buffer);
+  for (const part of rest) add(sum, halves(part), wordBytes);
+  for (const part of minus) subtract(sum, halves(part), wordBytes);
+  return new Uint8Array(sum.buffer);
+}
+
+/** A copy only where a message put the words at another address than a multiple of 4. */
+const halves = (bytes: Uint8Array): Int32Array =>
+  bytes.byteOffset % 4 === 0
+    ? new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)
+    : new Int32Array(new Uint8Array(bytes).buffer);
+
+function add(sum: Int32Array, part: Int32Array, wordBytes: WordBytes): void {
   if (wordBytes === 4) {
-    for (let at = 0; at < result.length; at += 4) {
-      let sum = 0;
-      for (const part of ups) sum += part.getUint32(at, true);
-      for (const part of downs) sum -= part.getUint32(at, true);
-      out.setUint32(at, sum >>> 0, true);
-    }
-    return result;
+    for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + part[i]!;
+    return;
   }
-  for (let at = 0; at < result.length; at += 8) {
-    let [low, high] = [0, 0];
-    for (const part of ups) {
-      low += part.getUint32(at, true);
-      high += part.getUint32(at + 4, true);
-    }
-    for (const part of downs) {
-      low -= part.getUint32(at, true);
-      high -= part.getUint32(at + 4, true);
-    }
-    out.setUint32(at, low >>> 0, true);
-    out.setUint32(at + 4, (high + Math.floor(low / 2 ** 32)) >>> 0, true);
+  for (let i = 0; i < sum.length; i += 2) {
+    const low = (sum[i]! >>> 0) + (part[i]! >>> 0);
+    sum[i] = low;
+    sum[i + 1] = sum[i + 1]! + part[i + 1]! + Math.floor(low / 2 ** 32);
   }
-  return result;
+}
+
+function subtract(sum: Int32Array, part: Int32Array, wordBytes: WordBytes): void {
+  if (wordBytes === 4) {
+    for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! - part[i]!;
+    return;
+  }
+  for (let i = 0; i < sum.length; i += 2) {
+    const low = (sum[i]! >>> 0) - (part[i]! >>> 0);
+    sum[i] = low;
+    sum[i + 1] = sum[i + 1]! - part[i + 1]! + Math.floor(low / 2 ** 32);
+  }
 }

@@ -39,6 +39,7 @@ export class PartyEnd implements Channel {
     });
     // Until somebody awaits it.
     facts.catch(() => undefined);
+    if (this.#lost) throw this.#lost;
     const channel = await this.open(this.address, {
       message: (bytes) => this.#message(bytes),
       closed: (reason) =>

@@ -71,7 +71,8 @@ export function prediction({ output, classes }: ModelFacts, bytes: Uint8Array): 
 
 /** Numbers of nested or typed arrays in row-major order. */
 export function flatten(input: ModelInput): Float64Array {
-  if (ArrayBuffer.isView(input)) return Float64Array.from(input as unknown as ArrayLike<number>);
+  // Not Float64Array.from, which iterates.
+  if (ArrayBuffer.isView(input)) return new Float64Array(input as unknown as ArrayLike<number>);
   const flat = (input as readonly unknown[]).flat(6);
   if (!flat.every((value) => typeof value === "number"))
     throw new InputError("predict: expected numbers, in arrays or a typed array, got something else");

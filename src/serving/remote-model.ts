@@ -67,6 +67,8 @@ export class RemoteModel implements ServedModel {
   #link: Promise<Link> | undefined;
   #facts: ModelFacts | undefined;
   #closed = false;
+  /** The party that was missing last. It is asked first: while it is away, the others are spared handshakes in vain. */
+  #missing: number | undefined;
   readonly #turns = new Turns();
 
   private constructor(platform: Platform, options: RemoteModelOptions) {
@@ -171,16 +173,32 @@ export class RemoteModel implements ServedModel {
     const timer = setTimeout(() => {
       for (const end of ends) end.fail(late);
     }, WELCOME_MS);
+    let missing: number | undefined;
+    const welcome = (end: PartyEnd): Promise<ModelFacts> =>
+      end.welcome().catch((error: unknown) => {
+        missing ??= end.party;
+        throw error;
+      });
+    const doubtful = ends.find(({ party }) => party === this.#missing);
     try {
-      const facts = await Promise.all(ends.map((end) => end.welcome()));
+      const known = doubtful && (await welcome(doubtful));
+      const facts = await Promise.all(ends.map((end) => (end === doubtful ? known! : welcome(end))));
       checkFacts(facts, addresses.length, this.#options.model);
       const [first] = facts;
       const sharing = this.#platform.sharing(first!.protocol, addresses.length);
       link = { channels: ends, facts: first!, sharing, asked };
-      for (const end of ends) end.receive((message) => take(asked, end, message), lose);
+      for (const end of ends) {
+        const lost = (error: Error): void => {
+          missing ??= end.party;
+          this.#missing = missing;
+          lose(error);
+        };
+        end.receive((message) => take(asked, end, message), lost);
+      }
       this.#facts = first!;
       return link;
     } catch (error) {
+      this.#missing = missing;
       lose(error as Error);
       throw error;
     } finally {

@@ -5,7 +5,7 @@
 import { NameError, ScaleError } from "../errors.js";
 import { share } from "../ops/build.js";
 import { mantissaBits, type Precision, type Ref } from "../ops/index.js";
-import { differentiate, type Plan, Recorder } from "../plan/index.js";
+import { differentiate, type Plan, Recorder, type RecordLimits } from "../plan/index.js";
 import { encode, type Shape, size } from "../ring/index.js";
 import type { Variable } from "./variable.js";
 
@@ -45,6 +45,8 @@ export interface GraphHost {
   readonly recipient: string;
   /** For sessions without secrecy: plans reveal what they assign, for a twin. */
   readonly revealsAssigned?: boolean;
+  /** Of a program that a stranger wrote: each plan records so much, and no more. */
+  readonly limits?: RecordLimits;
   /** Runs plans in the order given. Settles the pending reveals itself. */
   submit(closing: Closing): Promise<void>;
 }
@@ -64,7 +66,7 @@ export class Graph {
   #failed: unknown;
 
   constructor(readonly host: GraphHost) {
-    this.#recorder = new Recorder(host.env);
+    this.#recorder = new Recorder(host.env, host.limits);
   }
 
   get recorder(): Recorder {
@@ -244,7 +246,7 @@ export class Graph {
   }
 
   #reset(): void {
-    this.#recorder = new Recorder(this.host.env);
+    this.#recorder = new Recorder(this.host.env, this.host.limits);
     this.#feeds = [];
     this.#scalars = {};
     this.#reveals = [];

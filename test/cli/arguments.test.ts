@@ -49,6 +49,12 @@ const wrong: readonly (readonly [string[], RegExp])[] = [
     /expected weights that all groups can/,
   ],
   [["init", "--host", "a,b"], /expected one host, or 3, got 2/],
+  [["init", "--serve", "http"], /--serve: expected a whole number/],
+  [["deploy", "x.onnx"], /--as/],
+  [["deploy", "x.onnx", "--as", "x", "--fraction", "30"], /--fraction: expected a whole number from 1 to 24/],
+  [["ask", "x.json"], /FILE/],
+  [["ask", "x.json", "x.csv", "--retries", "many"], /--retries: expected a whole number/],
+  [["dealer", "james", "--serve", "4000"], /got --serve/],
 ];
 
 test("wrong usage ends with code 2 and says what was expected", async (t) => {
@@ -95,9 +101,12 @@ test("help explains every command with an example, and the version is the packag
     "plan",
     "grant",
     "grants",
+    "deploy",
+    "deployments",
+    "ask",
   ];
   for (const command of commands) assert.match(overview.stdout, new RegExp(`^ {2}${command} `, "m"));
-  for (const command of ["init", "share", "grant", "dealer", "deal"]) {
+  for (const command of ["init", "share", "grant", "dealer", "deal", "deploy", "ask"]) {
     const help = await secretgrad([command, "--help"]);
     assert.equal(help.code, 0);
     assert.match(help.stdout, /EXAMPLES\n\n {2}secretgrad /);

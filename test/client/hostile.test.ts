@@ -10,6 +10,8 @@ interface RunResult {
   reveals: { label: string; bytes: number }[];
 }
 
+const operator = { op: "mul", seconds: 1, waiting: 1, bytes: 1 };
+
 /** Changes the answer of p1 to a run. */
 const changes: Record<string, (result: RunResult, body: Uint8Array) => CallResult> = {
   "another run number": (result, body) => ({ result: { ...result, run: result.run + 1 }, body }),
@@ -36,6 +38,21 @@ const changes: Record<string, (result: RunResult, body: Uint8Array) => CallResul
     body: body.subarray(0, 8),
   }),
   "no body": (result) => ({ result, body: new Uint8Array() }),
+  "operators without an end": (result, body) => ({
+    result: { ...result, stats: { rounds: 1, bytes: 1, seconds: 1, operators: Array(1001).fill(operator) } },
+    body,
+  }),
+  "an operator of negative time": (result, body) => ({
+    result: { ...result, stats: { rounds: 1, bytes: 1, seconds: 1, operators: [{ ...operator, seconds: -1 }] } },
+    body,
+  }),
+  "an operator whose name is a book": (result, body) => ({
+    result: {
+      ...result,
+      stats: { rounds: 1, bytes: 1, seconds: 1, operators: [{ ...operator, op: "x".repeat(101) }] },
+    },
+    body,
+  }),
   "reveals of another type": (result, body) => ({ result: { ...result, reveals: { length: 1 } }, body }),
 };
 

@@ -1,7 +1,7 @@
 /** Which protocols run in one process, and what must be said for one with a dealer. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { GrantMissingError, InputError, nn, optim } from "../../src/index.js";
+import { GrantMissingError, InputError, nn, optim, type RunReport } from "../../src/index.js";
 import { quiet } from "./helpers.js";
 
 test("a protocol with a dealer runs in one process only if that is said to be insecure", async () => {
@@ -56,3 +56,28 @@ test("training among two with a dealer is the training in the clear", async () =
   const [clear, shared] = [await weights("plain"), await weights("additive-2")];
   for (const [i, value] of clear.entries()) assert.ok(Math.abs(value - shared[i]!) < 1e-4, `${clear} and ${shared}`);
 });
+
+for (const protocol of ["rep3", "additive-2"] as const)
+  test(`${protocol}: every second run tells time and traffic by operator, if that is asked for`, async () => {
+    const reports: RunReport[] = [];
+    const onRun = (report: RunReport) => reports.push(report);
+    const session = await quiet({ protocol, insecure: true, profileEvery: 2, onRun });
+    for (let run = 0; run < 4; run++) {
+      const x = session.secret([1, -2, 3]);
+      assert.deepEqual([...(await x.relu().mul(x).reveal()).data].map(Math.round), [1, 0, 9]);
+    }
+    await session.close();
+    assert.deepEqual(
+      reports.map(({ operators }) => operators !== undefined),
+      [false, true, false, true],
+    );
+    const { operators, bytes } = reports[1]!;
+    const names = operators!.map(({ op }) => op);
+    assert.equal(new Set(names).size, names.length);
+    assert.ok(names.includes("mul") && names.includes("reveal"), names.join());
+    for (const { seconds, waiting } of operators!) assert.ok(seconds >= 0 && waiting >= 0);
+    assert.ok(operators!.some(({ waiting }) => waiting > 0));
+    // One party's: what it sent in all is what its operators sent.
+    const sent = operators!.reduce((sum, operator) => sum + operator.bytes, 0);
+    assert.ok(bytes.includes(sent), `${sent} of ${bytes}`);
+  });

@@ -54,6 +54,30 @@ test("deploy FILE, then ask from another process: 7, 2, 1", async () => {
   assert.ok(!listed.stdout.includes("hash"), listed.stdout);
 });
 
+test("a network that Keras trained is served at three ports for three queries, then no more, then withdrawn", async () => {
+  writeFileSync(file("three.toml"), 'queries = 3\n\n[[clients]]\nname = "reader"\n');
+  const policy = ["--policy", file("three.toml"), "--out", cluster.directory, "--batch", "4"];
+  const model = join(folder, "keras2-digits.h5");
+  const deployed = await cluster.run("deploy", model, "--as", "keras", ...policy, "--user", "driver", "--json");
+  assert.equal(deployed.code, 0, deployed.stderr);
+  const three = (rows: string) =>
+    secretgrad(["ask", file("keras.reader.json"), pictures, "--scale", String(1 / 255), "--rows", rows, "--json"]);
+  const answers = await three("0:3");
+  assert.equal(answers.code, 0, answers.stderr);
+  assert.deepEqual(
+    answers.objects.map((answer) => answer.class),
+    [7, 2, 1],
+  );
+  const fourth = await three("3:4");
+  assert.equal(fourth.code, 1);
+  assert.match(fourth.stderr, /expected at most 3 queries in all, got one more/);
+  const withdrawn = await cluster.run("deployments", "--withdraw", "keras", "--user", "driver");
+  assert.equal(withdrawn.code, 0, withdrawn.stderr);
+  const gone = await three("0:1");
+  assert.equal(gone.code, 1);
+  assert.match(gone.stderr, /expected a model and a token that it knows/);
+});
+
 test("a party is killed under load: clients get a retryable error, then answers again, and nothing is mixed up", async () => {
   const model = await connectModel(invitation, { timeoutMs: 20_000 });
   const patient = await connectModel(invitation, { timeoutMs: 20_000, retries: 100 });

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { NameError, UnsupportedModelError } from "../../src/errors.js";
-import { type LocalSession, local, nn } from "../../src/index.js";
+import { type LocalSession, local, nn, optim } from "../../src/index.js";
 import { exportOnnx, importOnnx } from "../../src/models/index.js";
-import { numbers } from "./fixtures.js";
+import { fixture, numbers } from "./fixtures.js";
 import { distance } from "./onnx-cases.js";
 
 let session: LocalSession;
@@ -58,6 +58,59 @@ for (const [name, [input, make]] of Object.entries(networks))
     const own = await again(session.secret(data, shape)).reveal();
     assert.ok(distance(own.data, wanted.data) < 2e-3);
   });
+
+const files = [
+  ...[
+    "digits-mlp.onnx",
+    "digits-cnn-opset9.onnx",
+    "digits-cnn-opset17.onnx",
+    "digits-cnn-batchnorm.onnx",
+    "transformer.onnx",
+  ],
+];
+for (const [i, file] of files.entries())
+  for (const batchNorm of ["fold", "keep"] as const)
+    test(`${file}, imported, changed and written again; batch norm: ${batchNorm}`, async () => {
+      const model = nn.named(`back-${i}-${batchNorm}`, importOnnx(fixture(file), { batchNorm }));
+      const [port] = model.inputs;
+      const shape = port!.shape.map((length) => length ?? 2);
+      const data = numbers(shape);
+      const input = () => session.secret(data, shape);
+      // One step of training, so that no weight is the file's.
+      const sgd = optim.sgd(model.parameters(), { lr: 0.01 });
+      const before = await model(input()).reveal();
+      sgd.minimize(model(input()).square().mean());
+      const wanted = await model(input()).reveal();
+      assert.ok(distance(before.data, wanted.data) > 1e-3);
+      const bytes = exportOnnx(model, await model.stateDict(session));
+
+      const { InferenceSession, Tensor } = await import("onnxruntime-web");
+      const runtime = await InferenceSession.create(bytes);
+      const answer = await runtime.run({ [port!.name]: new Tensor("float32", Float32Array.from(data), shape) });
+      const output = answer[model.outputs[0]!.name]!;
+      assert.deepEqual([...output.dims], [...wanted.shape]);
+      assert.ok(distance(Float64Array.from(output.data as Float32Array), wanted.data) < 2e-3);
+    });
+
+test("recurrent layers of a file are not written again, and every missing weight has a name", async () => {
+  const lstm = importOnnx(fixture("lstm.onnx"));
+  const own = nn.named("back-lstm", lstm);
+  const state = Object.fromEntries(
+    [...own.named].map(([key, each]) => [key, { shape: each.shape, data: each.start() }]),
+  );
+  assert.throws(
+    () => exportOnnx(lstm, state as never),
+    (error: unknown) => {
+      assert.ok(error instanceof UnsupportedModelError);
+      assert.deepEqual(
+        error.nodes.map(({ type }) => type),
+        ["LSTM"],
+      );
+      return true;
+    },
+  );
+  assert.throws(() => exportOnnx(importOnnx(fixture("digits-mlp.onnx")), {}), NameError);
+});
 
 test("what cannot be written is one error with all of it", async () => {
   const model = nn.named("odd", nn.sequential(nn.mish(), nn.linear(2, 2), nn.unflatten(1, [1, 2]), nn.flatten(0, 1)));

@@ -5,7 +5,8 @@ import type { Session, Tensor } from "../../src/index.js";
 import { size } from "../../src/ring/index.js";
 
 export const folder = join(import.meta.dirname, "../fixtures/models");
-export const fixture = (name: string): Uint8Array => readFileSync(join(folder, name));
+/** Not a Buffer, whose slice() is no copy. */
+export const fixture = (name: string): Uint8Array => new Uint8Array(readFileSync(join(folder, name)));
 
 interface Expected {
   /** Of the inputs that the script makes; null for the first three images of MNIST's test set. */

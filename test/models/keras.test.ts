@@ -84,8 +84,8 @@ test("weights alone need an architecture, and fit only theirs", () => {
   assert.throws(
     () => opened("keras2-digits-weights.h5", { architecture: other }),
     (error: unknown) =>
-      error instanceof UnsupportedModelError &&
-      /Conv2D conv2d: expected kernel of shape \[3,3,any,17\], got \[3,3,1,16\]/.test(error.message),
+      error instanceof ModelFileError &&
+      /conv2d: expected kernel of shape \[3,3,any,17\], got \[3,3,1,16\]/.test(error.message),
   );
 });
 

@@ -21,11 +21,15 @@ after(async () => {
 });
 
 /** Echoes; a client is known once it has said "me". */
-async function start(limits: Partial<WebLimits> = {}, identity?: Awaited<ReturnType<typeof createIdentity>>) {
+async function start(
+  limits: Partial<WebLimits> = {},
+  identity?: Awaited<ReturnType<typeof createIdentity>>,
+  largest = 1000,
+) {
   const clients = new Set<WebClient>();
   const listener = await serveWeb({
     ...{ host: "127.0.0.1", port: 0, path: "/v1", identity, limits },
-    largestMessage: () => 1000,
+    largestMessage: () => largest,
     connected(client) {
       clients.add(client);
       let known = false;
@@ -122,6 +126,19 @@ test("who does not say in time who it is goes: no TLS, no request, half a reques
   assert.equal(known.readyState, known.OPEN);
   assert.equal(clients.size, 1);
   known.close();
+});
+
+test("who has not said who it is may not fill memory with a long message", async () => {
+  const { url } = await start({}, undefined, 2 ** 20);
+  const socket = await dial(url);
+  for (let i = 0; i < 20; i++) socket.send(Buffer.alloc(1000), { fin: false });
+  await gone(socket);
+  const known = await dial(url);
+  known.send(Buffer.from("me"));
+  await once(known, "message");
+  known.send(Buffer.alloc(100_000));
+  assert.equal(((await once(known, "message"))[0] as Buffer).length, 100_000);
+  known.terminate();
 });
 
 test("a message that is too long, or compressed, ends its connection", async () => {

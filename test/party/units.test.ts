@@ -181,7 +181,7 @@ describe("control messages", () => {
 });
 
 describe("lists in control messages", () => {
-  const sync = { type: "sync", nextRun: 1, versions: [], checkpoints: [], datasets: {}, grants: [] };
+  const sync = { type: "sync", nextRun: 1, versions: [], checkpoints: [], datasets: {}, deployments: {}, grants: [] };
   const uploaded = { state: "published", digest: "0".repeat(64) };
   const run = { type: "done", run: 1 };
   const id = "0".repeat(32);
@@ -193,6 +193,9 @@ describe("lists in control messages", () => {
     read({ ...sync, versions: list(100_000, 1) });
     const names = list(100_001, 0).map((_, i) => [`alice/${i}`, uploaded]);
     const propose = { type: "propose", run: 1, request: id, kind: "plan", args: "0".repeat(64) };
+    const served = { version: 1, digest: "0".repeat(64), live: true, used: {} };
+    const batch = { type: "batch", request: id, model: "net", version: 1, rows: 1, queries: [id], clients: ["a"] };
+    read(batch, { ...sync, deployments: { net: served } });
     const uses = { id, revoked: false, spent: [], refunded: [] };
     for (const messages of [
       list(1001, run),
@@ -201,6 +204,14 @@ describe("lists in control messages", () => {
       [{ ...sync, datasets: Object.fromEntries(names) }],
       [{ ...sync, grants: [{ ...uses, spent: list(1_000_001, [1, 1]) }] }],
       [{ ...sync, grants: [{ ...uses, refunded: list(1_000_001, [1, 1]) }] }],
+      [{ ...sync, deployments: Object.fromEntries(list(1001, 0).map((_, i) => [`net${i}`, served])) }],
+      [
+        {
+          ...sync,
+          deployments: { net: { ...served, used: Object.fromEntries(list(10_001, 0).map((_, i) => [`c${i}`, 1])) } },
+        },
+      ],
+      [{ ...batch, queries: list(1025, id) }],
       [{ ...propose, grants: list(1001, id) }],
     ])
       assert.throws(() => read(...messages), FrameError);

@@ -66,8 +66,8 @@ export class ServingCluster {
     return cluster;
   }
 
-  connect(fraction = 16): Promise<Session> {
-    return connect(this.file, { as: "driver", fraction });
+  connect(fraction = 16, integerBits = 15): Promise<Session> {
+    return connect(this.file, { as: "driver", fraction, integerBits });
   }
 
   async close(): Promise<void> {

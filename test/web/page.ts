@@ -20,6 +20,13 @@ export const missing =
     ? "NO BROWSER: the page was not tested; install Chromium (`apt-get install chromium`) or name one in CHROMIUM"
     : undefined;
 
+/** Waits as long as a loaded machine needs. */
+export function patient(page: Page): void {
+  page.setDefaultTimeout(PATIENCE);
+  page.setDefaultNavigationTimeout(PATIENCE);
+}
+const PATIENCE = 180_000;
+
 export interface Stage {
   readonly cluster: ServingCluster;
   readonly served: Served;
@@ -27,8 +34,11 @@ export interface Stage {
   /** Told to the page when it may ask. */
   readonly model: Extract<RunEvent, { type: "model" }>;
   readonly start: Extract<RunEvent, { type: "start" }>;
-  /** A fresh tab at the page, which collects everything that must not be. */
-  open(options?: { width?: number; dark?: boolean; reduced?: boolean }): Promise<Visit>;
+  /**
+   * A fresh tab at the page, which collects everything that must not be. Once the model was told, it is there when this returns:
+   * events come after the page has loaded, and keys that ask before are not answered by the parties.
+   */
+  open(options?: { width?: number; dark?: boolean }): Promise<Visit>;
   close(): Promise<void>;
 }
 export interface Visit {
@@ -57,9 +67,14 @@ export async function setStage(reader: Reader): Promise<Stage> {
   const invitation = withoutTls(invitations.get("page")!);
   const served = await servePage({ port: 0, parties: invitation.parties as string[], directory });
   const browser = await chromium.launch({ executablePath: executablePath!, args: ["--no-sandbox"] });
+  let asks = false;
+  const tell = (event: RunEvent): void => {
+    asks ||= event.type === "model";
+    served.tell(event);
+  };
   const origins = [served.url, ...(invitation.parties as string[]).map((url) => url.replace(/^http/, "ws"))];
   return {
-    ...{ cluster, served, browser },
+    ...{ cluster, served: { ...served, tell }, browser },
     model: { type: "model", invitation, insecure: true, cost },
     start: {
       type: "start",
@@ -76,6 +91,7 @@ export async function setStage(reader: Reader): Promise<Stage> {
       // What tests are compiled with puts names to functions, also to those that run in the page.
       await context.addInitScript("globalThis.__name = (made) => made");
       const page = await context.newPage();
+      patient(page);
       const complaints: string[] = [];
       page.on("console", (message) => {
         if (["error", "warning"].includes(message.type())) complaints.push(message.text());
@@ -87,6 +103,7 @@ export async function setStage(reader: Reader): Promise<Stage> {
       page.on("request", (request) => checked(request.url()));
       page.on("websocket", (socket) => checked(socket.url()));
       await page.goto(served.url);
+      if (asks) await page.getByText("Insecure:").waitFor();
       return { page, complaints };
     },
     async close() {
@@ -100,31 +117,34 @@ export async function setStage(reader: Reader): Promise<Stage> {
 
 /** Puts images of 28 x 28, as squares of ten pixels, into the drawing area one after the other, asks, and tells the answers. */
 export function ask(page: Page, images: readonly (readonly number[])[]): Promise<number[]> {
-  return page.evaluate(async (all) => {
-    const canvas = document.querySelector<HTMLCanvasElement>(".paper canvas")!;
-    const [send, clear] = [...document.querySelectorAll("button")];
-    const verdict = () => document.querySelector(".verdict")!.textContent ?? "";
-    const answers: number[] = [];
-    for (const image of all) {
-      clear!.click();
-      const pen = canvas.getContext("2d")!;
-      image.forEach((ink, i) => {
-        pen.globalAlpha = ink;
-        if (ink > 0) pen.fillRect(10 * (i % 28), 10 * Math.floor(i / 28), 10, 10);
-      });
-      pen.globalAlpha = 1;
-      while (send!.disabled || verdict() !== "No answer yet.") await new Promise((resolve) => setTimeout(resolve, 5));
-      send!.click();
-      const until = Date.now() + 20_000;
-      let digit: RegExpExecArray | null = null;
-      while (!digit) {
-        digit = /^It reads a (\d)\.$/.exec(verdict());
-        if (verdict() === "There is no answer." || Date.now() > until)
-          throw new Error(document.querySelector(".alert")?.textContent ?? "no answer in time");
-        if (!digit) await new Promise((resolve) => setTimeout(resolve, 5));
+  return page.evaluate(
+    async ({ all, patience }) => {
+      const canvas = document.querySelector<HTMLCanvasElement>(".paper canvas")!;
+      const [send, clear] = [...document.querySelectorAll("button")];
+      const verdict = () => document.querySelector(".verdict")!.textContent ?? "";
+      const answers: number[] = [];
+      for (const image of all) {
+        clear!.click();
+        const pen = canvas.getContext("2d")!;
+        image.forEach((ink, i) => {
+          pen.globalAlpha = ink;
+          if (ink > 0) pen.fillRect(10 * (i % 28), 10 * Math.floor(i / 28), 10, 10);
+        });
+        pen.globalAlpha = 1;
+        while (send!.disabled || verdict() !== "No answer yet.") await new Promise((resolve) => setTimeout(resolve, 5));
+        send!.click();
+        const until = Date.now() + patience;
+        let digit: RegExpExecArray | null = null;
+        while (!digit) {
+          digit = /^It reads a (\d)\.$/.exec(verdict());
+          if (verdict() === "There is no answer." || Date.now() > until)
+            throw new Error(document.querySelector(".alert")?.textContent ?? "no answer in time");
+          if (!digit) await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        answers.push(Number(digit[1]));
       }
-      answers.push(Number(digit[1]));
-    }
-    return answers;
-  }, images);
+      return answers;
+    },
+    { all: images, patience: PATIENCE },
+  );
 }

@@ -55,7 +55,7 @@ function Scores({ scores, best }: { readonly scores: Float64Array; readonly best
               <span class="bar" aria-hidden="true">
                 <span style={{ width: `${(100 * (score - least)) / range}%` }} />
               </span>
-              {score.toFixed(2)}
+              {score.toFixed(2).replace(/^-(?=[0.]+$)/, "")}
             </td>
           </tr>
         ))}

@@ -1,5 +1,6 @@
 /** The page: a digit is drawn and asked on one side, the run that made the model is shown on the other. */
 import { Answer } from "./answer";
+import { Operators } from "./operators";
 import { Pad } from "./pad";
 import { Run } from "./run";
 import { Shares } from "./shares";
@@ -50,7 +51,11 @@ export function App() {
           <h2 id="run">The training</h2>
           <Run state={state} connected={connected} />
         </section>
-        <section aria-labelledby="who">
+        <section aria-labelledby="time">
+          <h2 id="time">Where the time goes</h2>
+          <Operators measured={state.operators} />
+        </section>
+        <section aria-labelledby="who" class="whole">
           <h2 id="who">Who could see what</h2>
           <Who start={start} model={model} />
         </section>

@@ -104,8 +104,10 @@ export function Pad({ waitingFor, asking, ask, cleared }: PadProps) {
       if (!cursor.down) line([cursor.x, cursor.y], [cursor.x, cursor.y]);
       setCursor({ ...cursor, down: !cursor.down });
       say(cursor.down ? "Pen up." : "Pen down: arrows draw.");
-    } else if (event.key === "Enter" && !waitingFor) send();
-    else if (event.key === "Delete" || event.key === "Backspace") clear();
+    } else if (event.key === "Enter") {
+      if (waitingFor) say(waitingFor);
+      else send();
+    } else if (event.key === "Delete" || event.key === "Backspace") clear();
     else if (/^[0-9]$/.test(event.key)) write(event.key);
     else return;
     setByKeys(true);

@@ -7,6 +7,7 @@ export interface RunState {
   readonly sharing?: Of<"sharing">;
   readonly batches: readonly Of<"batch">[];
   readonly accuracies: readonly Of<"accuracy">[];
+  readonly operators?: Of<"operators">;
   readonly model?: Of<"model">;
   readonly failure?: string;
 }
@@ -21,6 +22,8 @@ export function after(state: RunState, event: RunEvent): RunState {
       return { ...state, sharing: event };
     case "batch":
       return { ...state, batches: [...state.batches, event] };
+    case "operators":
+      return { ...state, operators: event };
     case "accuracy":
       return { ...state, accuracies: [...state.accuracies, event] };
     case "model":

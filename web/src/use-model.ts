@@ -33,16 +33,18 @@ export function useModel(served: Served | undefined): {
   const [asking, setAsking] = useState<Asking>({ state: "idle" });
   const split = useRef<SplitInput | undefined>(undefined);
   const traffic = useRef<Traffic[]>([]);
-  const model = useRef<Promise<RemoteModel> | undefined>(undefined);
+  const model = useRef<{ readonly to: Served; readonly opening: Promise<RemoteModel> } | undefined>(undefined);
   const busy = useRef(false);
 
   const close = () => {
-    void model.current?.then((open) => open.close()).catch(() => {});
+    void model.current?.opening.then((open) => open.close()).catch(() => {});
     model.current = undefined;
   };
-  useEffect(() => close, [served]);
+  useEffect(() => close, []);
 
   const connected = (to: Served): Promise<RemoteModel> => {
+    if (model.current?.to === to) return model.current.opening;
+    close();
     const opening = connectModel(to.invitation, {
       insecure: to.insecure,
       retries: 2,
@@ -54,8 +56,9 @@ export function useModel(served: Served | undefined): {
         traffic.current[party] = { ...counts, [direction]: counts[direction] + bytes };
       },
     });
+    model.current = { to, opening };
     opening.catch(() => {
-      if (model.current === opening) model.current = undefined;
+      if (model.current?.opening === opening) model.current = undefined;
     });
     return opening;
   };
@@ -67,8 +70,7 @@ export function useModel(served: Served | undefined): {
     busy.current = true;
     setAsking({ state: "asking" });
     try {
-      model.current ??= connected(served);
-      const open = await model.current;
+      const open = await connected(served);
       traffic.current = served.invitation.parties.map(() => ({ sent: 0, received: 0 }));
       const began = performance.now();
       const prediction = await open.predict(normalised(image));

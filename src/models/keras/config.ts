@@ -3,6 +3,7 @@
  * the layers do, which is `layers.ts`.
  */
 import { ModelFileError } from "../../errors.js";
+import { brief, parseJson } from "../json.js";
 
 export type Config = Readonly<Record<string, unknown>>;
 
@@ -26,7 +27,9 @@ export interface KerasModel {
 }
 
 const mostLayers = 5_000;
-const mostDepth = 64;
+/** Each is a value of the plan. */
+const mostCalls = 20_000;
+const mostPorts = 1_000;
 
 export const isConfig = (value: unknown): value is Config =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -34,19 +37,13 @@ const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? v
 
 /** Throws ModelFileError for anything but a Sequential or functional model of layers. */
 export function readKerasConfig(where: string, text: string): KerasModel {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    throw bad(where, "an architecture in JSON", "other text", error);
-  }
-  return modelOf(where, parsed);
+  return modelOf(where, parseJson(where, text));
 }
 
-const bad = (where: string, expected: string, got: string, cause?: unknown) =>
-  new ModelFileError(`${where}: expected ${expected}, got ${got}; try saving the model again`, { cause });
+const bad = (where: string, expected: string, got: string) =>
+  new ModelFileError(`${where}: expected ${expected}, got ${brief(got)}; try saving the model again`);
 
-/** Of the parsed JSON. */
+/** Of JSON that parseJson() has read, which is of limited depth. */
 export function modelOf(where: string, parsed: unknown): KerasModel {
   if (!isConfig(parsed) || typeof parsed.class_name !== "string") throw bad(where, "a model", "another object");
   const { class_name: type, config } = parsed;
@@ -94,9 +91,12 @@ function functional(where: string, name: string, own: Config): KerasModel {
     return { ...head, calls: head.type === "InputLayer" && calls.length === 0 ? [[]] : calls };
   });
   checkNames(where, layers);
+  if (layers.reduce((sum, { calls }) => sum + calls.length, 0) > mostCalls)
+    throw bad(where, `at most ${mostCalls} uses of layers`, "more");
   const ends = (value: unknown): Result[] => {
     // One result may stand for a list of one.
     const list = listOf(value);
+    if (list.length > mostPorts) throw bad(where, `at most ${mostPorts} inputs and outputs`, `${list.length}`);
     return (typeof list[0] === "string" ? [list] : list).map((each) => resultOf(where, each));
   };
   return { name, layers, inputs: ends(own.input_layers), outputs: ends(own.output_layers) };
@@ -111,16 +111,15 @@ function takenBy(where: string, node: unknown): Result[] {
     return node.map((each) => resultOf(where, each));
   }
   const found: Result[] = [];
-  const walk = (value: unknown, depth: number): void => {
-    if (depth > mostDepth) throw bad(where, `arguments in at most ${mostDepth} levels`, "more");
-    if (Array.isArray(value)) for (const each of value) walk(each, depth + 1);
+  const walk = (value: unknown): void => {
+    if (Array.isArray(value)) for (const each of value) walk(each);
     else if (isConfig(value)) {
       if (value.class_name === "__keras_tensor__" && isConfig(value.config))
         found.push(resultOf(where, value.config.keras_history));
-      else for (const each of Object.values(value)) walk(each, depth + 1);
+      else for (const each of Object.values(value)) walk(each);
     }
   };
-  walk(isConfig(node) ? [node.args, node.kwargs] : node, 0);
+  walk(isConfig(node) ? [node.args, node.kwargs] : node);
   return found;
 }
 const isResult = (value: unknown): boolean =>

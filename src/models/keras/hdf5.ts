@@ -234,7 +234,8 @@ class Reader {
     const shape = this.#dataspace(start + padded(nameBytes) + padded(typeBytes));
     const from = start + padded(nameBytes) + padded(typeBytes) + padded(spaceBytes);
     const n = size(shape);
-    if (from + n * type.size > at + length) throw this.#bad(`attribute ${name} in its message`, "one beyond it");
+    if ((n > 0 && type.size === 0) || from + n * type.size > at + length)
+      throw this.#bad(`attribute ${name} in its message`, "one beyond it");
     if (type.kind === "other") return;
     const values = Array.from({ length: n }, (_, i) => this.#value(from + i * type.size, type));
     into.set(name, (shape.length === 0 ? values[0]! : values) as Attribute);
@@ -288,7 +289,8 @@ class Reader {
     const [version, kind] = [this.#u8(storage.at), this.#u8(storage.at + 1)];
     if (find(0x0b) || (version !== 3 && version !== 4) || kind > 1)
       throw this.#bad(`${path} in one piece, as Keras writes it`, "a compressed or chunked array");
-    if (!["int", "uint", "float"].includes(element.kind)) throw this.#bad(`numbers in ${path}`, element.kind);
+    if (!["int", "uint", "float"].includes(element.kind) || ![1, 2, 4, 8].includes(element.size))
+      throw this.#bad(`numbers in ${path}`, element.kind);
     const n = size(shape);
     const [at, bytes] =
       kind === 0

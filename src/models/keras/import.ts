@@ -10,7 +10,7 @@ import { checkFileSize, defaultMaxBytes, type FileLimits, partyName } from "../l
 import type { Numbers } from "../numbers.js";
 import { isZip, unzip } from "../zip.js";
 import { foldBatchNorms } from "./batch-norm.js";
-import { type KerasLayer, type KerasModel, modelOf, type Result, readKerasConfig } from "./config.js";
+import { type KerasLayer, type KerasModel, type Result, readKerasConfig } from "./config.js";
 import { type Hdf5Object, isHdf5, readHdf5 } from "./hdf5.js";
 import { layers as table } from "./layers.js";
 import { type Made, Making, Refusal } from "./making.js";
@@ -60,13 +60,22 @@ export function importKeras(bytes: Uint8Array, options: KerasOptions = {}): Impo
     throw new ModelFileError(
       `${where}: expected a model, got weights only; try the option architecture with what model.to_json() gives`,
     );
-  const model =
-    typeof architecture === "object"
-      ? modelOf(where, architecture)
-      : readKerasConfig(where, architecture ?? (typeof stated === "string" ? stated : ""));
+  const given = typeof architecture === "object" ? textOf(where, architecture) : architecture;
+  const model = readKerasConfig(where, given ?? (typeof stated === "string" ? stated : ""));
   const version = root.attributes.get("keras_version");
   const major = typeof version === "string" ? Number.parseInt(version, 10) : 3;
   return kerasModule("keras", model, weightsIn(root, model), major, options);
+}
+
+/** Parsed JSON may be nested more deeply than the stack is. */
+function textOf(where: string, architecture: object): string {
+  try {
+    return JSON.stringify(architecture);
+  } catch (error) {
+    throw new ModelFileError(`${where}: expected an architecture in JSON, got another object; try its text`, {
+      cause: error,
+    });
+  }
 }
 
 /** Of a whole model, of weights by layer names, or of Keras 3's .weights.h5. */
@@ -88,7 +97,8 @@ export function kerasModule(
   const plain = options.batchNorm === "keep" ? { model, weights } : foldBatchNorms(model, weights);
   const folded = { ...plain, model: poolFirst(plain.model) };
   const made = new Map<string, Made>();
-  const children: Record<string, nn.Part> = {};
+  // Names are the file's: "__proto__" is one like any other.
+  const children: Record<string, nn.Part> = Object.create(null);
   const owned = new Map<string, nn.Parameter[]>();
   for (const layer of folded.model.layers) {
     if (layer.type === "InputLayer") continue;
@@ -121,7 +131,12 @@ export function kerasModule(
       checkLayer(`importKeras: ${layer.type} ${layer.name}`, value.stored.shape);
       watch?.(layer, value.keras);
     }
-    return folded.model.outputs.map((result) => values.get(keyOf(result))!.keras);
+    return folded.model.outputs.map((result) => {
+      const value = values.get(keyOf(result));
+      if (!value)
+        throw new ModelFileError(`importKeras: expected a layer that makes the output ${result.layer}, got none`);
+      return value.keras;
+    });
   }
   const outputs = folded.model.outputs.map(({ layer }) => layer);
   return importedModel({ format, inputs, outputs, children, owned, record });
@@ -189,10 +204,20 @@ function inputOf(layer: KerasLayer | undefined): Port {
   return { name: layer.name, shape: shape as (number | null)[] };
 }
 
+/** Layers that take several results. */
+const merging: ReadonlySet<string> = new Set([
+  "Add",
+  "Subtract",
+  "Multiply",
+  "Average",
+  "Maximum",
+  "Minimum",
+  "Concatenate",
+]);
+
 /** Calls of layers so that what they take comes before them. Throws ModelFileError for a circle. */
 function ordered({ layers, inputs }: KerasModel): { layer: KerasLayer; call: number }[] {
   const done = new Set(inputs.map(keyOf));
-  const order: { layer: KerasLayer; call: number }[] = [];
   const waiting = new Map<string, { layer: KerasLayer; call: number; left: number }[]>();
   const ready: { layer: KerasLayer; call: number }[] = [];
   let calls = 0;
@@ -200,22 +225,31 @@ function ordered({ layers, inputs }: KerasModel): { layer: KerasLayer; call: num
     if (layer.type === "InputLayer") continue;
     layer.calls.forEach((taken, call) => {
       calls++;
+      const [least, most] = merging.has(layer.type) ? [1, 1_000] : [1, 1];
+      if (taken.length < least || taken.length > most)
+        throw new ModelFileError(
+          `importKeras: expected ${layer.type} ${layer.name} to take ${most === 1 ? "one result" : "results of layers"}, got ${taken.length}`,
+        );
       const missing = new Set(taken.map(keyOf).filter((key) => !done.has(key)));
       const entry = { layer, call, left: missing.size };
       if (missing.size === 0) ready.push(entry);
-      for (const key of missing) waiting.set(key, [...(waiting.get(key) ?? []), entry]);
+      for (const key of missing) {
+        const list = waiting.get(key);
+        if (list) list.push(entry);
+        else waiting.set(key, [entry]);
+      }
     });
   }
-  for (let next = ready.shift(); next; next = ready.shift()) {
-    order.push(next);
+  // It grows while it is gone through.
+  for (const next of ready) {
     for (const entry of waiting.get(keyOf({ layer: next.layer.name, call: next.call })) ?? [])
       if (--entry.left === 0) ready.push(entry);
   }
-  if (order.length !== calls)
+  if (ready.length !== calls)
     throw new ModelFileError(
-      `importKeras: expected layers that follow from the inputs, got ${calls - order.length} that do not`,
+      `importKeras: expected layers that follow from the inputs, got ${calls - ready.length} that do not`,
     );
-  return order;
+  return ready;
 }
 function uniqueName(name: string, taken: object): string {
   let unique = name;

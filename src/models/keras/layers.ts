@@ -162,6 +162,7 @@ const enlarged =
       record: onImages(m, (x) =>
         factors.reduce((value, factor, i) => {
           const n = value.shape[2 + i]! * factor;
+          if (n > 2 ** 20) m.refuse(`an axis of ${n} elements`);
           return value.indexSelect(
             2 + i,
             Array.from({ length: n }, (_, at) => Math.floor(at / factor)),

@@ -1,5 +1,7 @@
 /** What a layer of Keras is made from: its configuration and its weights, read strictly. Not the layers, see `layers.ts`. */
+import { ModelFileError } from "../../errors.js";
 import type * as nn from "../../nn/index.js";
+import { brief } from "../json.js";
 import { checkWeights } from "../limits.js";
 import type { Numbers } from "../numbers.js";
 import { activation } from "./activations.js";
@@ -24,7 +26,7 @@ export class Making {
   ) {}
 
   refuse(reason: string): never {
-    throw new Refusal(reason);
+    throw new Refusal(brief(reason));
   }
   number(key: string, otherwise?: number): number {
     const value = this.config[key] ?? otherwise;
@@ -59,8 +61,8 @@ export class Making {
     const fits =
       numbers?.shape.length === shape.length && shape.every((d, i) => d === undefined || d === numbers.shape[i]);
     if (!numbers || !fits)
-      return this.refuse(
-        `expected ${what} of shape [${shape.map((d) => d ?? "any")}], got ${numbers ? `[${numbers.shape}]` : "none"}`,
+      throw new ModelFileError(
+        `importKeras: ${brief(this.name)}: expected ${what} of shape [${shape.map((d) => d ?? "any")}], got ${numbers ? `[${numbers.shape}]` : "none"}; try the architecture that the weights were trained in`,
       );
     checkWeights(`importKeras: ${this.name}, ${what}`, numbers.data);
     return numbers;

@@ -6,6 +6,9 @@ import type { Made, Making } from "./making.js";
 import { turned } from "./turn.js";
 import { Value } from "./value.js";
 
+/** Sequences are unrolled: each step is some dozens of a plan's operators. */
+const mostSteps = 1024;
+
 interface Kind {
   /** For each of PyTorch's gates the place of Keras's. */
   readonly gates: readonly number[];
@@ -56,6 +59,7 @@ const layer =
     return {
       part,
       record(x) {
+        if (x.shape[1]! > mostSteps) m.refuse(`a sequence of ${x.shape[1]} steps: at most ${mostSteps}`);
         const [output] = (part as nn.Recurrent<Tensor>)(x.keras);
         const time = output.shape[1]!;
         return new Value(all ? output : output.slice(time - 1, time, 1).reshape(output.shape[0]!, units));

@@ -1,19 +1,19 @@
 /**
  * Networks of nn/ as ONNX files, with revealed weights: layers in a row that ONNX has an operator for. Not graphs of your own, whose
- * forward is code.
+ * forward is code; models that came from ONNX are `write-back.ts`.
  */
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { NameError, UnsupportedModelError, type UnsupportedNode } from "../../errors.js";
+import { NameError, ShapeError, UnsupportedModelError, type UnsupportedNode } from "../../errors.js";
 import * as nn from "../../nn/index.js";
-import { type Shape, size } from "../../ring/index.js";
+import type { Shape } from "../../ring/index.js";
 import type { StateDict } from "../safetensors.js";
+import { type Attribute, type WrittenNode, type WrittenTensor, writeModel } from "./write.js";
+import { keptGraph, writeBack } from "./write-back.js";
 
 export interface OnnxExport {
-  /** Shape of the network's input, null where any length goes: [null, 1, 28, 28]. */
-  readonly input: readonly (number | null)[];
+  /** Shape of the network's input, null where any length goes: [null, 1, 28, 28]. Models that came from ONNX know it. */
+  readonly input?: readonly (number | null)[];
 }
 
-type Attribute = number | readonly number[] | { readonly float: number } | string;
 interface Node {
   readonly type: string;
   readonly inputs: readonly string[];
@@ -144,15 +144,19 @@ const writers: Readonly<Record<string, Write>> = {
 const opset = 20;
 
 /**
- * The bytes of an ONNX file (operator set 20) for layers in a row, as they predict after eval(). Throws UnsupportedModelError with all
+ * The bytes of an ONNX file, as the model predicts after eval(): layers in a row (operator set 20), or a model that came from ONNX (its
+ * own operator set, but for recurrent layers), trained further or not. Throws UnsupportedModelError with all
  * layers that cannot be written, NameError for weights that the state lacks.
  *
  * @example await writeFile("model.onnx", models.exportOnnx(model, await model.stateDict(session), { input: [null, 784] }));
  */
-export function exportOnnx(model: nn.Part, state: Readonly<StateDict>, { input }: OnnxExport): Uint8Array {
+export function exportOnnx(model: nn.Part, state: Readonly<StateDict>, { input }: OnnxExport = {}): Uint8Array {
+  const graph = keptGraph(model);
+  if (graph) return writeBack(graph, state);
+  if (!input) throw new ShapeError("exportOnnx: expected the shape of the input, got none; try { input: [null, 784] }");
   const refused: UnsupportedNode[] = [];
-  const nodes: { type: string; name: string; inputs: string[]; output: string; attributes: Node["attributes"] }[] = [];
-  const constants = new Map<string, { shape: Shape; data: ArrayLike<number> }>();
+  const nodes: WrittenNode[] = [];
+  const constants = new Map<string, WrittenTensor>();
   let [last, rank] = ["input", input.length];
   const walk = (layer: nn.Part, path: string): void => {
     const kind = nn.kindOf(layer);
@@ -192,7 +196,13 @@ export function exportOnnx(model: nn.Part, state: Readonly<StateDict>, { input }
       written.forEach(({ type, inputs, attributes }, i) => {
         const name = `/${path || kind.type}/${type}`;
         const output = `${name}_output`;
-        nodes.push({ type, name, inputs: inputs.map((each) => each || before), output, attributes });
+        nodes.push({
+          type,
+          name,
+          inputs: inputs.map((each) => each || before),
+          outputs: [output],
+          attributes: attributes ?? {},
+        });
         before = output;
         if (i === written.length - 1) last = output;
       });
@@ -208,76 +218,11 @@ export function exportOnnx(model: nn.Part, state: Readonly<StateDict>, { input }
       `exportOnnx: expected layers in a row that ONNX has, got ${refused.length} others:\n  ${refused.map(({ type, name, reason }) => `${type} ${name}: ${reason}`).join("\n  ")}`,
       refused,
     );
-  return message((writer) => {
-    writer.tag(1, WireType.Varint).int64(9);
-    text(writer, 2, "secretgrad");
-    part(writer, 7, (graph) => {
-      for (const each of nodes) part(graph, 1, (own) => writeNode(own, each));
-      text(graph, 2, "model");
-      for (const [name, value] of constants) part(graph, 5, (own) => writeTensor(own, name, value.shape, value.data));
-      part(graph, 11, (own) => writePort(own, "input", input));
-      part(graph, 12, (own) => writePort(own, last, undefined));
-    });
-    part(writer, 8, (set) => {
-      text(set, 1, "");
-      set.tag(2, WireType.Varint).int64(opset);
-    });
+  return writeModel({
+    opset,
+    nodes,
+    tensors: constants,
+    inputs: [{ name: "input", type: 1, shape: input }],
+    outputs: [{ name: last, type: 1, shape: undefined }],
   });
-}
-
-function message(write: (writer: BinaryWriter) => void): Uint8Array {
-  const writer = new BinaryWriter();
-  write(writer);
-  return writer.finish();
-}
-const part = (writer: BinaryWriter, field: number, write: (writer: BinaryWriter) => void) =>
-  writer.tag(field, WireType.LengthDelimited).bytes(message(write));
-const text = (writer: BinaryWriter, field: number, value: string) =>
-  writer.tag(field, WireType.LengthDelimited).string(value);
-
-function writeNode(
-  writer: BinaryWriter,
-  node: { type: string; name: string; inputs: readonly string[]; output: string; attributes: Node["attributes"] },
-): void {
-  for (const input of node.inputs) text(writer, 1, input);
-  text(writer, 2, node.output);
-  text(writer, 3, node.name);
-  text(writer, 4, node.type);
-  for (const [name, value] of Object.entries(node.attributes ?? {}))
-    part(writer, 5, (own) => {
-      text(own, 1, name);
-      // Each attribute says of which type it is: 1 float, 2 int, 3 string, 7 ints.
-      if (typeof value === "number") own.tag(3, WireType.Varint).int64(value).tag(20, WireType.Varint).int32(2);
-      else if (typeof value === "string") text(own, 4, value).tag(20, WireType.Varint).int32(3);
-      else if ("float" in value) own.tag(2, WireType.Bit32).float(value.float).tag(20, WireType.Varint).int32(1);
-      else {
-        for (const each of value) own.tag(8, WireType.Varint).int64(each);
-        own.tag(20, WireType.Varint).int32(7);
-      }
-    });
-}
-function writeTensor(writer: BinaryWriter, name: string, shape: Shape, data: ArrayLike<number>): void {
-  for (const length of shape) writer.tag(1, WireType.Varint).int64(length);
-  writer.tag(2, WireType.Varint).int32(1);
-  text(writer, 8, name);
-  const raw = new DataView(new ArrayBuffer(4 * size(shape)));
-  for (let i = 0; i < size(shape); i++) raw.setFloat32(4 * i, data[i]!, true);
-  writer.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(raw.buffer));
-}
-/** A tensor of floats; without lengths where they follow from the input. */
-function writePort(writer: BinaryWriter, name: string, shape: readonly (number | null)[] | undefined): void {
-  text(writer, 1, name);
-  part(writer, 2, (type) =>
-    part(type, 1, (tensor) => {
-      tensor.tag(1, WireType.Varint).int32(1);
-      if (!shape) return;
-      part(tensor, 2, (own) => {
-        for (const length of shape)
-          part(own, 1, (dimension) => {
-            if (length === null) text(dimension, 2, "batch");
-            else dimension.tag(1, WireType.Varint).int64(length);
-          });
-      });
-    }),
-  );
 }

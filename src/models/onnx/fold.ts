@@ -97,29 +97,28 @@ export function slices(
   return over.map((axis, i) => ({ axis, start: starts[i]!, end: ends[i]!, step: steps?.[i] ?? 1 }));
 }
 
+/** `start`: of no elements. */
 const reduceAll =
-  (f: (values: readonly number[]) => number): Fold =>
+  (f: (sum: number, value: number) => number, start: number): Fold =>
   ([given, axesInput], attributes) => {
     const x = need(given, attributes);
     const axes = ints(axesInput) ?? attributes.ints("axes") ?? x.shape.map((_, i) => i);
     const over = axes.map((axis) => normalizeAxis(axis, x.shape.length, attributes.node.type));
     const kept = x.shape.map((length, axis) => (over.includes(axis) ? 1 : length));
-    const groups = new Map<number, number[]>();
-    const [steps, own] = [strides(kept), strides(x.shape)];
-    for (let i = 0; i < x.size; i++) {
-      const place = x.shape.reduce(
-        (sum, length, axis) => sum + (over.includes(axis) ? 0 : steps[axis]! * (Math.floor(i / own[axis]!) % length)),
-        0,
-      );
-      const group = groups.get(place);
-      if (group) group.push(x.data[i]!);
-      else groups.set(place, [x.data[i]!]);
+    const data = new Float64Array(size(checkedShape(attributes.node.type, kept))).fill(start);
+    const steps = broadcastStrides(kept, x.shape);
+    const index = x.shape.map(() => 0);
+    for (const value of x.data) {
+      const place = placeOf(index, steps);
+      data[place] = f(data[place]!, value);
+      for (let axis = index.length - 1; axis >= 0 && ++index[axis]! === x.shape[axis]; axis--) index[axis] = 0;
     }
-    const data = Float64Array.from({ length: size(kept) }, (_, i) => f(groups.get(i) ?? []));
+    if (attributes.node.type === "ReduceMean")
+      for (let i = 0; i < data.length; i++) data[i] = (data[i]! * data.length) / x.size;
     const shape = attributes.flag("keepdims", true) ? kept : x.shape.filter((_, axis) => !over.includes(axis));
     return new Numbers(shape, data, x.kind, x.trained);
   };
-const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+const plus = (x: number, y: number) => x + y;
 
 export const folds: Readonly<Record<string, Fold>> = {
   Identity: ([x], a) => need(x, a),
@@ -157,11 +156,11 @@ export const folds: Readonly<Record<string, Fold>> = {
   Floor: unary(Math.floor),
   Ceil: unary(Math.ceil),
   Sign: unary(Math.sign),
-  ReduceSum: reduceAll(sum),
-  ReduceMean: reduceAll((values) => sum(values) / values.length),
-  ReduceProd: reduceAll((values) => values.reduce((product, value) => product * value, 1)),
-  ReduceMax: reduceAll((values) => Math.max(...values)),
-  ReduceMin: reduceAll((values) => Math.min(...values)),
+  ReduceSum: reduceAll(plus, 0),
+  ReduceMean: reduceAll(plus, 0),
+  ReduceProd: reduceAll((x, y) => x * y, 1),
+  ReduceMax: reduceAll(Math.max, -Infinity),
+  ReduceMin: reduceAll(Math.min, Infinity),
   ConstantOfShape: ([shape], a) => {
     const value = a.node.attributes.get("value")?.tensor;
     const filling = value ? tensorNumbers(value) : new Numbers([1], Float64Array.of(0), "float");

@@ -5,18 +5,20 @@
  * What was trained is secret: floating-point initializers, and constants of several numbers. What is structure is public, as in every
  * plan: shapes, axes, single constants of the graph (a division by 8), bounds of Clip.
  */
-import { ModelFileError, SecretgradError, UnsupportedModelError, type UnsupportedNode } from "../../errors.js";
+import { ModelFileError, UnsupportedModelError, type UnsupportedNode } from "../../errors.js";
 import type * as nn from "../../nn/index.js";
 import { Tensor } from "../../tensor/index.js";
 import { checkLayer, type ImportedModel, importedModel, type Port, type Source, type Watch } from "../imported.js";
 import { checkFileSize, type FileLimits, partyName, weight } from "../limits.js";
 import { Numbers } from "../numbers.js";
 import { foldBatchNorms, ownDomain } from "./batch-norm.js";
-import { Attributes, Call, type Layer, type OnnxOperator, type Recorded, Refusal, type Value } from "./call.js";
+import { Attributes, Call, type Layer, type OnnxOperator, type Recorded, type Value } from "./call.js";
+import { attempt, type Budget, constantsOf, foldBudget } from "./constants.js";
 import { folds } from "./fold.js";
 import { operators } from "./operators/table.js";
-import { elementKind, elementName, tensorNumbers } from "./tensor.js";
+import { elementKind, elementName } from "./tensor.js";
 import { type OnnxGraph, type OnnxNode, type OnnxPort, readModel } from "./wire.js";
+import { type KeptGraph, keepGraph } from "./write-back.js";
 
 export interface OnnxOptions extends FileLimits {
   /** Shapes of inputs, where the file leaves lengths open other than the first axis; null for any length. */
@@ -52,7 +54,7 @@ export function importOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Import
     refused.push({ type: "FunctionProto", name: "", reason: `the file defines ${functions} operators` });
   if (graph.sparse > 0) refused.push({ type: "SparseTensor", name: "", reason: `${graph.sparse} sparse weights` });
   const nodes = namedNodes(graph);
-  const constants = constantsOf(graph, nodes, opset, refused, options);
+  const constants = constantsOf(graph, nodes, opset, refused, options.constants);
   const outputs = new Set(graph.outputs.map(({ name }) => name));
   const folded = foldBatchNorms(
     nodes.filter(({ outputs }) => outputs.some((name) => name !== "" && !constants.has(name))),
@@ -64,7 +66,10 @@ export function importOnnx(bytes: Uint8Array, options: OnnxOptions = {}): Import
   const secret = new Set(graph.inputs.map(({ name }) => name).filter((name) => !constants.has(name)));
   const steps = poolFirst(folded, outputs).map((node) => stepOf(node, opset, secret, refused));
   if (refused.length > 0) throw unsupported(refused);
-  return importedModel(sourceOf(graph, steps, constants, opset, options));
+  const { source, kept } = sourceOf(graph, steps, constants, opset, options);
+  const model = importedModel(source);
+  keepGraph(model, kept);
+  return model;
 }
 
 function unsupported(refused: readonly UnsupportedNode[]): UnsupportedModelError {
@@ -74,6 +79,9 @@ function unsupported(refused: readonly UnsupportedNode[]): UnsupportedModelError
     refused,
   );
 }
+
+/** Initializers and results of nodes. */
+const mostValues = 50_000;
 
 /** Nodes with a name each; throws ModelFileError unless values are defined once and before they are used. */
 function namedNodes(graph: OnnxGraph): OnnxNode[] {
@@ -90,69 +98,13 @@ function namedNodes(graph: OnnxGraph): OnnxNode[] {
         throw new ModelFileError(`importOnnx: expected each value once, got ${output} twice; try onnx.checker`);
       if (output !== "") defined.add(output);
     }
+    if (defined.size > mostValues)
+      throw new ModelFileError(`importOnnx: expected at most ${mostValues} values, got more; try a smaller model`);
     const base = node.name || `${node.type}_${node.outputs[0] ?? ""}`;
     const times = (names.get(base) ?? 0) + 1;
     names.set(base, times);
     return { ...node, name: times === 1 ? base : `${base}.${times}` };
   });
-}
-
-/** Initializers, constants and whatever follows from them alone. */
-function constantsOf(
-  graph: OnnxGraph,
-  nodes: readonly OnnxNode[],
-  opset: number,
-  refused: UnsupportedNode[],
-  options: OnnxOptions,
-): Map<string, Numbers> {
-  const constants = new Map<string, Numbers>(Object.entries(options.constants ?? {}));
-  for (const tensor of graph.initializers) {
-    if (constants.has(tensor.name))
-      throw new ModelFileError(`importOnnx: expected weight ${tensor.name} once, got it twice`);
-    constants.set(tensor.name, tensorNumbers(tensor, true));
-  }
-  for (const node of nodes) {
-    const inputs = node.inputs.map((name) => (name === "" ? undefined : constants.get(name)));
-    if (node.type === "Constant") {
-      const numbers = constantOf(node);
-      if (numbers) constants.set(node.outputs[0]!, numbers);
-      else refused.push({ type: node.type, name: node.name, reason: "its value is no tensor of numbers" });
-    } else if (inputs.length === node.inputs.filter((name) => name === "" || constants.has(name)).length) {
-      if (Object.hasOwn(folds, node.type) && (inputs.length > 0 || node.type === "ConstantOfShape")) {
-        const result = attempt(node, refused, () => folds[node.type]!(inputs, new Attributes(node, opset)));
-        if (result) for (const [i, value] of [result].flat().entries()) constants.set(node.outputs[i]!, value);
-      }
-    }
-  }
-  return constants;
-}
-function constantOf({ attributes }: OnnxNode): Numbers | undefined {
-  const [attribute] = [...attributes.values()].filter(({ name }) => name !== "sparse_value");
-  if (!attribute) return undefined;
-  if (attribute.tensor) {
-    const numbers = tensorNumbers(attribute.tensor);
-    return new Numbers(numbers.shape, numbers.data, numbers.kind, numbers.kind === "float" && numbers.size > 1);
-  }
-  const { name, float, int, floats, ints } = attribute;
-  if (name === "value_float") return new Numbers([], Float64Array.of(float ?? 0));
-  if (name === "value_int") return Numbers.ints([int ?? 0], []);
-  if (name === "value_floats")
-    return new Numbers([floats.length], Float64Array.from(floats), "float", floats.length > 1);
-  return name === "value_ints" ? Numbers.ints(ints) : undefined;
-}
-
-function attempt<T>(node: OnnxNode, refused: UnsupportedNode[], make: () => T): T | undefined {
-  try {
-    return make();
-  } catch (error) {
-    if (error instanceof Refusal) {
-      refused.push({ type: node.type, name: node.name, reason: error.message });
-      return undefined;
-    }
-    if (error instanceof SecretgradError && !(error instanceof ModelFileError))
-      throw new ModelFileError(`importOnnx: ${node.type} ${node.name}: ${error.message}`, { cause: error });
-    throw error;
-  }
 }
 
 interface Step {
@@ -205,7 +157,7 @@ function sourceOf(
   constants: ReadonlyMap<string, Numbers>,
   opset: number,
   options: OnnxOptions,
-): Source {
+): { source: Source; kept: KeptGraph } {
   const parameters = parametersOf(steps, constants);
   const initial = new Set([...graph.initializers.map(({ name }) => name), ...Object.keys(options.constants ?? {})]);
   const ports = graph.inputs.filter(({ name }) => !initial.has(name));
@@ -234,6 +186,7 @@ function sourceOf(
     for (const [name, parameter] of parameters) values.set(name, parameter);
     for (const [i, tensor] of given.entries()) values.set(ports[i]!.name, tensor);
     const refused: UnsupportedNode[] = [];
+    const budget = foldBudget();
     for (const { node, operator } of steps) {
       const { structure } = operator!;
       const taken = node.inputs.map((name, i) =>
@@ -242,7 +195,9 @@ function sourceOf(
       // What depends on a refused node is not tried.
       if (node.inputs.some((name, i) => name !== "" && taken[i] === undefined)) continue;
       const call = new Call(node, opset, own, taken);
-      const made = attempt(node, refused, () => evaluate(call, layers.get(node.name)?.record ?? operator!.record));
+      const made = attempt(node, refused, () =>
+        evaluate(call, layers.get(node.name)?.record ?? operator!.record, budget),
+      );
       if (made === undefined) continue;
       [made].flat().forEach((value, i) => {
         if (node.outputs[i]) values.set(node.outputs[i], value);
@@ -260,19 +215,36 @@ function sourceOf(
       return new Call(noNode, opset, own, [value]).tensor(0);
     });
   }
-  const children: Record<string, nn.Parameter | nn.Part> = {};
-  for (const [name, parameter] of parameters) children[uniqueName(partyName(name), children)] = parameter;
-  for (const [name, { part }] of layers) children[uniqueName(partyName(name), children)] = part;
-  return { format: "onnx", inputs, outputs, children, owned, record };
+  // Names are the file's: "__proto__" is one like any other.
+  const children: Record<string, nn.Parameter | nn.Part> = Object.create(null);
+  const keyed = (entries: Iterable<readonly [string, nn.Parameter | nn.Part]>): Map<string, string> => {
+    const keys = new Map<string, string>();
+    for (const [name, child] of entries) {
+      const key = uniqueName(partyName(name), children);
+      children[key] = child;
+      keys.set(name, key);
+    }
+    return keys;
+  };
+  const kept: KeptGraph = {
+    opset,
+    nodes: steps.map(({ node }) => node),
+    constants,
+    parameters: keyed(parameters),
+    parts: keyed([...layers].map(([name, { part }]) => [name, part] as const)),
+    inputs: ports.map(({ name, type }, i) => ({ name, type, shape: inputs[i]!.shape })),
+    outputs: graph.outputs.map(({ name, type }) => ({ name, type, shape: undefined })),
+  };
+  return { source: { format: "onnx", inputs, outputs, children, owned, record }, kept };
 }
 const noNode: OnnxNode = { name: "", type: "output", domain: "", inputs: [], outputs: [], attributes: new Map() };
 
-function evaluate(call: Call, record: (call: Call) => Recorded): Recorded {
+function evaluate(call: Call, record: (call: Call) => Recorded, budget: Budget): Recorded {
   const { type } = call.node;
-  const all = call.inputs.every((input) => input === undefined || input instanceof Numbers);
-  if (all && call.inputs.length > 0 && Object.hasOwn(folds, type))
-    return folds[type]!(call.inputs as readonly (Numbers | undefined)[], call);
-  return record(call);
+  const isPublic = (input: Value | undefined) => input === undefined || input instanceof Numbers;
+  const inputs = call.inputs.filter(isPublic) as readonly (Numbers | undefined)[];
+  if (inputs.length === 0 || inputs.length < call.inputs.length || !Object.hasOwn(folds, type)) return record(call);
+  return budget(call.node, inputs, folds[type]!(inputs, call));
 }
 
 /** Weights that a node takes as a secret. */

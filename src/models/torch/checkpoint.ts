@@ -89,6 +89,9 @@ function tensorsOf(
   maxBytes: number,
 ): StateDict {
   let total = 0;
+  // Views may share a storage, but not make much more of it than there is: a stride of 0 would go on for ever.
+  const stored = [...files.values()].reduce((sum, { length }) => sum + length, 0);
+  const most = Math.min(maxBytes, 8 * stored + 2 ** 20);
   const state: [string, Plaintext][] = [];
   for (const [key, value] of dict) {
     if (typeof key !== "string" || !(value instanceof TensorView))
@@ -102,9 +105,8 @@ function tensorsOf(
         `${where}: expected ${key} in a storage of ${storage.elements} ${storage.kind}, got another`,
       );
     const last = shape.reduce((sum, length, axis) => sum + (length - 1) * strides[axis]!, offset);
-    // Views may share a storage, but not make more of it than a file may hold.
     total += n * kind.bytes;
-    if ((n > 0 && last >= storage.elements) || total > maxBytes)
+    if ((n > 0 && last >= storage.elements) || total > most)
       throw new ModelFileError(
         `${where}: expected ${key} [${shape}] inside its ${storage.elements} elements, got more`,
       );

@@ -63,7 +63,7 @@ const allowed: ReadonlySet<string> = new Set([
   "__builtin__ set",
 ]);
 
-const most = { steps: 2_000_000, stack: 100_000, memo: 1_000_000, text: 100_000 };
+const most = { steps: 2_000_000, stack: 100_000, memo: 1_000_000, text: 100_000, copied: 2_000_000 };
 
 /** Throws ModelFileError for any opcode or name that is not listed. */
 export function unpickle(where: string, bytes: Uint8Array): Unpickled {
@@ -228,16 +228,25 @@ export function unpickle(where: string, bytes: Uint8Array): Unpickled {
       throw bad("storages of the archive", "another reference");
     return new StorageRef({ kind: (type as Global).name.split(" ")[1]!, key, elements: elements as number });
   }
+  // One list may be made into a dictionary or set again and again.
+  let copied = 0;
+  const copy = (list: readonly Item[]): readonly Item[] => {
+    copied += list.length;
+    if (copied > most.copied) throw bad(`at most ${most.copied} elements of containers`, "more");
+    return list;
+  };
   function reduce(callee: Item, given: Item): Item {
     const name = callee instanceof Global ? callee.name : "";
     const args = given instanceof Tuple ? given.items : [];
     if (name === "collections OrderedDict") {
       const [list] = args;
       if (args.length > 1 || (list !== undefined && !Array.isArray(list))) throw bad("a plain OrderedDict", "another");
-      const pairs = (list ?? []).map((pair) => (pair instanceof Tuple || Array.isArray(pair) ? pair : new Tuple([])));
+      const pairs = copy(list ?? []).map((pair) =>
+        pair instanceof Tuple || Array.isArray(pair) ? pair : new Tuple([]),
+      );
       return new Map(pairs.map((pair) => [...(Array.isArray(pair) ? pair : pair.items)].slice(0, 2) as [Item, Item]));
     }
-    if (name.endsWith(" set")) return new Set(Array.isArray(args[0]) ? args[0] : []);
+    if (name.endsWith(" set")) return new Set(Array.isArray(args[0]) ? copy(args[0]) : []);
     if (name === "torch Size") return args[0] ?? null;
     if (name === "torch._utils _rebuild_parameter" && args[0] instanceof TensorView) return args[0];
     if (name === "torch._utils _rebuild_tensor_v2") {

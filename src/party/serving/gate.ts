@@ -113,9 +113,9 @@ export class Gate {
   }
 
   /** Takes no more queries; resolves when those that came are answered, or the time is over. */
-  async drain(ms: number): Promise<void> {
+  async drain(): Promise<void> {
     this.#draining = true;
-    const until = Date.now() + ms;
+    const until = Date.now() + this.#core.limits.drainMs;
     while (this.#unanswered > 0 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 20));
     this.#denials.close();
     for (const client of this.#open) client.close();

@@ -38,6 +38,7 @@ interface Held {
   readonly deployment: Deployment;
   readonly client: string;
   readonly part: Part;
+  readonly bytes: number;
   resolve(answer: Uint8Array): void;
   reject(error: Error): void;
 }
@@ -61,6 +62,8 @@ export class Queries {
   readonly #options: QueriesOptions;
   readonly #common: CommonPieces;
   readonly #slots = new Map<string, Slot>();
+  /** Of the parts that are held. */
+  #bytes = 0;
   /** Party 0: what was refused before all had it, for copies that arrive late. */
   readonly #refused = new Map<string, Refused>();
   /** Party 0: queries that all parties have. */
@@ -95,11 +98,12 @@ export class Queries {
       if (known?.held) return reject(new Refused("repeated", `query: expected a fresh id, got one that waits`));
       const refused = this.#refused.get(id);
       if (refused) return reject(refused);
-      if (!known && this.#slots.size >= limits.waitingQueries)
+      if ((!known && this.#slots.size >= limits.waitingQueries) || this.#bytes + bytes.length > limits.inputBytes)
         return reject(new Refused("busy", `query: expected at most ${limits.waitingQueries} to wait; try later`, 200));
       const slot = known ?? this.#slot(id);
       const part = cutPart(core, bytes);
-      slot.held = { deployment, client, part, resolve, reject };
+      this.#bytes += bytes.length;
+      slot.held = { deployment, client, part, bytes: bytes.length, resolve, reject };
       if (this.#leads) this.#look(slot);
       else this.#options.send(0, this.#arrival(id, slot.held));
     });
@@ -301,7 +305,7 @@ export class Queries {
 
   #finish(slot: Slot, error: Error | undefined, answer?: Uint8Array): void {
     clearTimeout(slot.timer);
-    this.#slots.delete(slot.id);
+    if (this.#slots.delete(slot.id) && slot.held) this.#bytes -= slot.held.bytes;
     this.#core.usedQueries.add(slot.id);
     if (error) slot.held?.reject(error);
     else slot.held?.resolve(answer!);

@@ -11,6 +11,8 @@ function split(call: Call): Tensor[] {
   const axis = call.axis("axis", 0, x.shape.length);
   const lengths = call.list(1) ?? call.ints("split");
   const parts = call.int("num_outputs") ?? call.node.outputs.length;
+  if (lengths && lengths.length !== call.node.outputs.length)
+    call.refuse(`${lengths.length} lengths of ${parts} parts`);
   return x.split(lengths ?? Math.ceil(x.shape[axis]! / parts), axis);
 }
 
@@ -26,15 +28,15 @@ function slice(call: Call): Tensor {
     if (step > 0)
       x = x.slice(range.first, range.first + (range.count === 0 ? 0 : (range.count - 1) * step + 1), axis, step);
     else {
-      const positions = Array.from({ length: range.count }, (_, i) => range.first + i * step);
-      x = x.indexSelect(axis, positions);
+      const first = x.shape[axis]! - 1 - range.first;
+      x = x.flip(axis).slice(first, range.count === 0 ? first : first - (range.count - 1) * step + 1, axis, -step);
     }
   }
   return x;
 }
 
-/** Elements that are added to an axis, one by one. */
-const mostAdded = 2 ** 16;
+/** Elements that are added to an axis, and of an axis whose positions are listed, one by one. */
+const [mostAdded, mostListed] = [2 ** 16, 2 ** 20];
 
 function pad(call: Call): Tensor {
   let x = call.tensor(0);
@@ -54,6 +56,7 @@ function pad(call: Call): Tensor {
     const n = x.shape[axis]!;
     const length = n + before[axis]! + after[axis]!;
     if (length === n && before[axis] === 0) continue;
+    if (length > mostListed) call.refuse(`an axis of ${length} elements that are listed one by one`);
     const at = (i: number): number => {
       const place = i - before[axis]!;
       if (mode === "edge") return Math.min(Math.max(place, 0), n - 1);
@@ -152,6 +155,7 @@ function enlarged(call: Call): Tensor {
   if (!plain) call.refuse(`coordinates ${coordinates} with ${rounding}`);
   return factors.reduce((value: Tensor, factor, axis) => {
     if (factor === 1) return value;
+    if (value.shape[axis]! * factor > mostListed) call.refuse(`an axis of ${value.shape[axis]! * factor} elements`);
     return value.indexSelect(
       axis,
       Array.from({ length: value.shape[axis]! * factor }, (_, i) => Math.floor(i / factor)),
@@ -218,6 +222,7 @@ export const layout: OperatorTable = {
       const x = call.tensor(0);
       const [rows, columns] = x.shape.slice(-2) as [number, number];
       const k = call.number(1) ?? 0;
+      if (rows * columns > mostListed) call.refuse(`a mask of ${rows * columns} elements`);
       const upper = call.flag("upper", true);
       const mask = Float64Array.from({ length: rows * columns }, (_, i) => {
         const above = (i % columns) - Math.floor(i / columns);

@@ -5,6 +5,9 @@ import { checkWeights } from "../../limits.js";
 import type { Numbers } from "../../numbers.js";
 import type { Attributes, Call, Layer, OnnxOperator, OperatorTable } from "../call.js";
 
+/** Each step is some dozens of a plan's operators. */
+const mostSteps = 1024;
+
 interface Kind {
   /** For each of PyTorch's gates the place of ONNX's. */
   readonly gates: readonly number[];
@@ -64,6 +67,7 @@ function unrolled(call: Call, part: ReturnType<Kind["make"]>, direction: string,
   const given = turned(call.tensor(0));
   const x = direction === "reverse" ? given.flip(0) : given;
   const [time, batch] = x.shape as [number, number];
+  if (time > mostSteps) call.refuse(`a sequence of ${time} steps: at most ${mostSteps}, since they are unrolled`);
   const initial = [5, 6].map((i) => (call.given(i) ? turned(call.tensor(i)) : undefined));
   const isLstm = call.node.type === "LSTM";
   if (isLstm && (initial[0] === undefined) !== (initial[1] === undefined)) call.refuse("one initial state of two");

@@ -2,6 +2,9 @@
 import type { Tensor } from "../../../tensor/index.js";
 import type { Call, OperatorTable } from "../call.js";
 
+/** Sorting lists who is compared with whom. */
+const mostSorted = 2 ** 16;
+
 /** Axes by input or by attribute; none means all, or, if the file says so, no reduction. */
 function reduced(call: Call, apply: (x: Tensor, axes: readonly number[], keep: boolean) => Tensor): Tensor {
   const x = call.tensor(0);
@@ -64,6 +67,7 @@ export const reductions: OperatorTable = {
       const x = call.tensor(0);
       const k = call.number(1) ?? call.int("k") ?? call.refuse("no k");
       const axis = call.axis("axis", -1, x.shape.length);
+      if (x.shape[axis]! > mostSorted) call.refuse(`an axis of ${x.shape[axis]} elements to be sorted`);
       const sorted = x.topk(k, axis, call.flag("largest", true));
       return call.node.outputs[1] ? [sorted.values, sorted.indices] : sorted.values;
     },
