@@ -41,7 +41,7 @@ class Load {
   #over = false;
   readonly #loops = Promise.all(models.map((model, client) => this.#loop(model, client)));
 
-  async #loop(model: RemoteModel, client: number): Promise<void> {
+  async #loop(model: ServedModel, client: number): Promise<void> {
     for (let query = client; !this.#over; query += CLIENTS) {
       try {
         const { scores } = await model.predict(input(query));
