@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { partyFlags } from "../cli/node-flags.js";
 import { createIdentity, createMemoryMeshes, fingerprint, type LinkModel, type Pin } from "../src/net/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
+import type { KernelSets } from "../src/ring/index.js";
 import { BenchParty, type MemoryReport, type RunOrder, type RunReport } from "./party.js";
 import type { Order } from "./worker.js";
 
@@ -22,16 +23,23 @@ export interface ClusterOptions {
   readonly link?: LinkModel | undefined;
   /** Whether runs may be profiled. */
   readonly profiled?: boolean;
+  /** Of a party that is alone, over memory. */
+  readonly kernels?: KernelSets;
+  /** Of each process, over TLS. */
+  readonly threads?: 1 | 2;
 }
 
-export async function memoryCluster(protocol: string, { link, profiled }: ClusterOptions = {}): Promise<BenchCluster> {
+export async function memoryCluster(
+  protocol: string,
+  { link, profiled, kernels }: ClusterOptions = {},
+): Promise<BenchCluster> {
   const count = protocolNamed(protocol).parties;
   const names = Array.from({ length: count }, (_, i) => `p${i}`);
   const parties = createMemoryMeshes(names, {
     timeoutMs: 120_000,
     earlyLimitBytes: 2 ** 30,
     ...(link && { link }),
-  }).map((mesh) => new BenchParty(protocol, mesh, profiled));
+  }).map((mesh) => new BenchParty(protocol, mesh, profiled, kernels));
   let run = -1;
   return {
     parties: count,
@@ -51,7 +59,7 @@ export async function memoryCluster(protocol: string, { link, profiled }: Cluste
 
 export async function tlsCluster(
   protocol: string,
-  { link, profiled = false }: ClusterOptions = {},
+  { link, profiled = false, threads = 1 }: ClusterOptions = {},
 ): Promise<BenchCluster> {
   const count = protocolNamed(protocol).parties;
   const names = Array.from({ length: count }, (_, i) => `p${i}`);
@@ -75,7 +83,9 @@ export async function tlsCluster(
       fingerprint: fingerprints[i]!,
     }));
     await Promise.all(
-      children.map((child, self) => ask(child, { do: "connect", protocol, names, self, addresses, link, profiled })),
+      children.map((child, self) =>
+        ask(child, { do: "connect", protocol, names, self, addresses, link, profiled, threads }),
+      ),
     );
   } catch (error) {
     close();

@@ -208,6 +208,22 @@ const cases: readonly Case[] = [
   },
 ];
 
+/** Products around the size from which a second thread is asked, and large ones; see threads.ts. */
+export const products: readonly Case[] = [
+  ...[
+    matmul(80, 80, 80, 1),
+    matmul(100, 100, 100, 1),
+    matmul(128, 128, 128, 1),
+    matmul(64, 784, 128, 1),
+    matmul(128, 784, 128, 1),
+    matmul(256, 256, 256, 1),
+    matmul(512, 512, 512, 1),
+    matmul(1024, 1024, 1024, 1),
+  ].flatMap((item) => [item, narrow(item)]),
+  convolution(128, 1, 28, 20, 5),
+  convolution(128, 20, 12, 50, 5),
+];
+
 const time = (run: () => void): number => {
   const start = performance.now();
   run();

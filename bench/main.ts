@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- <kernels|functions|ops|nets|links|record|memory|accuracy|serve|compare>`: reads the arguments and prints rows.
- * Measuring is in the files beside this one.
+ * `npm run bench -- <kernels|threads|functions|ops|nets|links|record|memory|accuracy|serve|compare>`: reads the arguments and prints
+ * rows. Measuring is in the files beside this one.
  */
 import { parseArgs } from "node:util";
 import type { LinkModel } from "../src/net/index.js";
@@ -15,11 +15,14 @@ import { bestSpeeds, type Calibration, calibrate, measure, memoryAfter, type Row
 import { profileText } from "./profile.js";
 import { recording } from "./record.js";
 import { serveLoad, serveText } from "./serve.js";
+import { threads } from "./threads.js";
 
 const usage = `usage: bench <what> [options]
   kernels        ring kernels on one core
+  threads        products and steps of one party that is alone, on one core and on two
   functions      what functions cost, and their largest errors over a million points
-  ops, nets      operators, networks; --profile: where the time goes, operator by operator
+  ops, nets      operators, networks; --profile: where the time goes, operator by operator;
+                 --threads 2: each process on two threads, over TLS, not with --profile
   links          networks on three modelled links, with what arithmetic expects; without --protocol all of them
   record         what a driver does for a training step before it is sent
   memory         what parties hold after 50 and after 500 training steps, or --steps N,M
@@ -40,6 +43,7 @@ const { values: flags, positionals } = parseArgs({
     seconds: { type: "string", default: "60" },
     kill: { type: "boolean", default: false },
     steps: { type: "string", default: "50,500" },
+    threads: { type: "string", default: "1" },
     profile: { type: "boolean", default: false },
     compare: { type: "boolean", default: false },
     write: { type: "boolean", default: false },
@@ -61,6 +65,12 @@ if (group === "kernels") {
       row,
       `${row.case.padEnd(32)} ${ms(row.seconds)} (min ${ms(row.min)})${row.gmacs ? `  ${row.gmacs.toFixed(2)} G multiply-adds/s` : ""}${row.ratio ? `  ${row.ratio.toFixed(1)}x` : ""}`,
     );
+} else if (group === "threads") {
+  for await (const row of threads(flags.only)) {
+    const gain = (row.min[0] / row.min[1]).toFixed(2);
+    const texts = row.seconds.map((seconds, i) => `${ms(seconds)} (min ${ms(row.min[i]!)})`);
+    print(row, `${row.case.padEnd(42)} one ${texts[0]}  two ${texts[1]}  ${gain}x by the least`);
+  }
 } else if (group === "functions") {
   if (!flags.json) console.log(functionHeader);
   for await (const row of functionRows({ only: flags.only })) print(row, functionLine(row));
@@ -91,7 +101,10 @@ else fail();
 async function measureCases(group: "ops" | "nets"): Promise<void> {
   const link = linkOf(flags.link);
   const start = flags.transport === "memory" ? memoryCluster : tlsCluster;
-  const cluster: BenchCluster = await start(protocol, { link, profiled: flags.profile });
+  const cluster: BenchCluster = await start(protocol, {
+    ...{ link, profiled: flags.profile },
+    threads: flags.threads === "2" ? 2 : 1,
+  });
   try {
     const speed = await calibrate(cluster, link?.latencyMs);
     print(speed, calibrationText(speed));

@@ -10,7 +10,7 @@ import type { EvalHost } from "../src/ops/index.js";
 import { decodePlan, wordBytesOf } from "../src/plan/index.js";
 import { createEnds, type Ends, protocolNamed, type Share } from "../src/protocol/index.js";
 import { Prg } from "../src/random/index.js";
-import { Ring, type Scope } from "../src/ring/index.js";
+import { type KernelSets, Ring, type Scope } from "../src/ring/index.js";
 import { Counter, type NodeReport } from "./profile.js";
 
 export interface RunOrder {
@@ -69,9 +69,11 @@ export class BenchParty {
     readonly mesh: Mesh,
     /** Whether runs will be profiled: products are counted then. */
     profiled = false,
+    kernels: KernelSets | undefined = undefined,
   ) {
     this.#counter = profiled ? new Counter() : undefined;
-    this.#ring = new Ring(this.#counter ? { kernels: this.#counter.kernels } : {});
+    const chosen = this.#counter?.kernels ?? kernels;
+    this.#ring = new Ring(chosen ? { kernels: chosen } : {});
     this.#store = this.#ring.scope();
     this.#narrowStore = this.#ring.narrow.scope();
     this.#coins = new Prg(mesh.coinKey("masks"));

@@ -1,5 +1,6 @@
 /** A benchmark's party as a process: TLS to its peers, orders from the benchmark over the process channel. */
 import { connectTlsMesh, type Identity, type LinkModel, listen, PeerInbox, type Pin } from "../src/net/index.js";
+import { createSplitKernels } from "../src/ring/threads/split.js";
 import { BenchParty, type RunOrder } from "./party.js";
 
 export type Order =
@@ -12,6 +13,7 @@ export type Order =
       readonly addresses: readonly { host: string; port: number; fingerprint: string }[];
       readonly link: LinkModel | undefined;
       readonly profiled: boolean;
+      readonly threads: 1 | 2;
     }
   | { readonly do: "run"; readonly order: RunOrder }
   | { readonly do: "memory" }
@@ -31,7 +33,7 @@ async function obey(order: Order): Promise<unknown> {
       return listener.port;
     }
     case "connect": {
-      const { names, self, protocol, addresses, link, profiled } = order;
+      const { names, self, protocol, addresses, link, profiled, threads } = order;
       const agreement = { library: "bench", kernels: "", protocol, label: "bench", names, self };
       const peers = addresses.map((address, i) => (i === self ? undefined : address));
       const mesh = await connectTlsMesh({
@@ -43,7 +45,7 @@ async function obey(order: Order): Promise<unknown> {
         earlyLimitBytes: 2 ** 30,
         ...(link && { link }),
       });
-      party = new BenchParty(protocol, mesh, profiled);
+      party = new BenchParty(protocol, mesh, profiled, threads === 2 ? createSplitKernels().kernels : undefined);
       return undefined;
     }
     case "run":

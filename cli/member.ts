@@ -32,6 +32,13 @@ export const memberOptions = {
   host: { type: "string", description: "Listen here instead of where the cluster file says", valueHint: "host" },
   port: { type: "string", description: "The same for the port", valueHint: "port" },
   memory: memoryOption,
+  threads: {
+    type: "string",
+    description:
+      "Threads for large products: 1, 2 or auto, which is 2 where this machine has more cores than members of the cluster",
+    default: "auto",
+    valueHint: "number",
+  },
   json: { ...jsonOption, description: "Log as JSON lines on stdout" },
 } as const;
 
@@ -69,6 +76,7 @@ export interface MemberOptions {
   readonly serveInsecure?: boolean | undefined;
   readonly nats?: string | undefined;
   readonly memory?: string | undefined;
+  readonly threads: string;
   readonly json?: boolean | undefined;
 }
 
@@ -84,6 +92,9 @@ export async function runMember(options: MemberOptions): Promise<void> {
 
   const { name, as } = options;
   const limits = options.memory === undefined ? {} : { memoryBytes: memorySize("memory", options.memory) };
+  const threads = (["auto", 1, 2] as const).find((choice) => String(choice) === options.threads);
+  if (threads === undefined)
+    throw new UsageError(`--threads: expected 1, 2 or auto, got ${options.threads}; try --threads auto`);
   const beside = (...path: string[]) => join(dirname(options.cluster), ...path);
   const cluster = await readCluster(options.cluster);
   const definition = protocolNamed(cluster.protocol);
@@ -115,7 +126,7 @@ export async function runMember(options: MemberOptions): Promise<void> {
   try {
     daemon = new Daemon({
       ...{ cluster, identity, definition, stores, version: readVersion() },
-      ...{ listen: { host, port }, serve, broker, dealt, limits, log: logger },
+      ...{ listen: { host, port }, serve, broker, dealt, limits, threads, log: logger },
     });
     address = await daemon.start();
   } catch (error) {

@@ -1,5 +1,5 @@
-// Compiles src/ring/kernels/assembly with AssemblyScript and embeds the module, as base64, in wasm-bytes.gen.ts.
-// Does nothing where the generated file was made from the same inputs. Run by scripts/build.mjs.
+// Compiles src/ring/kernels/assembly with AssemblyScript and embeds two modules, as base64: all kernels in wasm-bytes.gen.ts, and those
+// of a second thread in threads/helper-bytes.gen.ts. Does nothing where both were made from the same inputs. Run by scripts/build.mjs.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,13 +8,16 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const kernels = join(root, "src/ring/kernels");
 const target = join(kernels, "wasm-bytes.gen.ts");
+const helperTarget = join(kernels, "../threads/helper-bytes.gen.ts");
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
 
 const flags = [
   ...["-O3", "--converge", "--noAssert", "--runtime", "stub", "--enable", "simd"],
-  // The memory is the module's own, exported, and may grow to all of the 32-bit address space.
-  ...["--initialMemory", "64", "--maximumMemory", "65536"],
+  // The memory is imported, so that two threads can compute in one, and may grow to all of the 32-bit address space.
+  ...["--importMemory", "--initialMemory", "64", "--maximumMemory", "65536"],
 ];
+/** The import of the memory up to its flags: the names, each after its length, "a memory", "with a maximum" (1; shared: 3). */
+const memoryImport = Buffer.from("\x03env\x06memory\x02\x01", "latin1");
 
 /** Everything that decides what comes out: this script, the compiler, the sources. */
 function digestOfInputs() {
@@ -26,10 +29,11 @@ function digestOfInputs() {
   return hash.digest("hex");
 }
 
-async function compile() {
+/** `base`: where the scratch areas begin, see scratch.ts. */
+async function compile(entry, base) {
   const { default: asc } = await import("assemblyscript/asc");
   let wasm;
-  const { error, stderr } = await asc.main(["index.ts", "--outFile", "kernels.wasm", ...flags], {
+  const { error, stderr } = await asc.main([entry, "--outFile", "kernels.wasm", "--use", `BASE=${base}`, ...flags], {
     readFile: (name, base) => {
       const path = join(base === "." ? join(kernels, "assembly") : join(kernels, "assembly", base), name);
       return existsSync(path) ? readFileSync(path, "utf8") : null;
@@ -43,18 +47,42 @@ async function compile() {
   return wasm;
 }
 
+/** The offset of the one byte that is another in a module for shared memory. */
+const sharedFlag = (wasm) => Buffer.from(wasm).indexOf(memoryImport) + memoryImport.length - 1;
+const instance = (wasm, shared) => {
+  const memory = new WebAssembly.Memory({ initial: 64, maximum: 65536, shared });
+  return new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory } }).exports;
+};
+
 const inputs = digestOfInputs();
-if (!(existsSync(target) && readFileSync(target, "utf8").includes(`// inputs ${inputs}\n`))) {
-  const wasm = await compile();
-  const text = `// Made by scripts/build-kernels.mjs from src/ring/kernels/assembly; do not edit.
-// inputs ${inputs}
-/** The wasm module of the kernels. */
+const header = `// Made by scripts/build-kernels.mjs from src/ring/kernels/assembly; do not edit.\n// inputs ${inputs}\n`;
+if (![target, helperTarget].every((path) => existsSync(path) && readFileSync(path, "utf8").startsWith(header))) {
+  const wasm = await compile("index.ts", 0);
+  const ofHelper = await compile("helper.ts", instance(wasm, false).heapBase.value);
+  const shared = [wasm, ofHelper].map((module) => Uint8Array.from(module).with(sharedFlag(module), 3));
+  // Throws if that was not the flag, or not all that such modules need.
+  for (const module of shared) instance(module, true);
+  write(
+    target,
+    `/** The wasm module of the kernels. */
 export const wasmBase64 = "${Buffer.from(wasm).toString("base64")}";
 /** SHA-256 of the module: parties compare it before they compute together. */
 export const kernelHash = "${sha256(wasm)}";
-`;
-  // Written beside and renamed, so that a concurrent reader never sees half a file.
-  writeFileSync(`${target}.${process.pid}`, text);
-  renameSync(`${target}.${process.pid}`, target);
-  console.log(`kernels: ${wasm.length} bytes of wasm`);
+/** Where the module says whether its memory is shared: 1, or 3 if it is. */
+export const sharedFlag = ${sharedFlag(wasm)};
+`,
+  );
+  write(
+    helperTarget,
+    `/** The wasm module of a second thread, for shared memory. */
+export const helperBase64 = "${Buffer.from(shared[1]).toString("base64")}";
+`,
+  );
+  console.log(`kernels: ${wasm.length} bytes of wasm, ${ofHelper.length} of a second thread's`);
+}
+
+/** Beside it and renamed, so that a concurrent reader never sees half a file. */
+function write(path, text) {
+  writeFileSync(`${path}.${process.pid}`, header + text);
+  renameSync(`${path}.${process.pid}`, path);
 }

@@ -26,10 +26,10 @@ export const bundleLocal = () =>
     },
   );
 
-/** Files, TLS, certificates: reached by no session in a page, but named by modules of which it uses other parts. */
+/** Files, TLS, certificates, second threads: reached by no session in a page, but named by modules of which it uses other parts. */
 const nothing = [
   ...["node:fs/promises", "node:fs", "node:path", "node:tls", "node:https", "node:http", "node:util", "node:zlib"],
-  ...["ws", "@peculiar/x509", "reflect-metadata"],
+  ...["node:os", "../ring/threads/split.js", "ws", "@peculiar/x509", "reflect-metadata"],
 ];
 const globals = ["process", "setImmediate", "setTimeout", "setInterval", "clearTimeout", "clearInterval"];
 

@@ -29,6 +29,7 @@ import { methods } from "./methods.js";
 import { Party } from "./party.js";
 import { canonical, sha256 } from "./schemas.js";
 import type { Stores } from "./stores.js";
+import { chooseThreads, ringFor, type Threads } from "./threads.js";
 
 export interface DaemonOptions {
   readonly cluster: Cluster;
@@ -57,6 +58,8 @@ export interface DaemonOptions {
   /** Files of a dealer who has dealt ahead, and directories of such. */
   readonly dealt?: readonly string[];
   readonly log?: Logger;
+  /** How many threads compute large products. Default: auto. */
+  readonly threads?: Threads;
 }
 
 /**
@@ -80,6 +83,7 @@ export class Daemon {
   readonly #inbox = new PeerInbox();
   readonly #users = new Set<Connection>();
   readonly #abort = new AbortController();
+  readonly #closeRing: () => Promise<void>;
   #listener: Listener | undefined;
   #web: Listener | undefined;
   #responder: Responder | undefined;
@@ -93,8 +97,12 @@ export class Daemon {
     this.#log = options.log ?? silent;
     this.self = indexOfParty(cluster, identity.name);
     const names = cluster.parties.map(({ name }) => name);
+    const choice = chooseThreads(cluster, this.self, options.threads ?? "auto");
+    this.#log.info("threads", { ...choice });
+    const { ring, close } = ringFor(choice, this.#log);
+    this.#closeRing = close;
     this.party = new Party({
-      ...{ names, self: this.self, definition, stores, version, dealt, log: this.#log },
+      ...{ names, self: this.self, definition, stores, version, ring, dealt, log: this.#log },
       ...(limits ? { limits } : {}),
       // A dealer learns no value, not even one that it is granted.
       identities: new Set([
@@ -169,7 +177,11 @@ export class Daemon {
     await this.#options.broker?.close();
     const listening = Promise.all([this.#listener?.close(), this.#web?.close()]);
     this.#inbox.close();
-    await this.party.close();
+    try {
+      await this.party.close();
+    } finally {
+      await this.#closeRing();
+    }
     const error = new SessionEndedError("party: expected to go on, got a shutdown; try again later");
     for (const user of this.#users) user.close(error);
     await this.#loop;

@@ -21,4 +21,5 @@ export { openStores } from "./open-stores.js";
 export { type Answer, Party, type PartyOptions } from "./party.js";
 export { storedOrder } from "./rows.js";
 export type { Stores } from "./stores.js";
+export type { Threads } from "./threads.js";
 export type { VariableMeta } from "./variable-meta.js";

@@ -63,11 +63,7 @@ export class Ring {
   }
 
   /** A fresh view of a block or a part of it. Never keep one: an allocation may detach it. */
-  bytes(
-    block: Block,
-    offsetBytes = 0,
-    lengthBytes = block.words * this.wordBytes - offsetBytes,
-  ): Uint8Array<ArrayBuffer> {
+  bytes(block: Block, offsetBytes = 0, lengthBytes = block.words * this.wordBytes - offsetBytes): Uint8Array {
     const at = this.#address(block, "Ring.bytes");
     const size = block.words * this.wordBytes;
     const valid = Number.isSafeInteger(offsetBytes) && Number.isSafeInteger(lengthBytes);
@@ -92,17 +88,17 @@ export class Ring {
   }
 
   /** The words as unsigned numbers; a fresh view, see bytes(). Of words of 64 bits only. */
-  u64(block: Block): BigUint64Array<ArrayBuffer> {
+  u64(block: Block): BigUint64Array {
     return new BigUint64Array(this.kernels.memory.buffer, this.#wide(block, "Ring.u64"), block.words);
   }
 
   /** The words as signed numbers; a fresh view, see bytes(). Of words of 64 bits only. */
-  i64(block: Block): BigInt64Array<ArrayBuffer> {
+  i64(block: Block): BigInt64Array {
     return new BigInt64Array(this.kernels.memory.buffer, this.#wide(block, "Ring.i64"), block.words);
   }
 
   /** Numbers of 32 bits: words, or the halves of words, the lower first; a fresh view, see bytes(). */
-  u32(block: Block): Uint32Array<ArrayBuffer> {
+  u32(block: Block): Uint32Array {
     const numbers = (block.words * this.wordBytes) / 4;
     return new Uint32Array(this.kernels.memory.buffer, this.#address(block, "Ring.u32"), numbers);
   }
@@ -117,7 +113,7 @@ export class Ring {
     this.#arena.giveBack(block);
   }
 
-  #i32(block: Block): Int32Array<ArrayBuffer> {
+  #i32(block: Block): Int32Array {
     return new Int32Array(this.kernels.memory.buffer, this.#address(block, "Ring.words"), block.words);
   }
 

@@ -30,6 +30,8 @@ test("sessions inside a page are one file that names nothing of Node and brings 
   const bytes = gzipSync(code).length;
   assert.ok(bytes > 100_000 && bytes <= 300_000, `${bytes} bytes`);
   assert.doesNotMatch(code, /["']node:|\brequire\(|^import\b/m);
+  // Pages without headers for isolation have none; a second thread is Node's alone.
+  assert.doesNotMatch(code, /SharedArrayBuffer|worker_threads/);
   assert.match(code, /export\s*\{/);
   assert.match(licences, /^## valibot/m);
   assert.equal((await bundleLocal()).integrity, integrity);

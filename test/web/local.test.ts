@@ -176,7 +176,11 @@ test("the ring's kernels multiply words in a page", { skip }, async () => {
     words.i64(a).set([1n, -2n, 3n, 1n << 62n, 5n, -6n]);
     words.i64(b).set([7n, 8n, -9n, 10n, 11n, 12n]);
     words.kernels.matmul(c.ptr, a.ptr, b.ptr, 2, 3, 2, 0);
-    return Array.from(words.i64(c), String);
+    return [
+      ...Array.from(words.i64(c), String),
+      typeof SharedArrayBuffer,
+      words.kernels.memory.buffer.constructor.name,
+    ];
   });
   const wrapped = (value: bigint) => String(BigInt.asIntN(64, value));
   const high = 1n << 62n;
@@ -185,6 +189,9 @@ test("the ring's kernels multiply words in a page", { skip }, async () => {
     wrapped(8n - 20n + 36n),
     wrapped(high * 7n - 45n - 66n),
     wrapped(high * 8n + 50n - 72n),
+    // Served without headers for isolation, so no memory can be shared.
+    "undefined",
+    "ArrayBuffer",
   ]);
   assert.deepEqual(complaints, []);
   await page.close();

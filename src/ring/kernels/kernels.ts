@@ -67,6 +67,21 @@ export interface Kernels {
     accumulate: number,
   ): void;
 
+  /**
+   * C = or += a dense m x n matrix whose rows begin `step` bytes apart; C is given by tables, as in matmulIndexed, and an element may
+   * stand in several places of it if it accumulates.
+   */
+  putIndexed(
+    c: number,
+    rowsC: number,
+    columnsC: number,
+    from: number,
+    step: number,
+    m: number,
+    n: number,
+    accumulate: number,
+  ): void;
+
   // -- layout --
   /** dst is cols x rows. */
   transpose(dst: number, src: number, rows: number, cols: number): void;
@@ -164,8 +179,11 @@ export interface KernelSets extends Kernels {
 
 /** The part of WebAssembly.Memory that is used; spelt out because its type comes only with the DOM library. */
 export interface LinearMemory {
-  /** A new object after every `grow`, which detaches the old one: make views afresh, never keep them. */
-  readonly buffer: ArrayBuffer;
+  /**
+   * A new object after every `grow`, which detaches the old one: make views afresh, never keep them. A SharedArrayBuffer where a
+   * second thread computes, too.
+   */
+  readonly buffer: ArrayBufferLike;
   /** Adds pages of 64 KiB and returns the number of pages before. */
   grow(pages: number): number;
 }

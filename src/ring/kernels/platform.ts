@@ -6,7 +6,7 @@
 import type { LinearMemory } from "./kernels.js";
 
 interface Platform {
-  Memory: new (options: { initial: number; maximum?: number }) => LinearMemory;
+  Memory: new (options: { initial: number; maximum?: number; shared?: boolean }) => LinearMemory;
   Module: new (bytes: Uint8Array<ArrayBuffer>) => object;
   Instance: new (module: object, imports: object) => { readonly exports: object };
 }

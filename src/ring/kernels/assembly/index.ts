@@ -5,7 +5,7 @@ export {
   shl, shr, sar, xor, and, or, not, andScalar, andXor, andLocal,
 } from "./elementwise";
 export { matmul } from "./matmul";
-export { matmulIndexed } from "./indexed";
+export { matmulIndexed, putIndexed, putIndexed32 } from "./indexed";
 // Exported only to keep binaryen from inlining it into its driver, which makes V8 spill registers (5% slower).
 export { microWinograd } from "./micro";
 export { transpose, gatherRows, scatterAddRows, sumAxis, prefixSums, reduce } from "./layout";

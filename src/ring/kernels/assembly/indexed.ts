@@ -183,3 +183,32 @@ function direct(
     }
   }
 }
+
+/** For words of either size. */
+// @ts-ignore: decorator
+@inline
+function put<T>(
+  c: usize, rows: usize, columns: usize, from: usize, step: usize, m: usize, n: usize, accumulate: i32,
+): void {
+  for (let i: usize = 0; i < m; i++) {
+    const row = c + entry(rows, i);
+    let at = from;
+    for (let j: usize = 0; j < n; j++) {
+      const to = row + entry(columns, j);
+      const value = load<T>(at);
+      store<T>(to, accumulate ? load<T>(to) + value : value);
+      at += sizeof<T>();
+    }
+    from += step;
+  }
+}
+export function putIndexed(
+  c: usize, rows: usize, columns: usize, from: usize, step: usize, m: usize, n: usize, accumulate: i32,
+): void {
+  put<u64>(c, rows, columns, from, step, m, n, accumulate);
+}
+export function putIndexed32(
+  c: usize, rows: usize, columns: usize, from: usize, step: usize, m: usize, n: usize, accumulate: i32,
+): void {
+  put<u32>(c, rows, columns, from, step, m, n, accumulate);
+}
