@@ -13,7 +13,7 @@ import { connect, connectModel } from "../src/client/index.js";
 import { UnavailableError } from "../src/errors.js";
 import * as nn from "../src/nn/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
-import type { RemoteModel } from "../src/serving/remote-model.js";
+import type { ServedModel } from "../src/serving/asking.js";
 import * as reference from "./reference.js";
 
 export interface ServeOptions {
@@ -89,7 +89,7 @@ export async function serveLoad(options: ServeOptions): Promise<ServeRow> {
     const expected = inputs.map((x) => reference.forward({ ...state, x: { shape: [1, 784], data: x } }, widths, 1));
     const invitation = invitations.get("load")!;
     const dial = () => connectModel(invitation);
-    const remotes: RemoteModel[] = [];
+    const remotes: ServedModel[] = [];
     // A few at a time: a handshake takes milliseconds of processor at both ends.
     while (remotes.length < clients)
       remotes.push(...(await Promise.all(Array.from({ length: Math.min(8, clients - remotes.length) }, dial))));

@@ -72,6 +72,14 @@ export function memorySize(option: string, text: string): number {
     throw new UsageError(`--${option}: expected a size from 16MiB to 4GiB, got ${text}; try 512MiB`);
   return value;
 }
+export const natsOption = {
+  type: "string",
+  description: "The broker between clients and several groups of parties; or SECRETGRAD_NATS",
+  valueHint: "nats://host:4222",
+} as const;
+/** A password in it is better off in the environment than among the arguments, which everybody on the machine can read. */
+export const natsServer = (given: string | undefined): string | undefined => given ?? process.env.SECRETGRAD_NATS;
+
 /** A comma-separated list. */
 export function list(text: string): string[] {
   return text

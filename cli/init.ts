@@ -84,8 +84,10 @@ async function expectNone(file: string): Promise<void> {
 }
 
 /** Fails if somebody made the file meanwhile. */
-async function writeNew(file: string, content: string | Uint8Array, mode: number): Promise<void> {
-  const handle = await open(file, "wx", mode);
+export async function writeNew(file: string, content: string | Uint8Array, mode: number): Promise<void> {
+  const handle = await open(file, "wx", mode).catch((cause: NodeJS.ErrnoException) => {
+    throw new InputError(`expected to make ${file}, got ${cause.code}; try another directory`, { cause });
+  });
   try {
     await handle.writeFile(content);
   } finally {

@@ -1,10 +1,11 @@
 /** The file by which a client asks a served model: addresses, keys to expect, its token. Only its owner can read it. */
 import { writeFile } from "node:fs/promises";
 import type { Invitation } from "../src/client/index.js";
+import type { ScaledInvitation } from "../src/scale/index.js";
 import { CommandError } from "./errors.js";
 
 /** Never overwrites a file: a token is written once. */
-export async function writeInvitation(file: string, invitation: Invitation): Promise<void> {
+export async function writeInvitation(file: string, invitation: Invitation | ScaledInvitation): Promise<void> {
   try {
     await writeFile(file, `${JSON.stringify(invitation, null, 2)}\n`, {
       mode: 0o600,

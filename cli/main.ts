@@ -10,6 +10,7 @@ import { printable } from "./terminal.js";
 const commands: Readonly<Record<string, () => Promise<{ default: AnyCommand }>>> = {
   demo: () => import("./commands/demo.js"),
   init: () => import("./commands/init.js"),
+  key: () => import("./commands/key.js"),
   up: () => import("./commands/up.js"),
   party: () => import("./commands/party.js"),
   dealer: () => import("./commands/dealer.js"),

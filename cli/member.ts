@@ -2,7 +2,16 @@
 import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { clusterOption, integer, jsonOption, keyOption, memoryOption, memorySize } from "./command.js";
+import {
+  clusterOption,
+  integer,
+  jsonOption,
+  keyOption,
+  memoryOption,
+  memorySize,
+  natsOption,
+  natsServer,
+} from "./command.js";
 import { CommandError, UsageError } from "./errors.js";
 import { stopSignal } from "./stop.js";
 
@@ -46,6 +55,7 @@ export const servingOptions = {
       "Certificate chain and key in PEM for clients, from an authority that browsers know; default: the party's own",
     valueHint: "file",
   },
+  nats: natsOption,
   "serve-insecure": { type: "boolean", description: "Serve clients without TLS, on this machine only" },
 } as const;
 
@@ -64,6 +74,7 @@ export interface MemberOptions {
   readonly serve?: string | undefined;
   readonly serveCert?: string | undefined;
   readonly serveInsecure?: boolean | undefined;
+  readonly nats?: string | undefined;
   readonly memory?: string | undefined;
   readonly threads: string;
   readonly json?: boolean | undefined;
@@ -74,6 +85,7 @@ export async function runMember(options: MemberOptions): Promise<void> {
   const { readCluster } = await import("../src/client/cluster-file.js");
   const { Daemon, indexOfParty, openStores } = await import("../src/party/index.js");
   const { protocolNamed } = await import("../src/protocol/index.js");
+  const { openBroker } = await import("../src/net/index.js");
   const { readVersion } = await import("./version.js");
   const { readStorageKey } = await import("./storage-key.js");
   const { log } = await import("./log.js");
@@ -107,16 +119,19 @@ export async function runMember(options: MemberOptions): Promise<void> {
   const host = options.host ?? own.host;
   const port = options.port === undefined ? own.port : integer("port", options.port, 0, 65535);
   const serve = await servingOf(options, host, is === "dealer" ? undefined : own.serve);
+  const server = as === "party" ? natsServer(options.nats) : undefined;
+  const broker = server === undefined ? undefined : await openBroker(server, { wait: true });
   let daemon: InstanceType<typeof Daemon>;
   let address: { host: string; port: number };
   try {
     daemon = new Daemon({
       ...{ cluster, identity, definition, stores, version: readVersion() },
-      ...{ listen: { host, port }, serve, dealt, limits, threads, log: logger },
+      ...{ listen: { host, port }, serve, broker, dealt, limits, threads, log: logger },
     });
     address = await daemon.start();
   } catch (error) {
     stores.close();
+    await broker?.close();
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "EADDRINUSE" || code === "EACCES" || code === "EADDRNOTAVAIL")
       throw new CommandError(

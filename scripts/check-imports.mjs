@@ -21,12 +21,13 @@ const may = {
   models: ["errors", "options", "ring", "plan", "clear", "tensor", "nn"],
   data: ["errors", "options", "ring", "random", "protocol", "tensor"],
   serving: ["errors", "ring"],
+  scale: ["errors", "options", "random", "net", "serving"],
   browser: ["errors", "options", "random", "protocol", "serving"],
   page: ["errors", "options", "ring", "random", "protocol", "tensor", "nn", "optim", "data", "client"],
-  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data", "serving"],
+  party: ["errors", "ring", "random", "net", "protocol", "ops", "plan", "engine", "data", "serving", "scale"],
   client: [
     ...["errors", "options", "ring", "random", "net", "protocol", "ops", "plan", "clear", "engine", "tensor", "nn"],
-    ...["data", "party", "serving"],
+    ...["data", "party", "serving", "scale"],
   ],
 };
 

@@ -55,9 +55,10 @@ export * from "./errors.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
 export type { ProtocolChoice, ProtocolName } from "./protocol/index.js";
+export type { ScaledInvitation } from "./scale/index.js";
+export type { ServedModel } from "./serving/asking.js";
 export type { PolicyOptions } from "./serving/policy.js";
 export type { ModelInput, Prediction } from "./serving/prediction.js";
-export type { RemoteModel } from "./serving/remote-model.js";
 export type { ModelFacts } from "./serving/wire.js";
 export {
   concat,

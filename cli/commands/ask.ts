@@ -1,5 +1,5 @@
 /** `secretgrad ask`: asks a served model about the rows of a file. */
-import { command, integer, jsonOption } from "../command.js";
+import { command, integer, jsonOption, natsOption } from "../command.js";
 import { CommandError } from "../errors.js";
 import { output, secondsText, table } from "../output.js";
 import { openRows, rowOptions } from "../rows.js";
@@ -14,6 +14,7 @@ export default command({
     file: { type: "positional", description: "Inputs: IDX, .npy or CSV, also gzipped", required: true },
     ...rowOptions,
     retries: { type: "string", description: "How often to ask again where that can help", default: "3" },
+    nats: { ...natsOption, description: "The broker, instead of the one in the client's file" },
     json: jsonOption,
   },
   examples: [
@@ -27,7 +28,10 @@ export default command({
     const retries = integer("retries", args.retries, 0, 100);
     const source = await openRows(args.file, args);
     const { connectModel } = await import("../../src/client/index.js");
-    const model = await connectModel(args.client, { retries });
+    const model = await connectModel(args.client, {
+      retries,
+      ...(args.nats === undefined ? {} : { broker: args.nats }),
+    });
     try {
       const started = performance.now();
       const words = source.rowShape.reduce((size, length) => size * length, 1);

@@ -1,5 +1,7 @@
 /** `secretgrad deploy`: shares a model among the parties, which then answer clients under a policy. */
-import { clusterOption, command, integer, jsonOption, keyOption, list, userOption } from "../command.js";
+import type { DeployedModel } from "../../src/client/index.js";
+import type { PolicyOptions } from "../../src/serving/policy.js";
+import { clusterOption, command, integer, jsonOption, keyOption, list, natsOption, userOption } from "../command.js";
 import { CommandError, UsageError } from "../errors.js";
 import { output, secondsText, table } from "../output.js";
 
@@ -16,7 +18,9 @@ export default command({
     "  queries = 100\n" +
     "  per-minute = 10\n" +
     "  expires = 2027-01-31T00:00:00Z\n\n" +
-    "FILE is a model of ONNX, Keras (.h5, .keras) or TensorFlow.js (model.json), or a program whose default export is a model of secretgrad.",
+    "FILE is a model of ONNX, Keras (.h5, .keras) or TensorFlow.js (model.json), or a program whose default export is a model of secretgrad.\n\n" +
+    "With --nats, --cluster takes several files, with commas: each of these groups of parties serves the model, and clients reach\n" +
+    "whichever the broker picks. Allowances then hold at each group.",
   args: {
     file: { type: "positional", description: "The model", required: true },
     as: { type: "string", description: "What it is called", required: true, valueHint: "name" },
@@ -30,6 +34,10 @@ export default command({
     batch: { type: "string", description: "Most queries that are evaluated together", default: "128" },
     fraction: { type: "string", description: "Fraction bits", default: "16" },
     out: { type: "string", description: "Where clients' files go", default: ".", valueHint: "dir" },
+    nats: {
+      ...natsOption,
+      description: "Clients reach the parties through this broker, which is written into their files",
+    },
     cluster: clusterOption,
     key: keyOption,
     user: userOption,
@@ -40,6 +48,10 @@ export default command({
       "secretgrad deploy digits.onnx --as digits --policy policy.toml",
       "writes digits.NAME.json for each client of the policy",
     ],
+    [
+      "secretgrad deploy digits.onnx --as digits --nats nats://broker:4222 --cluster g0/cluster.json,g1/cluster.json",
+      "two groups of parties, one model",
+    ],
     ["secretgrad deploy net.js --as net --input 784 --trained", "a network that was trained at these parties"],
   ],
   async run(args) {
@@ -49,54 +61,98 @@ export default command({
     const batch = integer("batch", args.batch, 1, 1024);
     const { readFile } = await import("node:fs/promises");
     const { join } = await import("node:path");
-    const { readModelFile } = await import("../model-file.js");
-    const { whoAmI } = await import("../reach.js");
-    const { connect } = await import("../../src/client/index.js");
-    const { readCluster } = await import("../../src/client/cluster-file.js");
     const { parsePolicyFile } = await import("../../src/serving/policy.js");
     const { writeInvitation } = await import("../invitation.js");
-
-    const cluster = await readCluster(args.cluster);
-    if (!cluster.parties.some(({ serve }) => serve !== undefined))
-      throw new CommandError(
-        `${args.cluster}: expected ports where clients connect ("serve" of each party), got none; try secretgrad init --serve 4000, or add them`,
+    const files = args.nats === undefined ? [args.cluster] : list(args.cluster);
+    if (files.length > 1 && (args.trained || /\.m?[jt]s$/.test(args.file)))
+      throw new UsageError(
+        `${args.file}: expected weights that all groups can be given, got what one group holds or draws; try an ONNX file`,
       );
+    const clusters = await Promise.all(files.map(readGroup));
+    for (const { file, cluster } of clusters)
+      if (args.nats === undefined && !cluster.parties.some(({ serve }) => serve !== undefined))
+        throw new CommandError(
+          `${file}: expected ports where clients connect ("serve" of each party), got none; try secretgrad init --serve 4000, or add them`,
+        );
     const policy =
       args.policy === undefined
         ? { clients: [{ name: "client" }] }
         : parsePolicyFile(await readText(args.policy, readFile), args.policy);
-    const { model, input = shapeOf(args.input) } = await readModelFile(args.file);
-    if (!input) throw new UsageError("--input: expected the shape of one input, which the file does not say, got none");
-    const session = await connect(args.cluster, { ...(await whoAmI(args, "driver")), fraction });
-    try {
-      if (args.trained) {
-        const wanted = [...model.parameters(), ...model.buffers()];
-        const found = await session.resume(wanted);
-        if (found < wanted.length)
-          throw new CommandError(
-            `${args.file}: expected the parties to hold all of ${wanted.length} parameters, got ${found}; try nn.named() as when it was trained, or without --trained`,
-          );
-      }
-      const { version, invitations } = await session.deploy(args.as, model, {
-        ...{ input, policy, largestBatch: batch },
-        ...(args.classes === undefined ? {} : { classes: list(args.classes) }),
-      });
-      const rows: string[][] = [];
-      for (const [client, invitation] of invitations) {
-        const file = join(args.out, `${args.as}.${client}.json`);
-        await writeInvitation(file, invitation);
-        rows.push([client, file]);
-      }
-      const seconds = (performance.now() - started) / 1000;
-      out.object({ model: args.as, version, clients: Object.fromEntries(rows), seconds });
-      out.line(`The parties serve ${args.as}. Took ${secondsText(seconds)}.`);
-      out.line(table(["CLIENT", "FILE WITH ITS TOKEN"], rows));
-      out.line("Give each client its file, and nobody else: secretgrad ask FILE IMAGES");
-    } finally {
-      await session.close();
+    const options = { policy, fraction, batch, shape: shapeOf(args.input) };
+    const deployed: DeployedModel[] = [];
+    for (const { file } of clusters) deployed.push(await deployTo({ ...args, cluster: file }, options));
+    const [{ version, invitations }] = deployed as [DeployedModel];
+    const rows: string[][] = [];
+    for (const [client, invitation] of invitations) {
+      const file = join(args.out, `${args.as}.${client}.json`);
+      const groups = clusters.map(({ pins }, i) => ({
+        parties: pins,
+        token: deployed[i]!.invitations.get(client)!.token,
+      }));
+      const { nats: broker } = args;
+      await writeInvitation(file, broker === undefined ? invitation : { model: args.as, broker, groups });
+      rows.push([client, file]);
     }
+    const seconds = (performance.now() - started) / 1000;
+    out.object({ model: args.as, version, clients: Object.fromEntries(rows), seconds });
+    out.line(`The parties serve ${args.as}. Took ${secondsText(seconds)}.`);
+    out.line(table(["CLIENT", "FILE WITH ITS TOKEN"], rows));
+    out.line("Give each client its file, and nobody else: secretgrad ask FILE IMAGES");
   },
 });
+
+/** A group by its cluster file, with the pins of those of it that compute. */
+async function readGroup(file: string) {
+  const { readCluster } = await import("../../src/client/cluster-file.js");
+  const { protocolNamed } = await import("../../src/protocol/index.js");
+  const cluster = await readCluster(file);
+  const { dealer } = protocolNamed(cluster.protocol);
+  return { file, cluster, pins: cluster.parties.filter((_, party) => party !== dealer).map(({ pin }) => pin) };
+}
+
+interface DeployArguments {
+  readonly file: string;
+  readonly as: string;
+  readonly cluster: string;
+  readonly classes?: string | undefined;
+  readonly trained?: boolean | undefined;
+  readonly key?: string | undefined;
+  readonly user?: string | undefined;
+}
+
+async function deployTo(
+  args: DeployArguments,
+  {
+    policy,
+    fraction,
+    batch,
+    shape,
+  }: { policy: PolicyOptions; fraction: number; batch: number; shape?: number[] | undefined },
+): Promise<DeployedModel> {
+  const { readModelFile } = await import("../model-file.js");
+  const { whoAmI } = await import("../reach.js");
+  const { connect } = await import("../../src/client/index.js");
+  // Anew for each group: a model's parameters belong to one session.
+  const { model, input = shape } = await readModelFile(args.file);
+  if (!input) throw new UsageError("--input: expected the shape of one input, which the file does not say, got none");
+  const session = await connect(args.cluster, { ...(await whoAmI(args, "driver")), fraction });
+  try {
+    if (args.trained) {
+      const wanted = [...model.parameters(), ...model.buffers()];
+      const found = await session.resume(wanted);
+      if (found < wanted.length)
+        throw new CommandError(
+          `${args.file}: expected the parties to hold all of ${wanted.length} parameters, got ${found}; try nn.named() as when it was trained, or without --trained`,
+        );
+    }
+    return await session.deploy(args.as, model, {
+      ...{ input, policy, largestBatch: batch },
+      ...(args.classes === undefined ? {} : { classes: list(args.classes) }),
+    });
+  } finally {
+    await session.close();
+  }
+}
 
 function shapeOf(text: string | undefined): number[] | undefined {
   return text === undefined ? undefined : list(text).map((length) => integer("input", length, 1, 2 ** 31 - 1));

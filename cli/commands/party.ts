@@ -25,6 +25,7 @@ export default command({
       "secretgrad party north --cluster cluster.json --key /run/keys/north.pem --data /var/lib/secretgrad --storage-key /run/keys/north.key",
       "every file where your site wants it",
     ],
+    ["secretgrad party p0 --nats nats://broker:4222", "one of several groups that serve the same models"],
     ["secretgrad party p0 --memory 1GiB", "where memory is scarce"],
     ["secretgrad party north --dealt dealt", "with what `secretgrad deal` wrote for this party"],
   ],

@@ -1,10 +1,12 @@
 /** Asking a served model from Node: finds its parties by address, checks their keys, splits inputs. Not the conversation, see serving/. */
 import { readFile } from "node:fs/promises";
 import { InputError } from "../errors.js";
-import { openWebSocket } from "../net/index.js";
+import { openBroker, openWebSocket } from "../net/index.js";
 import { checkOptions } from "../options.js";
 import { protocolNamed } from "../protocol/index.js";
 import { secureRandom } from "../random/index.js";
+import { checkScaledInvitation, isScaled, type ScaledInvitation, ScaledModel } from "../scale/index.js";
+import type { ServedModel } from "../serving/asking.js";
 import { checkInvitation, endpointsOf, type Invitation } from "../serving/invitation.js";
 import { type ClientSharing, type Platform, RemoteModel } from "../serving/remote-model.js";
 import { LARGEST_PART } from "../serving/wire.js";
@@ -12,15 +14,18 @@ import { LARGEST_PART } from "../serving/wire.js";
 export interface ConnectModelOptions {
   /** Longest wait for an answer. Default 30 s. */
   readonly timeoutMs?: number;
-  /** How often a query that could be answered later is asked again. Default 0. */
+  /** How often a query that could be answered later is asked again. Default 0; 5 where several groups serve the model. */
   readonly retries?: number;
   /** Allows http:// addresses, on this machine only. */
   readonly insecure?: boolean;
+  /** The broker of a model that several groups serve, "nats://HOST:PORT", instead of the one that the invitation names. */
+  readonly broker?: string;
 }
 
 /**
  * A model that parties serve, ready to be asked. Inputs are shared in this process; each party gets one part, the model stays
- * hidden, and the answer is put together here. `from`: an invitation, or the path of its file.
+ * hidden, and the answer is put together here. `from`: an invitation, or the path of its file. Where it names several groups of
+ * parties, a broker picks the group, which may be another when a query is asked again.
  *
  * Throws PolicyError for a token that is wrong or has expired, HandshakeError for a party with another key than the pinned one,
  * UnavailableError if a party is missing.
@@ -28,10 +33,24 @@ export interface ConnectModelOptions {
  * @example const digits = await connectModel("digits.shop.json");
  *          console.log((await digits.predict(image)).class);
  */
-export async function connectModel(from: Invitation | string, options: ConnectModelOptions = {}): Promise<RemoteModel> {
-  checkOptions("connectModel", options, { timeoutMs: true, retries: true, insecure: true });
-  const invitation = await readInvitation(from);
-  const { insecure = false, ...rest } = options;
+export async function connectModel(
+  from: Invitation | ScaledInvitation | string,
+  options: ConnectModelOptions = {},
+): Promise<ServedModel> {
+  checkOptions("connectModel", options, { timeoutMs: true, retries: true, insecure: true, broker: true });
+  const where = typeof from === "string" ? from : "invitation";
+  const given = typeof from === "string" ? await readJson(from) : from;
+  const { insecure = false, broker: server, ...rest } = options;
+  if (isScaled(given)) {
+    const invitation = checkScaledInvitation(given, where);
+    const broker = await openBroker(server ?? invitation.broker);
+    return ScaledModel.connect({ ...rest, broker, invitation, sharing: sharingOf });
+  }
+  if (server !== undefined)
+    throw new InputError(
+      `${where}: expected groups of parties to reach through a broker, got addresses; try without a broker`,
+    );
+  const invitation = checkInvitation(given, where);
   const endpoints = endpointsOf(invitation, insecure);
   const pins = new Map(endpoints.map(({ address, pin }) => [address, pin]));
   const platform: Platform = {
@@ -44,20 +63,15 @@ export async function connectModel(from: Invitation | string, options: ConnectMo
   return RemoteModel.connect(platform, { ...rest, addresses: [...pins.keys()], model, token });
 }
 
-async function readInvitation(from: Invitation | string): Promise<Invitation> {
-  let given: unknown = from;
-  const where = typeof from === "string" ? from : "invitation";
-  if (typeof from === "string") {
-    try {
-      given = JSON.parse(await readFile(from, "utf8"));
-    } catch (cause) {
-      const code = cause instanceof Error && "code" in cause ? String(cause.code) : "something else";
-      throw new InputError(
-        `${from}: expected an invitation in JSON, got ${code}; try the file that \`secretgrad deploy\` wrote`,
-      );
-    }
+async function readJson(path: string): Promise<unknown> {
+  try {
+    return JSON.parse(await readFile(path, "utf8"));
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "something else";
+    throw new InputError(
+      `${path}: expected an invitation in JSON, got ${code}; try the file that \`secretgrad deploy\` wrote`,
+    );
   }
-  return checkInvitation(given, where);
 }
 
 function sharingOf(protocol: string, parties: number): ClientSharing {

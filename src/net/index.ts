@@ -1,4 +1,5 @@
 /** The public surface of src/net: the only room that does network I/O. */
+export { type Broker, EmbeddedBroker } from "./broker.js";
 export { createIdentity, fingerprint, type Identity } from "./certificates.js";
 export {
   connectTlsMesh,
@@ -14,6 +15,7 @@ export type { Agreement } from "./handshake.js";
 export { LinkedConnection, type LinkModel } from "./link.js";
 export { memoryPair } from "./memory.js";
 export type { Incoming, Mesh, MeshOptions, MeshStats, Outgoing, PeerTraffic } from "./mesh.js";
+export { openBroker } from "./nats.js";
 export { PeerInbox } from "./peer-inbox.js";
 export { recordMesh, replayMesh } from "./record.js";
 export { type CallOptions, RpcClient, type RpcLimits, type RpcResult } from "./rpc.js";

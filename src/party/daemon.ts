@@ -4,6 +4,7 @@
  */
 import { PeerLostError, SessionEndedError } from "../errors.js";
 import {
+  type Broker,
   type Connection,
   connectTlsMesh,
   type Handlers,
@@ -20,6 +21,7 @@ import {
 } from "../net/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 import { kernelHash } from "../ring/index.js";
+import { groupId, Responder } from "../scale/index.js";
 import { type Cluster, indexOfParty } from "./cluster.js";
 import type { Limits } from "./limits.js";
 import { type Logger, silent } from "./logger.js";
@@ -50,6 +52,8 @@ export interface DaemonOptions {
         readonly limits?: Partial<WebLimits>;
       }
     | undefined;
+  /** Through which clients also reach served models, at this group or others like it. Closed with the daemon. */
+  readonly broker?: Broker | undefined;
   readonly limits?: Partial<Limits>;
   /** Files of a dealer who has dealt ahead, and directories of such. */
   readonly dealt?: readonly string[];
@@ -82,6 +86,7 @@ export class Daemon {
   readonly #closeRing: () => Promise<void>;
   #listener: Listener | undefined;
   #web: Listener | undefined;
+  #responder: Responder | undefined;
   #closing = false;
   #mesh: Mesh | undefined;
   #loop: Promise<void> | undefined;
@@ -127,6 +132,7 @@ export class Daemon {
         throw error;
       }
     }
+    if (this.#options.broker) this.#responder = this.#answer(this.#options.broker);
     this.#loop = this.#gather();
     return this.#listener;
   }
@@ -147,12 +153,28 @@ export class Daemon {
     });
   }
 
+  #answer(broker: Broker): Responder | undefined {
+    const { cluster, identity, definition } = this.#options;
+    const { gate } = this.party;
+    if (this.self === definition.dealer) return undefined;
+    const pins = cluster.parties.filter((_, party) => party !== definition.dealer).map(({ pin }) => pin);
+    return new Responder({
+      ...{ broker, identity, place: { group: groupId(pins), party: this.self } },
+      connected: (client) => gate.connected(client),
+      models: () => gate.offered,
+      warn: (message, facts) => this.#log.warn(message, facts),
+    });
+  }
+
   /** Answers what was asked, ends the session, makes the variables durable, closes everything. */
   async close(): Promise<void> {
     if (this.#closing) return;
     this.#closing = true;
+    this.#responder?.withdraw();
     await this.party.gate.drain();
     this.#abort.abort();
+    this.#responder?.close();
+    await this.#options.broker?.close();
     const listening = Promise.all([this.#listener?.close(), this.#web?.close()]);
     this.#inbox.close();
     try {

@@ -1,6 +1,6 @@
-/** What goes in and comes out of a served model, as numbers: no shares, no messages. */
-import { FrameError, InputError } from "../errors.js";
-import { decode } from "../ring/fixed.js";
+/** What goes in and comes out of a served model, as numbers, and the facts it goes by: no shares, no messages. */
+import { FrameError, InputError, PolicyError, ShapeError } from "../errors.js";
+import { decode, encode } from "../ring/fixed.js";
 import type { ModelFacts } from "./wire.js";
 
 /** One input: numbers in row-major order, or nested arrays. */
@@ -14,6 +14,32 @@ export interface Prediction {
   readonly label?: string;
   /** All outputs, unless only the class is revealed. */
   readonly scores?: Float64Array;
+}
+
+/** No single party can make a client believe anything about the model. */
+export function checkFacts(facts: readonly ModelFacts[], parties: number, model: string): void {
+  const common = ({ party: _, partBytes: __, ...rest }: ModelFacts) => JSON.stringify(rest);
+  const [first] = facts;
+  facts.forEach((each, party) => {
+    if (each.party !== party || each.parties.length !== parties || each.model !== model)
+      throw new InputError(
+        `model: expected party ${party} of ${parties} with ${model} at address ${party}, got party ${each.party} of ${each.parties.length} with ${each.model}; try the addresses of ${each.parties.join(", ")} in this order`,
+      );
+    if (common(each) !== common(first!))
+      throw new PolicyError(
+        `model: expected the same facts of ${model} at all parties, got others at ${each.parties[party]}; try again if it was just deployed`,
+      );
+  });
+}
+
+/** The words of an input, as little-endian bytes. Throws ShapeError for another number of them, ScaleError for too large ones. */
+export function inputWords({ input, fraction }: ModelFacts, values: Float64Array): Uint8Array {
+  const size = input.reduce((product, length) => product * length, 1);
+  if (values.length !== size)
+    throw new ShapeError(
+      `predict: expected ${size} numbers for an input of shape [${input}], got ${values.length}; try one input at a time`,
+    );
+  return new Uint8Array(encode(values, fraction, new BigInt64Array(size)).buffer);
 }
 
 /** Throws FrameError naming the party whose part is not as long as the answer: words of parts are added up one by one. */

@@ -2,10 +2,18 @@
  * A served model at its client: shares inputs, asks all parties, adds up their answers. The same for Node and browsers, which
  * bring the sockets, the randomness and the splitting (`Platform`); not the message format, which is wire.ts.
  */
-import { FrameError, InputError, PolicyError, SessionEndedError, ShapeError, UnavailableError } from "../errors.js";
-import { encode } from "../ring/fixed.js";
+import { FrameError, SessionEndedError, UnavailableError } from "../errors.js";
+import { askAgain, type ServedModel, Turns } from "./asking.js";
 import { type Channel, type Open, PartyEnd } from "./party-end.js";
-import { checkParts, flatten, type ModelInput, type Prediction, prediction } from "./prediction.js";
+import {
+  checkFacts,
+  checkParts,
+  flatten,
+  inputWords,
+  type ModelInput,
+  type Prediction,
+  prediction,
+} from "./prediction.js";
 import { encodeQuery, type FromParty, ID_BYTES, type ModelFacts, refusalError } from "./wire.js";
 
 /** Splits inputs among the parties that compute and adds their parts up. Words are little-endian bytes. */
@@ -53,7 +61,7 @@ const WELCOME_MS = 10_000;
 
 const idText = (id: Uint8Array): string => id.join();
 
-export class RemoteModel {
+export class RemoteModel implements ServedModel {
   readonly #platform: Platform;
   readonly #options: RemoteModelOptions;
   #link: Promise<Link> | undefined;
@@ -61,8 +69,7 @@ export class RemoteModel {
   #closed = false;
   /** The party that was missing last. It is asked first: while it is away, the others are spared handshakes in vain. */
   #missing: number | undefined;
-  readonly #waiting: (() => void)[] = [];
-  #unanswered = 0;
+  readonly #turns = new Turns();
 
   private constructor(platform: Platform, options: RemoteModelOptions) {
     this.#platform = platform;
@@ -76,32 +83,20 @@ export class RemoteModel {
     return model;
   }
 
-  /** Public facts: shapes, protocol, class names. */
   get facts(): ModelFacts {
     return this.#facts!;
   }
 
-  /**
-   * The model's answer to one input of shape `facts.input`, or that many numbers in row-major order. The input leaves this
-   * process only in shares; nobody but the caller learns the answer.
-   *
-   * Throws ShapeError for another shape, ScaleError for numbers out of range, PolicyError when the allowance is used up, and
-   * UnavailableError when asking again can help; a query counts even if its answer is lost.
-   */
   async predict(input: ModelInput): Promise<Prediction> {
     const values = flatten(input);
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await this.#ask(values);
-      } catch (error) {
-        if (!(error instanceof UnavailableError) || attempt >= (this.#options.retries ?? 0) || this.#closed)
-          throw error;
-        await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs));
-      }
-    }
+    const { retries = 0 } = this.#options;
+    return askAgain(
+      retries,
+      () => this.#closed,
+      () => this.#ask(values),
+    );
   }
 
-  /** The same for many inputs at once, which the parties evaluate together. */
   predictAll(inputs: readonly ModelInput[]): Promise<Prediction[]> {
     return Promise.all(inputs.map((input) => this.predict(input)));
   }
@@ -118,28 +113,13 @@ export class RemoteModel {
   async #ask(values: Float64Array): Promise<Prediction> {
     const link = await this.#linked();
     const { facts, sharing } = link;
-    const size = facts.input.reduce((product, length) => product * length, 1);
-    if (values.length !== size)
-      throw new ShapeError(
-        `predict: expected ${size} numbers for an input of shape [${facts.input}], got ${values.length}; try one input at a time`,
-      );
-    const words = encode(values, facts.fraction, new BigInt64Array(size));
-    await this.#turn(facts.inFlight);
-    try {
-      const parts = await sharing.split(new Uint8Array(words.buffer));
+    const words = inputWords(facts, values);
+    return this.#turns.take(facts.inFlight, async () => {
+      const parts = await sharing.split(words);
       const answers = await this.#send(link, parts);
       checkParts(facts, answers);
       return prediction(facts, sharing.combine(answers, facts.output.bits === 64 ? 8 : 4));
-    } finally {
-      this.#unanswered--;
-      this.#waiting.shift()?.();
-    }
-  }
-
-  /** Parties end a connection on which more is asked than they allow. */
-  async #turn(most: number): Promise<void> {
-    while (this.#unanswered >= most) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    this.#unanswered++;
+    });
   }
 
   #send(link: Link, parts: readonly Uint8Array[]): Promise<Uint8Array[]> {
@@ -247,22 +227,6 @@ function take(asked: Map<string, Asked>, { party, address }: PartyEnd, message: 
   if (query.parts[party]) throw new FrameError(`${address}: expected one answer to a query, got two`);
   query.parts[party] = message.part;
   if (--query.left === 0) query.resolve(query.parts as Uint8Array[]);
-}
-
-/** No single party can make a client believe anything about the model. */
-function checkFacts(facts: readonly ModelFacts[], parties: number, model: string): void {
-  const common = ({ party: _, partBytes: __, ...rest }: ModelFacts) => JSON.stringify(rest);
-  const [first] = facts;
-  facts.forEach((each, party) => {
-    if (each.party !== party || each.parties.length !== parties || each.model !== model)
-      throw new InputError(
-        `model: expected party ${party} of ${parties} with ${model} at address ${party}, got party ${each.party} of ${each.parties.length} with ${each.model}; try the addresses of ${each.parties.join(", ")} in this order`,
-      );
-    if (common(each) !== common(first!))
-      throw new PolicyError(
-        `model: expected the same facts of ${model} at all parties, got others at ${each.parties[party]}; try again if it was just deployed`,
-      );
-  });
 }
 
 const closedError = () =>

@@ -220,6 +220,9 @@ export function decodeFromParty(bytes: Uint8Array, from: string): FromParty {
   throw malformed(from, "a welcome, an answer or a refusal", `kind ${kind}`);
 }
 
+/** Whether a message of a party, which comes from this process, is a welcome. */
+export const isWelcome = (bytes: Uint8Array): boolean => bytes[1] === Kind.welcome;
+
 function kindOf(bytes: Uint8Array, from: string): number {
   if (bytes.length < HEAD || bytes[0] !== WIRE_VERSION)
     throw malformed(from, `version ${WIRE_VERSION}`, bytes.length < HEAD ? "too few bytes" : `${bytes[0]}`);

@@ -42,6 +42,12 @@ const wrong: readonly (readonly [string[], RegExp])[] = [
   [["demo", "--protocol", "plain"], /--protocol: expected rep3 or additive, got plain/],
   [["party", "p0", "--memory", "4GB"], /--memory: expected a size from 16MiB to 4GiB, got 4GB; try 512MiB/],
   [["up", "--memory", "4.1GiB"], /--memory: expected a size .* got 4\.1GiB/],
+  [["key"], /NAME/],
+  [["key", "north", "--as", "../north"], /--as: expected a name of letters/],
+  [
+    ["deploy", "net.js", "--as", "net", "--nats", "nats://h", "--cluster", "a,b"],
+    /expected weights that all groups can/,
+  ],
   [["init", "--host", "a,b"], /expected one host, or 3, got 2/],
   [["init", "--serve", "http"], /--serve: expected a whole number/],
   [["deploy", "x.onnx"], /--as/],

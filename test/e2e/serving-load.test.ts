@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { connect, connectModel, nn, UnavailableError } from "../../src/index.js";
-import type { RemoteModel } from "../../src/serving/remote-model.js";
+import type { ServedModel } from "../../src/serving/asking.js";
 import { type TestCluster, testCluster } from "../cli/program.js";
 
 const CLIENTS = 24;
@@ -18,7 +18,7 @@ const input = (query: number) => Array.from({ length: inputs }, (_, j) => 3 * Ma
 const scoresOf = (x: readonly number[]) => weight.map((row) => row.reduce((sum, w, i) => sum + w * x[i]!, 0));
 
 let cluster: TestCluster;
-const models: RemoteModel[] = [];
+const models: ServedModel[] = [];
 before(async () => {
   cluster = await testCluster({ timeoutMs: 5000, init: ["--serve", "0"] });
   const session = await connect(cluster.file, { as: "driver", fraction: 16 });
@@ -41,7 +41,7 @@ class Load {
   #over = false;
   readonly #loops = Promise.all(models.map((model, client) => this.#loop(model, client)));
 
-  async #loop(model: RemoteModel, client: number): Promise<void> {
+  async #loop(model: ServedModel, client: number): Promise<void> {
     for (let query = client; !this.#over; query += CLIENTS) {
       try {
         const { scores } = await model.predict(input(query));

@@ -15,6 +15,7 @@ export interface ServingClusterOptions {
   readonly serve?: Partial<NonNullable<DaemonOptions["serve"]>>;
   readonly timeoutMs?: number;
   readonly stores?: (party: number) => Stores;
+  readonly broker?: (party: number) => DaemonOptions["broker"];
   readonly log?: (party: number) => DaemonOptions["log"];
 }
 
@@ -53,6 +54,7 @@ export class ServingCluster {
         ...{ cluster: made.cluster, identity, definition, stores: stores[party]!, version: "test" },
         ...(limits ? { limits } : {}),
         ...(log ? { log } : {}),
+        ...(options.broker ? { broker: options.broker(party) } : {}),
         ...(party === definition.dealer ? {} : { serve: { host: "127.0.0.1", port, ...serve } }),
       });
       await daemon.start();

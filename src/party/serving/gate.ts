@@ -59,6 +59,12 @@ export class Gate {
     return this.#session?.queries;
   }
 
+  /** Names of models that clients can ask now. */
+  get offered(): string[] {
+    if (this.#draining || !this.#queries) return [];
+    return this.#core.deployments.list().map(({ description }) => description.name);
+  }
+
   /** The longest message that a client may send. */
   get largestMessage(): number {
     let largest = 0;

@@ -1,0 +1,53 @@
+/** What lets a client ask a model that several groups serve: the broker, each group's keys, a token for each; its strict reading. */
+import { createHash } from "node:crypto";
+import * as v from "valibot";
+import { InputError } from "../errors.js";
+
+const pin = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "64 hex digits"));
+const schema = v.strictObject({
+  model: v.pipe(v.string(), v.minLength(1), v.maxLength(64)),
+  /** "nats://HOST:PORT"; without, the broker of this process. */
+  broker: v.optional(v.string()),
+  groups: v.pipe(
+    v.array(
+      v.strictObject({
+        /** Pins of the parties that compute, in the order of the protocol. */
+        parties: v.pipe(v.array(pin), v.minLength(1), v.maxLength(16)),
+        /** Each group has its own, so that none can ask another in the client's name. */
+        token: v.pipe(v.string(), v.minLength(1)),
+      }),
+    ),
+    v.minLength(1),
+    v.maxLength(1000),
+  ),
+});
+export type ScaledInvitation = v.InferOutput<typeof schema>;
+
+export const isScaled = (given: unknown): boolean => typeof given === "object" && given !== null && "groups" in given;
+
+/** Checks what was given; `where` names it in errors, which never quote it. Throws InputError. */
+export function checkScaledInvitation(given: unknown, where = "invitation"): ScaledInvitation {
+  const result = v.safeParse(schema, given);
+  if (!result.success) {
+    const [issue] = result.issues;
+    throw new InputError(
+      `${where}: expected ${issue.expected ?? "something else"} at ${v.getDotPath(issue) ?? "the top"}, got something else; try the file that \`secretgrad deploy\` wrote`,
+    );
+  }
+  const { groups } = result.output;
+  for (const { parties } of groups)
+    if (new Set(parties).size < parties.length)
+      throw new InputError(
+        `${where}: expected a key for each party of a group, got one twice; whoever is two has the input`,
+      );
+  if (new Set(groups.map(({ parties }) => groupId(parties))).size < groups.length)
+    throw new InputError(`${where}: expected each group once, got one twice`);
+  return result.output;
+}
+
+/** A group is its parties' keys in their order; what is sealed for one is sealed for these. 32 hex digits. */
+export const groupId = (pins: readonly string[]): string =>
+  createHash("sha256")
+    .update(`secretgrad/scale/1 group\n${pins.join("\n")}`)
+    .digest("hex")
+    .slice(0, 32);
