@@ -86,11 +86,7 @@ async function train(session: Session, size: Size, record: Record): Promise<void
       const loss = nn.crossEntropy(model(x), next.transpose(0, 2, 1));
       adam.minimize(loss);
       // A row's loss is the sum over its letters.
-      const sum = data.meanLoss(loss, { limit: 64 }).reveal();
-      record.loss(
-        sum.then((each) => each / window),
-        rows,
-      );
+      record.loss(data.meanLoss(loss.rows.div(window)).reveal(), rows);
       rates.step();
     }
     const right = model(tests.x.all()).argmax(1).eq(tests.next.all().argmax(2));

@@ -30,7 +30,7 @@ export interface ConnectOptions
   extends IdentityOptions,
     Pick<
       SessionOptions,
-      "fraction" | "integerBits" | "waitForGrantsMs" | "onWaiting" | "onRun" | "timeoutMs" | "twin"
+      "fraction" | "integerBits" | "waitForGrantsMs" | "onWaiting" | "onRun" | "profileEvery" | "timeoutMs" | "twin"
     > {}
 
 /** A driver's session with the parties of a cluster. */
@@ -42,6 +42,7 @@ export async function connect(clusterFile: string, options: ConnectOptions = {})
     waitForGrantsMs: true,
     onWaiting: true,
     onRun: true,
+    profileEvery: true,
     timeoutMs: true,
     twin: true,
   });

@@ -21,7 +21,7 @@ import { ClearTwin, type TwinOptions } from "./twin.js";
 export interface LocalOptions
   extends Pick<
     SessionOptions,
-    "fraction" | "integerBits" | "onRun" | "profileEvery" | "onWaiting" | "waitForGrantsMs"
+    "fraction" | "integerBits" | "onRun" | "profileEvery" | "onWaiting" | "waitForGrantsMs" | "twin"
   > {
   /** Which protocol, and among whom. "rep3" (default): three parties. "plain": one, which computes on the numbers themselves. */
   readonly protocol?: ProtocolChoice;
@@ -103,6 +103,7 @@ export async function local(options: LocalOptions = {}): Promise<LocalSession> {
     onWaiting: true,
     profileEvery: true,
     waitForGrantsMs: true,
+    twin: true,
   });
   checkChoice("local", "grants", options.grants ?? "auto", ["auto", "explicit"]);
   const { definition, names } = chooseProtocol(options.protocol ?? "rep3");
