@@ -3,6 +3,7 @@ import { command, integer, jsonOption, natsOption } from "../command.js";
 import { CommandError } from "../errors.js";
 import { output, secondsText, table } from "../output.js";
 import { openRows, rowOptions } from "../rows.js";
+import { printable } from "../terminal.js";
 
 export default command({
   description: "Ask a served model: share inputs from a file, put the answers together",
@@ -13,6 +14,11 @@ export default command({
     client: { type: "positional", description: "The file that the model's owner gave you", required: true },
     file: { type: "positional", description: "Inputs: IDX, .npy or CSV, also gzipped", required: true },
     ...rowOptions,
+    insecure: {
+      type: "boolean",
+      description:
+        "Parties on this machine that run with --serve-insecure: without TLS, whatever the file says of their keys",
+    },
     retries: { type: "string", description: "How often to ask again where that can help", default: "3" },
     nats: { ...natsOption, description: "The broker, instead of the one in the client's file" },
     json: jsonOption,
@@ -28,8 +34,16 @@ export default command({
     const retries = integer("retries", args.retries, 0, 100);
     const source = await openRows(args.file, args);
     const { connectModel } = await import("../../src/client/index.js");
+    let toldUntil = 0;
     const model = await connectModel(args.client, {
       retries,
+      insecure: args.insecure ?? false,
+      // Once for all rows that wait for the same; short pauses are nobody's concern.
+      onWaiting: ({ message, retryAfterMs }) => {
+        if (retryAfterMs < 2000 || Date.now() < toldUntil) return;
+        toldUntil = Date.now() + retryAfterMs;
+        console.error(`Waiting ${secondsText(retryAfterMs / 1000)}, then asking again: ${printable(message)}`);
+      },
       ...(args.nats === undefined ? {} : { broker: args.nats }),
     });
     try {
@@ -40,23 +54,31 @@ export default command({
         await source.read(index, 1, values);
         return values;
       };
-      const answers = await model.predictAll(await Promise.all(Array.from({ length: source.rows }, (_, i) => row(i))));
+      if (source.rows === 0) throw new CommandError(`${args.file}: expected rows, got none`);
+      const asked = Array.from({ length: source.rows }, async (_, i) => model.predict(await row(i)));
+      const ended = await Promise.allSettled(asked);
       const seconds = (performance.now() - started) / 1000;
       const first = Number(args.rows?.split(":")[0] ?? 0);
-      for (const [i, answer] of answers.entries())
-        out.object({ row: first + i, ...answer, ...(answer.scores ? { scores: [...answer.scores] } : {}) });
+      // An answer that came was counted, so it is shown even if others failed.
+      const answers = ended.flatMap((end, i) => (end.status === "fulfilled" ? [{ row: first + i, ...end.value }] : []));
+      for (const { scores, ...answer } of answers)
+        out.object({ ...answer, ...(scores ? { scores: [...scores] } : {}) });
+      if (answers.length > 0)
+        out.line(
+          table(
+            ["ROW", "CLASS", ""],
+            answers.map(({ row, class: at, label = "", scores }) => [
+              String(row),
+              String(at),
+              [label, ...(scores ? [[...scores].map((score) => score.toFixed(4)).join(" ")] : [])].join(" ").trim(),
+            ]),
+          ),
+        );
+      const failed = ended.find((end) => end.status === "rejected");
       out.line(
-        table(
-          ["ROW", "CLASS", ""],
-          answers.map(({ class: at, label = "", scores }, i) => [
-            String(first + i),
-            String(at),
-            [label, ...(scores ? [[...scores].map((score) => score.toFixed(4)).join(" ")] : [])].join(" ").trim(),
-          ]),
-        ),
+        `${answers.length}${failed ? ` of ${ended.length}` : ""} answers of ${model.facts.model} in ${secondsText(seconds)}.`,
       );
-      out.line(`${answers.length} answers of ${model.facts.model} in ${secondsText(seconds)}.`);
-      if (source.rows === 0) throw new CommandError(`${args.file}: expected rows, got none`);
+      if (failed) throw failed.reason;
     } finally {
       await model.close();
     }

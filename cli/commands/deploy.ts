@@ -62,7 +62,7 @@ export default command({
     const { readFile } = await import("node:fs/promises");
     const { join } = await import("node:path");
     const { parsePolicyFile } = await import("../../src/serving/policy.js");
-    const { writeInvitation } = await import("../invitation.js");
+    const { expectNoInvitations, writeInvitation } = await import("../invitation.js");
     const files = args.nats === undefined ? [args.cluster] : list(args.cluster);
     if (files.length > 1 && (args.trained || /\.m?[jt]s$/.test(args.file)))
       throw new UsageError(
@@ -78,13 +78,20 @@ export default command({
       args.policy === undefined
         ? { clients: [{ name: "client" }] }
         : parsePolicyFile(await readText(args.policy, readFile), args.policy);
-    const options = { policy, fraction, batch, shape: shapeOf(args.input) };
+    const fileOf = (client: string) => join(args.out, `${args.as}.${client}.json`);
+    // Else a model would be served with tokens that nobody has.
+    const ready = () =>
+      expectNoInvitations(
+        args.out,
+        policy.clients.map(({ name }) => fileOf(name)),
+      );
+    const options = { policy, fraction, batch, shape: shapeOf(args.input), ready };
     const deployed: DeployedModel[] = [];
     for (const { file } of clusters) deployed.push(await deployTo({ ...args, cluster: file }, options));
     const [{ version, invitations }] = deployed as [DeployedModel];
     const rows: string[][] = [];
     for (const [client, invitation] of invitations) {
-      const file = join(args.out, `${args.as}.${client}.json`);
+      const file = fileOf(client);
       const groups = clusters.map(({ pins }, i) => ({
         parties: pins,
         token: deployed[i]!.invitations.get(client)!.token,
@@ -127,7 +134,15 @@ async function deployTo(
     fraction,
     batch,
     shape,
-  }: { policy: PolicyOptions; fraction: number; batch: number; shape?: number[] | undefined },
+    ready,
+  }: {
+    policy: PolicyOptions;
+    fraction: number;
+    batch: number;
+    shape?: number[] | undefined;
+    /** Throws if it cannot be deployed for a reason of this machine. */
+    ready: () => Promise<void>;
+  },
 ): Promise<DeployedModel> {
   const { readModelFile } = await import("../model-file.js");
   const { whoAmI } = await import("../reach.js");
@@ -137,6 +152,11 @@ async function deployTo(
   if (!input) throw new UsageError("--input: expected the shape of one input, which the file does not say, got none");
   const session = await connect(args.cluster, { ...(await whoAmI(args, "driver")), fraction });
   try {
+    if ((await session.deployments()).some(({ name }) => name === args.as))
+      throw new CommandError(
+        `deploy: expected a new name, got ${args.as}, which is served; try another, or secretgrad deployments --withdraw ${args.as}`,
+      );
+    await ready();
     if (args.trained) {
       const wanted = [...model.parameters(), ...model.buffers()];
       const found = await session.resume(wanted);

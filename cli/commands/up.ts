@@ -1,4 +1,5 @@
 /** `secretgrad up`: all parties of a cluster on this machine, each its own process. Restarts none, and ends if one fails to start. */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import colors from "picocolors";
 import { command, jsonOption, memoryOption, memorySize } from "../command.js";
@@ -15,7 +16,10 @@ export default command({
     "For trying things out: whoever controls the machine can put the shares together. In earnest, run each party elsewhere.",
   args: {
     dir: { type: "positional", description: "Where `secretgrad init` wrote the cluster", default: "." },
-    "serve-insecure": { type: "boolean", description: "Serve clients without TLS, for pages on this machine" },
+    "serve-insecure": {
+      type: "boolean",
+      description: "Serve clients without TLS: pages on this machine, and ask --insecure",
+    },
     memory: memoryOption,
     json: jsonOption,
   },
@@ -26,6 +30,10 @@ export default command({
     const memory = args.memory === undefined ? [] : ["--memory", args.memory];
     const insecure = args["serve-insecure"] ? ["--serve-insecure"] : [];
     const clusterFile = join(args.dir, "cluster.json");
+    if (!existsSync(clusterFile))
+      throw new CommandError(
+        `${clusterFile}: expected a cluster, got none; try secretgrad up DIR with the directory that \`secretgrad init DIR\` made`,
+      );
     const { readCluster } = await import("../../src/client/cluster-file.js");
     const { startChild } = await import("../processes.js");
     const { protocolNamed } = await import("../../src/protocol/index.js");
@@ -59,6 +67,10 @@ export default command({
             ready = true;
             out.object({ event: "ready", cluster: clusterFile });
             out.line(colors.green(`${all} are in session. Use them with --cluster ${clusterFile}; Ctrl-C stops them.`));
+            if (args["serve-insecure"])
+              out.line(
+                "Clients are served without TLS: secretgrad ask --insecure, or connectModel(…, { insecure: true }).",
+              );
           }
           if (entry?.event === "session has ended") inSession.delete(name);
         },

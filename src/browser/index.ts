@@ -40,7 +40,7 @@ export interface ConnectModelOptions {
   readonly timeoutMs?: number;
   /** How often a query that could be answered later is asked again. Default 0. */
   readonly retries?: number;
-  /** Allows http:// addresses, on this machine only. A page that uses it must say so. */
+  /** Reaches parties on this machine, and no others, without TLS: those that run with --serve-insecure. A page that uses it must say so. */
   readonly insecure?: boolean;
   /** Told the shares of each input, in this page: to show them. They are the input for whoever has all of them. */
   readonly onSplit?: (split: SplitInput) => void;
@@ -52,7 +52,7 @@ export interface ConnectModelOptions {
  * A model that parties serve, ready to be asked. The browser's authorities vouch for the parties' keys; pins of the invitation are
  * for Node, because no page can check them.
  *
- * Throws PolicyError for a token that is wrong or has expired, UnavailableError if a party is missing or its certificate is none
+ * Throws PolicyError for a token that is wrong or has expired, UnavailableError if a party is missing, serves without TLS, or its certificate is none
  * that the browser accepts, InputError for an invitation that is none and for http:// without `insecure`.
  */
 export async function connectModel(invitation: Invitation, options: ConnectModelOptions = {}): Promise<RemoteModel> {

@@ -29,13 +29,16 @@ export function openSocket(address: string, handlers: ChannelHandlers, meter: Me
     const socket = new WebSocket(address);
     socket.binaryType = "arraybuffer";
     let state: "opening" | "open" | "closed" = "opening";
+    const advice = address.startsWith("ws:")
+      ? "whether the party runs, with --serve-insecure"
+      : "whether the party runs, and with a certificate that this browser accepts (secretgrad party --serve-cert), for its own is none; on one machine, secretgrad up --serve-insecure and insecure: true";
     const end = (reason: string): void => {
       if (state === "closed") return;
       const was = state;
       state = "closed";
       clearTimeout(timer);
       if (was === "open") handlers.closed(reason);
-      else reject(new UnavailableError(`${address}: expected a connection, got ${reason}; try later`));
+      else reject(new UnavailableError(`${address}: expected a connection, got ${reason}; try ${advice}`));
       socket.close();
     };
     const timer = setTimeout(() => end(`none within ${OPEN_MS} ms`), OPEN_MS);

@@ -1,6 +1,6 @@
 /** Asking a served model from Node: finds its parties by address, checks their keys, splits inputs. Not the conversation, see serving/. */
 import { readFile } from "node:fs/promises";
-import { InputError } from "../errors.js";
+import { InputError, type UnavailableError } from "../errors.js";
 import { openBroker, openWebSocket } from "../net/index.js";
 import { checkOptions } from "../options.js";
 import { protocolNamed } from "../protocol/index.js";
@@ -16,8 +16,10 @@ export interface ConnectModelOptions {
   readonly timeoutMs?: number;
   /** How often a query that could be answered later is asked again. Default 0; 5 where several groups serve the model. */
   readonly retries?: number;
-  /** Allows http:// addresses, on this machine only. */
+  /** Reaches parties on this machine, and no others, without TLS and whatever their pins: those that run with --serve-insecure. */
   readonly insecure?: boolean;
+  /** Told each time before it is asked again, which is after `error.retryAfterMs`. */
+  readonly onWaiting?: (error: UnavailableError) => void;
   /** The broker of a model that several groups serve, "nats://HOST:PORT", instead of the one that the invitation names. */
   readonly broker?: string;
 }
@@ -25,19 +27,23 @@ export interface ConnectModelOptions {
 /**
  * A model that parties serve, ready to be asked. Inputs are shared in this process; each party gets one part, the model stays
  * hidden, and the answer is put together here. `from`: an invitation, or the path of its file. Where it names several groups of
- * parties, a broker picks the group, which may be another when a query is asked again.
+ * parties, a broker picks the group, which may be another when a query is asked again. Connections to parties last until `close()`,
+ * but do not keep the process alive by themselves; a broker's does.
  *
  * Throws PolicyError for a token that is wrong or has expired, HandshakeError for a party with another key than the pinned one,
  * UnavailableError if a party is missing.
  *
  * @example const digits = await connectModel("digits.shop.json");
  *          console.log((await digits.predict(image)).class);
+ *          await digits.close();
  */
 export async function connectModel(
   from: Invitation | ScaledInvitation | string,
   options: ConnectModelOptions = {},
 ): Promise<ServedModel> {
-  checkOptions("connectModel", options, { timeoutMs: true, retries: true, insecure: true, broker: true });
+  checkOptions("connectModel", options, {
+    ...{ timeoutMs: true, retries: true, insecure: true, broker: true, onWaiting: true },
+  });
   const where = typeof from === "string" ? from : "invitation";
   const given = typeof from === "string" ? await readJson(from) : from;
   const { insecure = false, broker: server, ...rest } = options;
@@ -52,6 +58,12 @@ export async function connectModel(
     );
   const invitation = checkInvitation(given, where);
   const endpoints = endpointsOf(invitation, insecure);
+  const open = endpoints.filter(({ address }) => address.startsWith("ws:")).map(({ address }) => new URL(address).host);
+  if (open.length > 0)
+    process.emitWarning(
+      `${where}: insecure: ${open.join(", ")} are reached without TLS, and their keys are not checked. For trying things out on this machine alone`,
+      "SecretgradWarning",
+    );
   const pins = new Map(endpoints.map(({ address, pin }) => [address, pin]));
   const platform: Platform = {
     open: (address, handlers) =>

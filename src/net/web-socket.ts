@@ -17,6 +17,17 @@ export interface OpenWebSocketOptions {
   readonly largestMessage: number;
 }
 
+/** A party's port is there or it is not; if it is, it may speak TLS or not, and with a certificate that is known or not. */
+function adviceFor(url: string, cause: Error): string {
+  const code = "code" in cause ? String(cause.code) : "";
+  if (["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ETIMEDOUT"].includes(code))
+    return "the address, or again once the party runs";
+  if (url.startsWith("ws:")) return "https:// and without insecure, unless the party runs with --serve-insecure";
+  if (/certificate|ALTNAME|UNABLE_TO|CERT_/i.test(`${code} ${cause.message}`))
+    return "an invitation with the party's pin, or a certificate that this machine's authorities vouch for (--serve-cert)";
+  return "again later; a party on this machine that runs with --serve-insecure wants insecure: true (secretgrad ask --insecure)";
+}
+
 /**
  * Opens ws:// or wss://. Rejects with UnavailableError if nobody answers, HandshakeError for another key than the pinned one:
  * then nothing but the request for the upgrade has been sent.
@@ -46,6 +57,8 @@ export function openWebSocket(
     }
     let refused: HandshakeError | undefined;
     socket.once("upgrade", ({ socket: wire }) => {
+      // An idle connection is no reason for a process to stay; whoever waits for something has a timer, which is.
+      wire.unref();
       if (pin === undefined) return;
       const certificate = (wire as TLSSocket).getPeerX509Certificate?.();
       if (certificate && keyFingerprint(certificate) === pin) return;
@@ -65,7 +78,15 @@ export function openWebSocket(
     socket.on("error", (cause) => {
       reason = cause.message;
       if (!open && !refused)
-        fail(new UnavailableError(`${url}: expected a connection, got ${cause.message}`, 1000, { cause }));
+        fail(
+          new UnavailableError(
+            `${url}: expected a connection, got ${cause.message}; try ${adviceFor(url, cause)}`,
+            1000,
+            {
+              cause,
+            },
+          ),
+        );
     });
     socket.once("close", () => {
       if (open) handlers.closed(reason);

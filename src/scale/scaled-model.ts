@@ -29,6 +29,8 @@ export interface ScaledModelOptions {
   readonly timeoutMs?: number;
   /** How often a query without an answer is asked again, of whichever group the broker picks then. Default 5. */
   readonly retries?: number;
+  /** Told each time before the pause that comes before. */
+  readonly onWaiting?: (error: UnavailableError) => void;
 }
 
 const OFFER_MS = 5_000;
@@ -90,7 +92,7 @@ export class ScaledModel implements ServedModel {
 
   /** With a group that the broker picks, and with another where that one has no answer. */
   #again<T>(ask: (group: Group) => Promise<T>): Promise<T> {
-    const { retries = 5 } = this.#options;
+    const { retries = 5, onWaiting } = this.#options;
     const failed = new Set<Group>();
     return askAgain(
       retries,
@@ -100,6 +102,7 @@ export class ScaledModel implements ServedModel {
         failed.add(group);
         return ask(group);
       },
+      onWaiting,
     );
   }
 

@@ -21,13 +21,19 @@ export interface ServedModel {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Asks, and asks again up to `retries` times where that can help, unless `over`. */
-export async function askAgain<T>(retries: number, over: () => boolean, ask: () => Promise<T>): Promise<T> {
+/** Asks, and asks again up to `retries` times where that can help, unless `over`. `waiting` is told why, before each pause. */
+export async function askAgain<T>(
+  retries: number,
+  over: () => boolean,
+  ask: () => Promise<T>,
+  waiting?: (error: UnavailableError) => void,
+): Promise<T> {
   for (let attempt = 0; ; attempt++) {
     try {
       return await ask();
     } catch (error) {
       if (!(error instanceof UnavailableError) || attempt >= retries || over()) throw error;
+      waiting?.(error);
       await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs));
     }
   }

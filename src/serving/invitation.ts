@@ -53,13 +53,15 @@ export function checkInvitation(given: unknown, where = "invitation"): Invitatio
 }
 
 /**
- * Where the parties of an invitation are. `insecure` allows http://, on this machine only. Throws InputError for other addresses,
- * and for one that is named twice: whoever is two parties has the input.
+ * Where the parties of an invitation are. `insecure`: parties on this machine, and no others, are reached without TLS, whatever
+ * their addresses say, and their pins count for nothing. Throws InputError for http:// elsewhere or without it, and for an
+ * address that is named twice: whoever is two parties has the input.
  */
 export function endpointsOf({ model, parties }: Invitation, insecure: boolean): Endpoint[] {
   const endpoints = parties.map((party) => {
     const { url, pin } = typeof party === "string" ? { url: party, pin: undefined } : party;
-    return { address: webSocketAddress(url, insecure), pin };
+    const address = webSocketAddress(url, insecure);
+    return { address, pin: address.startsWith("wss:") ? pin : undefined };
   });
   if (new Set(endpoints.map(({ address }) => address)).size < endpoints.length)
     throw new InputError(`model ${model}: expected an address for each party, got one twice; try the addresses of all`);
@@ -80,7 +82,10 @@ function webSocketAddress(text: string, insecure: boolean): string {
   const local = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
   if (plain && !(insecure && local))
     throw new InputError(
-      `${text}: expected https://, or insecure: true and a party on this machine, got http://; try https://`,
+      local
+        ? `${text}: expected https://, or insecure: true for a party on this machine, got http://; try connectModel(invitation, { insecure: true }), or https://`
+        : `${text}: expected https:// to a party that is not on this machine, got http://; try https://`,
     );
-  return `${plain ? "ws" : "wss"}://${url.host}/v1`;
+  if (!(insecure && local)) return `wss://${url.host}/v1`;
+  return `ws://${url.hostname}:${url.port || (plain ? 80 : 443)}/v1`;
 }

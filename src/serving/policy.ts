@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { parse as parseToml, TomlError } from "smol-toml";
 import * as v from "valibot";
 import { InputError } from "../errors.js";
+import { nearest } from "../options.js";
 import { credentialOf } from "./wire.js";
 
 const name = v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, "a name like shop"));
@@ -14,8 +15,9 @@ const reveal = v.picklist(["scores", "class"]);
 /** Tokens of fewer characters could be guessed from their hashes. */
 const SHORTEST_TOKEN = 20;
 const token = v.pipe(v.string(), v.minLength(SHORTEST_TOKEN, `${SHORTEST_TOKEN} characters or more`), v.maxLength(200));
+const timeForm = "a time like 2027-01-31T00:00:00Z";
 const expires = v.pipe(
-  v.union([v.date(), v.pipe(v.string(), v.isoTimestamp())], "a time like 2027-01-31T00:00:00Z"),
+  v.union([v.date(), v.pipe(v.string(), v.isoTimestamp())], timeForm),
   v.transform((time) => new Date(time).toISOString()),
 );
 
@@ -98,13 +100,14 @@ export function parsePolicyFile(text: string, where = "policy"): PolicyOptions {
     throw new InputError(`${where}: expected TOML, got something else${at}; try [[clients]] and name = "me"`);
   }
   const { clients } = parsed;
-  if (!Array.isArray(clients)) return checked(parsed, where);
-  return checked({ ...parsed, clients: clients.map(camelCased) }, where);
+  if (!Array.isArray(clients)) return checked(parsed, where, perMinuteKey);
+  return checked({ ...parsed, clients: clients.map(camelCased) }, where, perMinuteKey);
 }
 
+const perMinuteKey = "per-minute";
 function camelCased(client: unknown): unknown {
-  if (typeof client !== "object" || client === null || !("per-minute" in client)) return client;
-  const { "per-minute": perMinute, ...rest } = client;
+  if (typeof client !== "object" || client === null || !(perMinuteKey in client)) return client;
+  const { [perMinuteKey]: perMinute, ...rest } = client;
   return { ...rest, perMinute };
 }
 
@@ -117,7 +120,11 @@ export async function makePolicy(
 ): Promise<MadePolicy> {
   const { clients, queries, reveal } = v.parse(file, checked(given, where));
   const tokens = new Map<string, string>();
-  for (const { name, token } of clients) {
+  for (const { name, token, expires } of clients) {
+    if (expires !== undefined && Date.parse(expires) <= Date.now())
+      throw new InputError(
+        `${where}: expected a time to come as expires of ${name}, got ${expires}, which is past; try a later one`,
+      );
     if (tokens.has(name))
       throw new InputError(`${where}: expected each client once, got ${name} twice; try another name`);
     tokens.set(name, token ?? `sg_${Buffer.from(random(24)).toString("base64url")}`);
@@ -151,12 +158,27 @@ export const hashOf = (credential: Uint8Array): string => createHash("sha256").u
 export const isLimited = ({ queries, clients }: ServingPolicy): boolean =>
   queries !== undefined || clients.some((client) => client.queries !== undefined);
 
-function checked(value: unknown, where: string): PolicyOptions {
+const topKeys = ["reveal", "queries", "clients"];
+const clientKeys = ["name", "token", "expires", "queries"];
+
+/** `perMinute`: how that key is spelt in what is checked. */
+function checked(value: unknown, where: string, perMinute = "perMinute"): PolicyOptions {
   const result = v.safeParse(file, value);
   if (result.success) return value as PolicyOptions;
-  const [issue] = result.issues;
+  // An unknown key comes first: what is missing may be what it was meant as.
+  const issue = result.issues.find(({ expected }) => expected === "never") ?? result.issues[0];
+  const keys = (issue.path ?? []).map(({ key }) => (key === "perMinute" ? perMinute : String(key)));
+  const at = keys.join(".") || "the top";
+  const [, , inClient] = keys;
+  if (issue.expected === "never") {
+    const known = inClient === undefined ? topKeys : [...clientKeys, perMinute];
+    const place = keys.slice(0, -1).join(".") || "the top";
+    throw new InputError(
+      `${where}: expected ${known.join(", ")} at ${place}, got ${JSON.stringify(keys.at(-1))}; try ${nearest(keys.at(-1)!, known)}`,
+    );
+  }
   // Not what was received, which may be a token.
   throw new InputError(
-    `${where}: expected ${issue.expected ?? issue.message} at ${v.getDotPath(issue) ?? "the top"}, got something else; try reveal = "class" and [[clients]] with a name`,
+    `${where}: expected ${inClient === "expires" ? timeForm : (issue.expected ?? issue.message)} at ${at}, got something else; try reveal = "class" and [[clients]] with a name`,
   );
 }

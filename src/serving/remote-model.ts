@@ -40,6 +40,8 @@ export interface RemoteModelOptions {
   readonly timeoutMs?: number;
   /** How often a query that could be answered later is asked again, after the pause that the party names. Default 0. */
   readonly retries?: number;
+  /** Told each time before such a pause. */
+  readonly onWaiting?: (error: UnavailableError) => void;
 }
 
 interface Asked {
@@ -89,11 +91,12 @@ export class RemoteModel implements ServedModel {
 
   async predict(input: ModelInput): Promise<Prediction> {
     const values = flatten(input);
-    const { retries = 0 } = this.#options;
+    const { retries = 0, onWaiting } = this.#options;
     return askAgain(
       retries,
       () => this.#closed,
       () => this.#ask(values),
+      onWaiting,
     );
   }
 

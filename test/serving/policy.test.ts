@@ -46,7 +46,15 @@ test("what a policy cannot be is refused, without quoting it", async () => {
     "[[clients]]\nname = 'a b'": /clients.0.name/,
     "[[clients]]\nname = 'a'\nexpires = 'soon'": /clients.0.expires/,
     "[[clients]]\nname = 'a'\ntoken = 'short-secret'": /clients.0.token/,
-    "[[clients]]\nname = 'a'\nquerys = 3": /querys/,
+    "[[clients]]\nname = 'a'\nquerys = 3":
+      /name, token, expires, queries, per-minute at clients.0, got "querys"; try queries$/,
+    "[[clients]]\nname = 'a'\nper_minute = 3": /got "per_minute"; try per-minute$/,
+    "foo = 1": /expected reveal, queries, clients at the top, got "foo"/,
+    "[[client]]\nname = 'a'": /got "client"; try clients$/,
+    "[[clients]]\nname = 'a'\nper-minute = 'x'": /number at clients.0.per-minute/,
+    "[[clients]]\nname = 'a'\nexpires = '2120-01-01'": /expected a time like 2027-01-31T00:00:00Z at clients.0.expires/,
+    "[[clients]]\nname = 'a'\nexpires = 2020-01-01T00:00:00Z":
+      /expires of a, got 2020-01-01T00:00:00.000Z, which is past/,
     [`[[clients]]\nname = "a"\ntoken = "${secret}`]: /line 3/,
   };
   for (const [toml, message] of Object.entries(wrong)) {
