@@ -104,9 +104,9 @@ export default command({
     const dealing = dealer === undefined ? {} : { dealer };
     out.object({ cluster: made.clusterFile, ...dealing, keys: made.keys, storageKeys: made.storageKeys });
     const rows = [
-      ...made.cluster.parties.map(({ name, host, port }) => [
+      ...made.cluster.parties.map(({ name, host, port, serve }) => [
         name,
-        `${name === dealer ? "dealer" : "party"} at ${host}:${port}`,
+        `${name === dealer ? "dealer" : "party"} at ${host}:${port}${serve === undefined ? "" : `, clients at ${serve}`}`,
         made.keys[name]!,
         made.storageKeys[name]!,
       ]),

@@ -43,7 +43,7 @@ export default command({
     const { whoAmI } = await import("../reach.js");
     const { reach, Owner } = await import("../../src/client/index.js");
     const who = await whoAmI(args, "any");
-    const { definition, parties, close } = await reach(args.cluster, undefined, who);
+    const { definition, parties, user, close } = await reach(args.cluster, undefined, who);
     const owner = new Owner({ definition, parties, name: who.as, close });
     try {
       if (args.digest !== undefined) {
@@ -57,13 +57,16 @@ export default command({
       const digests = await owner.plans();
       const list = await Promise.all(digests.map(async (digest) => owner.describe(await owner.plan(digest), link)));
       for (const each of list) out.object(each);
+      // Parties know the plans of models that were withdrawn, too; an owner looks for what is hers to grant.
+      const shown =
+        user.role === "owner" ? list.filter((plan) => !answersClients(plan) || needs(plan, user.name)) : list;
       if (list.length === 0)
         out.line("No plans: parties learn a plan when a driver first runs it, and forget it when they restart.");
-      else
+      else if (shown.length > 0)
         out.line(
           table(
             ["DIGEST", "REVEALS", "OF", "CHANGES", "ROUNDS", "MB/PARTY"],
-            list.map((plan) => [
+            shown.map((plan) => [
               plan.digest.slice(0, 12),
               plan.reveals
                 .map(
@@ -77,11 +80,22 @@ export default command({
             ]),
           ),
         );
+      if (shown.length < list.length)
+        out.line(
+          `Not shown: ${list.length - shown.length} of served models that need no grant of ${user.name} (--json lists them).`,
+        );
     } finally {
       await close();
     }
   },
 });
+
+/** Of a served model: its answers go to nobody else. */
+const answersClients = ({ reveals }: PlanDescription): boolean =>
+  reveals.length > 0 &&
+  reveals.every(({ recipients }) => recipients.every((recipient) => recipient.startsWith("clients.")));
+const needs = ({ reveals }: PlanDescription, owner: string): boolean =>
+  reveals.some(({ owners }) => owners.includes(owner));
 
 /** Never over a file that exists. */
 async function saveNew(file: string, bytes: Uint8Array): Promise<void> {

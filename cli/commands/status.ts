@@ -35,6 +35,7 @@ export default command({
     const dealtRows: string[][] = [];
     const down: string[] = [];
     const waiting: string[] = [];
+    const waits: { row: string[]; missing: readonly string[] }[] = [];
     try {
       const calls = callers.map((caller) => caller.call("status", {}, undefined, { timeoutMs: 5000 }));
       for (const [i, called] of (await Promise.allSettled(calls)).entries()) {
@@ -82,8 +83,14 @@ export default command({
           secondsText(uptimeMs / 1000),
           String(runs.next),
           bytesText(memory.rssBytes),
-          session === "up" ? `${bytesText(traffic?.wireBytes ?? 0)} of traffic` : `for ${missingPeers.join(", ")}`,
+          session === "up" ? `${bytesText(traffic?.wireBytes ?? 0)} of traffic` : "",
         ]);
+        if (session !== "up") waits.push({ row: rows.at(-1)!, missing: missingPeers });
+      }
+      // A party counts as missing whoever is in no session with it; to people, those that are down are to blame.
+      for (const { row, missing } of waits) {
+        const absent = missing.filter((name) => down.includes(name));
+        row[row.length - 1] = printable(`for ${(absent.length > 0 ? absent : missing).join(", ")}`);
       }
     } finally {
       await close();

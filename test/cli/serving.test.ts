@@ -51,6 +51,16 @@ test("tokens have a place before a model is served", async () => {
   assert.deepEqual(served, ["digits"]);
 });
 
+test("plans of served models are nothing for owners whose data are not in them", async () => {
+  const plans = (user: string, ...args: string[]) => cluster.run("plan", "--user", user, ...args);
+  assert.match((await plans("driver")).stdout, /open to clients\.digits/);
+  const { stdout } = await plans("alice");
+  assert.doesNotMatch(stdout, /clients\.digits/);
+  assert.match(stdout, /Not shown: 2 of served models that need no grant of alice/);
+  const { objects } = await plans("alice", "--json");
+  assert.equal(objects.filter(({ reveals }) => /clients\.digits/.test(JSON.stringify(reveals))).length, 2);
+});
+
 test("ask and connectModel reach parties without TLS only if that is said, and say it", async () => {
   const invitation = file("new/clients/digits.other.json");
   assert.match((JSON.parse(readFileSync(invitation, "utf8")) as Invitation).parties.map(String)[0]!, /object/);
@@ -107,9 +117,26 @@ console.log(Number.isInteger((await digits.predict(new Float64Array(784))).class
   assert.equal(code, 0);
 });
 
-test("up of a directory without a cluster", async () => {
+test("init shows where clients connect; up of a directory without a cluster says what is missing", async () => {
+  const made = await secretgrad(["init", file("shown"), "--port", "5000", "--serve", "4000"]);
+  assert.match(made.stdout, /^p1 +party at 127\.0\.0\.1:5001, clients at 4001 /m);
   const none = await secretgrad(["up", "no-such-directory"]);
   assert.equal(none.code, 1);
   assert.match(none.stderr, /expected a cluster, got none; try .*secretgrad init/);
   assert.doesNotMatch(none.stderr, /--cluster/);
+});
+
+test("status blames the party that is down, not one that waits for it, too", async () => {
+  await cluster.party("p2").stop();
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    const { stdout } = await cluster.run("status", "--user", "driver");
+    const waits = stdout.split("\n").filter((line) => / waiting /.test(line));
+    const right = waits.length === 2 && waits.every((line) => / for p2$/.test(line));
+    // Until the others have noticed.
+    if (!right && Date.now() < deadline) continue;
+    assert.ok(right, stdout);
+    assert.match(stdout, /^p2 .* down /m);
+    break;
+  }
 });
