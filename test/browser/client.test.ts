@@ -87,7 +87,11 @@ for (const protocol of ["rep3", "additive-2", "additive-3"])
       await fails(connectModel(turned, { insecure }), PolicyError, /a model and a token/);
       await session.close();
       await cluster.daemons[1]!.close();
-      await fails(connectModel(invitation, { insecure }), UnavailableError, /expected a connection/);
+      await fails(
+        connectModel(invitation, { insecure }),
+        UnavailableError,
+        /expected a connection.*try .*--serve-insecure/,
+      );
     } finally {
       await cluster.close();
     }
@@ -115,6 +119,8 @@ test("invitations that are none, and addresses that are not safe, are refused be
     });
   const far = { ...good, parties: ["http://a.example", "http://b.example"] };
   await fails(connectModel(far, { insecure }), InputError, /on this machine/);
+  const near = { ...good, parties: ["http://localhost:1", "http://127.0.0.1:1"] };
+  await fails(connectModel(near), InputError, /try connectModel\(invitation, \{ insecure: true \}\)/);
 });
 
 test("a page without WebCrypto is told so", async () => {

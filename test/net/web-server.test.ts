@@ -100,6 +100,21 @@ test("over TLS with the party's certificate, which clients pin", async () => {
   assert.match((await failure(wrong)).message, /expected the key 0+, got another/);
 });
 
+test("whoever gets no connection is told what may be wrong", async () => {
+  const identity = await createIdentity("p0");
+  const [tls, plain] = [await start({}, identity), await start()];
+  const handlers = { message: () => {}, closed: () => {} };
+  const pin = fingerprint(identity.certPem);
+  const said = async (url: string, pin?: string) =>
+    (await failure(openWebSocket(`${url}/v1`, handlers, { pin, largestMessage: 1000 }))).message;
+  assert.match(await said(`wss://${plain.url}`, pin), /expected a connection, .*; try .*ask --insecure/);
+  assert.match(await said(`ws://${tls.url}`), /expected a connection, .*; try https:\/\/ and without insecure/);
+  assert.match(await said(`wss://${tls.url}`), /expected a connection, .*certificate.*; try .*pin.*--serve-cert/);
+  const { url, close } = await start();
+  await close();
+  assert.match(await said(`wss://${url}`, pin), /ECONNREFUSED .*; try the address, or again once the party runs/);
+});
+
 test("who does not say in time who it is goes: no TLS, no request, half a request, no message, half a message", async () => {
   const { port, url, clients } = await start({ patienceMs: 400 });
   const started = performance.now();
