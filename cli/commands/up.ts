@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import colors from "picocolors";
+import { InputError } from "../../src/errors.js";
 import { command, jsonOption, memoryOption, memorySize } from "../command.js";
 import { CommandError } from "../errors.js";
 import { output } from "../output.js";
@@ -31,8 +32,8 @@ export default command({
     const insecure = args["serve-insecure"] ? ["--serve-insecure"] : [];
     const clusterFile = join(args.dir, "cluster.json");
     if (!existsSync(clusterFile))
-      throw new CommandError(
-        `${clusterFile}: expected a cluster, got none; try secretgrad up DIR with the directory that \`secretgrad init DIR\` made`,
+      throw new InputError(
+        `${clusterFile}: expected a cluster file, got none; try secretgrad up DIR with the directory that \`secretgrad init DIR\` made`,
       );
     const { readCluster } = await import("../../src/client/cluster-file.js");
     const { startChild } = await import("../processes.js");

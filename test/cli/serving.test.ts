@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connect, type Invitation } from "../../src/index.js";
 import { folder } from "../models/fixtures.js";
-import { root, secretgrad, type TestCluster, testCluster, tsx } from "./program.js";
+import { root, secretgrad, start, type TestCluster, testCluster, tsx } from "./program.js";
 
 let cluster: TestCluster;
 before(async () => {
@@ -93,6 +93,33 @@ test("what was answered is shown before the error of what was not", async () => 
   for (const answer of known) assert.equal(answer.class, truth[answer.row]);
 });
 
+test("ask says that it waits for the rate that it is allowed", async (t) => {
+  writeFileSync(file("slow.toml"), '[[clients]]\nname = "slow"\nper-minute = 1\n');
+  const deployed = await deploy("slow", "--policy", file("slow.toml"), "--out", cluster.directory);
+  assert.equal(deployed.code, 0, deployed.stderr);
+  const args = [
+    file("slow.slow.json"),
+    pictures,
+    "--flatten",
+    "--scale",
+    String(1 / 255),
+    "--rows",
+    "0:4",
+    "--insecure",
+  ];
+  const asking = start(["ask", ...args]);
+  t.after(() => asking.stop());
+  let said = "";
+  await new Promise<void>((resolve) => {
+    asking.process.stderr!.on("data", (text) => {
+      said += text;
+      if (/Waiting .*\n/.test(said)) resolve();
+    });
+    void asking.exited.then(() => resolve());
+  });
+  assert.match(said, /^Waiting (\d+ s|1 min \d+ s), then asking again: .* a minute/m);
+});
+
 test("an idle connection keeps no process", async () => {
   const script = file("asks.mts");
   const { href } = new URL("../../src/index.ts", import.meta.url);
@@ -122,7 +149,7 @@ test("init shows where clients connect; up of a directory without a cluster says
   assert.match(made.stdout, /^p1 +party at 127\.0\.0\.1:5001, clients at 4001 /m);
   const none = await secretgrad(["up", "no-such-directory"]);
   assert.equal(none.code, 1);
-  assert.match(none.stderr, /expected a cluster, got none; try .*secretgrad init/);
+  assert.match(none.stderr, /expected a cluster file, got none; try .*secretgrad init/);
   assert.doesNotMatch(none.stderr, /--cluster/);
 });
 
