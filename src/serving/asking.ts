@@ -21,16 +21,49 @@ export interface ServedModel {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Asks, and asks again up to `retries` times where that can help, unless `over`. */
-export async function askAgain<T>(retries: number, over: () => boolean, ask: () => Promise<T>): Promise<T> {
+export interface AskingOptions {
+  /** How often it is asked again. */
+  readonly retries: number;
+  /** The longest pause: whoever is asked names it, and may be hostile. */
+  readonly timeoutMs: number;
+  /** Ends pauses, with its reason. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Asks, and asks again where that can help, until `signal`. `ask` gets the pause that the last error named, to be made before it asks
+ * the same party again; the first time there is none.
+ */
+export async function askAgain<T>(
+  { retries, timeoutMs, signal }: AskingOptions,
+  ask: (pause: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  let ms = 0;
   for (let attempt = 0; ; attempt++) {
     try {
-      return await ask();
+      return await ask(() => pause(ms, signal));
     } catch (error) {
-      if (!(error instanceof UnavailableError) || attempt >= retries || over()) throw error;
-      await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs));
+      if (!(error instanceof UnavailableError) || attempt >= retries || signal.aborted) throw error;
+      ms = Math.min(error.retryAfterMs, timeoutMs);
     }
   }
+}
+
+/** Not of node:timers, which browsers lack. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.reject(signal.reason);
+  if (ms <= 0) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", stop, { once: true });
+  });
 }
 
 /** Parties end a connection on which more is asked than they allow. */
