@@ -4,7 +4,7 @@
  */
 import { InputError, SessionEndedError, UnavailableError } from "../errors.js";
 import type { Broker } from "../net/index.js";
-import { askAgain, type ServedModel, Turns } from "../serving/asking.js";
+import { askAgain, Closing, type ServedModel, Turns } from "../serving/asking.js";
 import {
   checkParts,
   flatten,
@@ -42,7 +42,7 @@ export class ScaledModel implements ServedModel {
   readonly #turns = new Turns();
   #facts: ModelFacts | undefined;
   /** Of close(). */
-  readonly #closing = new AbortController();
+  readonly #closing = new Closing();
 
   private constructor(options: ScaledModelOptions) {
     this.#options = options;
@@ -81,8 +81,8 @@ export class ScaledModel implements ServedModel {
   }
 
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
-    this.#closing.abort(closedError());
+    if (this.#closing.began) return;
+    this.#closing.begin(closedError());
     for (const group of this.#groups.values()) group.close(closedError());
     await this.#options.broker.close();
   }
@@ -95,7 +95,7 @@ export class ScaledModel implements ServedModel {
     const { retries = 5, timeoutMs = TIMEOUT_MS } = this.#options;
     const failed = new Set<Group>();
     let offered = true;
-    return askAgain({ retries, timeoutMs, signal: this.#closing.signal }, async (pause) => {
+    return askAgain({ retries, timeoutMs, closing: this.#closing }, async (pause) => {
       if (!offered) await pause();
       offered = false;
       const group = await this.#pick(failed);
@@ -133,7 +133,7 @@ export class ScaledModel implements ServedModel {
     const { model } = invitation;
     let known: Group | undefined;
     for (let left = OFFERS; left > 0; left--) {
-      if (this.#closing.signal.aborted) throw closedError();
+      if (this.#closing.began) throw closedError();
       const offer = await broker.request(offerSubject(model), new Uint8Array(), OFFER_MS);
       const group = this.#groups.get(Buffer.from(offer).toString("latin1"));
       if (group && !failed.has(group)) return group;

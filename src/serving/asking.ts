@@ -26,44 +26,55 @@ export interface AskingOptions {
   readonly retries: number;
   /** The longest pause: whoever is asked names it, and may be hostile. */
   readonly timeoutMs: number;
-  /** Ends pauses, with its reason. */
-  readonly signal: AbortSignal;
+  readonly closing: Closing;
 }
 
 /**
- * Asks, and asks again where that can help, until `signal`. `ask` gets the pause that the last error named, to be made before it asks
+ * Asks, and asks again where that can help, unless it is `closing`. `ask` gets the pause that the last error named, to be made before it asks
  * the same party again; the first time there is none.
  */
 export async function askAgain<T>(
-  { retries, timeoutMs, signal }: AskingOptions,
+  { retries, timeoutMs, closing }: AskingOptions,
   ask: (pause: () => Promise<void>) => Promise<T>,
 ): Promise<T> {
   let ms = 0;
   for (let attempt = 0; ; attempt++) {
     try {
-      return await ask(() => pause(ms, signal));
+      return await ask(() => closing.pause(ms));
     } catch (error) {
-      if (!(error instanceof UnavailableError) || attempt >= retries || signal.aborted) throw error;
+      if (!(error instanceof UnavailableError) || attempt >= retries || closing.began) throw error;
       ms = Math.min(error.retryAfterMs, timeoutMs);
     }
   }
 }
 
-/** Not of node:timers, which browsers lack. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.reject(signal.reason);
-  if (ms <= 0) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    signal.addEventListener("abort", stop, { once: true });
-  });
+/** Whether a model is closed; ends pauses. Not an AbortSignal, of which Node expects ten listeners at most. */
+export class Closing {
+  readonly #stops = new Set<(reason: Error) => void>();
+  #reason: Error | undefined;
+
+  get began(): boolean {
+    return this.#reason !== undefined;
+  }
+  begin(reason: Error): void {
+    this.#reason ??= reason;
+    for (const stop of this.#stops) stop(reason);
+  }
+  /** Rejects with the reason if it begins before. */
+  pause(ms: number): Promise<void> {
+    if (this.#reason) return Promise.reject(this.#reason);
+    if (ms <= 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const end = (reason?: Error) => {
+        clearTimeout(timer);
+        this.#stops.delete(end);
+        if (reason) reject(reason);
+        else resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#stops.add(end);
+    });
+  }
 }
 
 /** Parties end a connection on which more is asked than they allow. */

@@ -3,7 +3,7 @@
  * bring the sockets, the randomness and the splitting (`Platform`); not the message format, which is wire.ts.
  */
 import { FrameError, SessionEndedError, UnavailableError } from "../errors.js";
-import { askAgain, type ServedModel, Turns } from "./asking.js";
+import { askAgain, Closing, type ServedModel, Turns } from "./asking.js";
 import { type Channel, type Open, PartyEnd } from "./party-end.js";
 import {
   checkFacts,
@@ -68,7 +68,7 @@ export class RemoteModel implements ServedModel {
   #link: Promise<Link> | undefined;
   #facts: ModelFacts | undefined;
   /** Of close(). */
-  readonly #closing = new AbortController();
+  readonly #closing = new Closing();
   /** The party that was missing last. It is asked first: while it is away, the others are spared handshakes in vain. */
   #missing: number | undefined;
   readonly #turns = new Turns();
@@ -92,7 +92,7 @@ export class RemoteModel implements ServedModel {
   async predict(input: ModelInput): Promise<Prediction> {
     const values = flatten(input);
     const { retries = 0, timeoutMs = TIMEOUT_MS } = this.#options;
-    return askAgain({ retries, timeoutMs, signal: this.#closing.signal }, async (pause) => {
+    return askAgain({ retries, timeoutMs, closing: this.#closing }, async (pause) => {
       await pause();
       return this.#ask(values);
     });
@@ -103,7 +103,7 @@ export class RemoteModel implements ServedModel {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(closedError());
+    this.#closing.begin(closedError());
     const link = await this.#link?.catch(() => undefined);
     if (link) this.#lose(link, closedError());
   }
@@ -150,7 +150,7 @@ export class RemoteModel implements ServedModel {
   }
 
   #linked(): Promise<Link> {
-    if (this.#closing.signal.aborted) return Promise.reject(closedError());
+    if (this.#closing.began) return Promise.reject(closedError());
     if (!this.#link) {
       const link = this.#connect();
       this.#link = link;

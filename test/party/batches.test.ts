@@ -5,7 +5,7 @@ import type { Core } from "../../src/party/core.js";
 import { standardLimits } from "../../src/party/limits.js";
 import type { Runs } from "../../src/party/runs.js";
 import { Batches } from "../../src/party/serving/batches.js";
-import { type Deployment, Usage } from "../../src/party/serving/deployment.js";
+import { type Deployment, factsOf, Usage } from "../../src/party/serving/deployment.js";
 import { Metrics } from "../../src/party/serving/metrics.js";
 import { Queries, Refused } from "../../src/party/serving/queries.js";
 import { Shares } from "../../src/party/serving/shares.js";
@@ -96,6 +96,25 @@ test("a client finds room for as many queries as it may ask, and never for more 
   assert.ok(!full("large", 500));
   const { waitingQueries, inputBytes } = standardLimits;
   assert.ok(new Shares({ waitingQueries, inputBytes }).excess(model, "any", inputBytes) === undefined);
+});
+
+test("what a connection may have unanswered finds room, for inputs of any size", () => {
+  for (const [length, inFlight] of [
+    [10, 64],
+    [3 * 224 * 224, 55],
+    [2 ** 20, 7],
+    [2 ** 21 - 4, 4],
+  ] as const) {
+    const deployment = served({ clients: [{ name: "a" }] });
+    Object.assign(deployment.description, { input: [length], output: {} });
+    const facts = factsOf(deployment, rep3, ["p0", "p1", "p2"], 1);
+    assert.equal(facts.inFlight, inFlight);
+    const shares = new Shares(standardLimits);
+    for (let i = 0; i < inFlight; i++) {
+      assert.equal(shares.excess(deployment, "a", facts.partBytes), undefined);
+      shares.add(deployment, "a", facts.partBytes);
+    }
+  }
 });
 
 test("a query that all parties have is refused when its turn does not come in time", { timeout: 60_000 }, async () => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FrameError, SessionEndedError, UnavailableError } from "../../src/errors.js";
-import { askAgain } from "../../src/serving/asking.js";
+import { askAgain, Closing } from "../../src/serving/asking.js";
 import { prediction } from "../../src/serving/prediction.js";
 import { decodeFromParty, encodeRefusal, LONGEST_PAUSE_MS, type ModelFacts } from "../../src/serving/wire.js";
 import { failure } from "../party/helpers.js";
@@ -11,9 +11,9 @@ const refusal = (retryAfterMs: number) => encodeRefusal({ reason: "busy", retryA
 
 test("a pause is at most the longest wait for an answer, whatever the party names", { timeout: 60_000 }, async () => {
   let asked = 0;
-  const { signal } = new AbortController();
+  const closing = new Closing();
   for (const ms of [2 ** 31 - 1, 2 ** 32 - 1]) {
-    const unanswered = askAgain({ retries: 2, timeoutMs: 30, signal }, async (pause) => {
+    const unanswered = askAgain({ retries: 2, timeoutMs: 30, closing }, async (pause) => {
       const before = performance.now();
       await pause();
       // A timer of too many milliseconds ends at once.
@@ -26,10 +26,10 @@ test("a pause is at most the longest wait for an answer, whatever the party name
 });
 
 test("closing ends a pause", { timeout: 60_000 }, async () => {
-  const closing = new AbortController();
+  const closing = new Closing();
   let asked = 0;
-  const unanswered = askAgain({ retries: 1, timeoutMs: 2 ** 30, signal: closing.signal }, async (pause) => {
-    if (asked++ > 0) setImmediate(() => closing.abort(new SessionEndedError("closed")));
+  const unanswered = askAgain({ retries: 1, timeoutMs: 2 ** 30, closing }, async (pause) => {
+    if (asked++ > 0) setImmediate(() => closing.begin(new SessionEndedError("closed")));
     await pause();
     throw new UnavailableError("later", 2 ** 30);
   });
