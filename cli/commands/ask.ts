@@ -39,10 +39,10 @@ export default command({
       retries,
       insecure: args.insecure ?? false,
       // Once for all rows that wait for the same; short pauses are nobody's concern.
-      onWaiting: ({ message, retryAfterMs }) => {
-        if (retryAfterMs < 2000 || Date.now() < toldUntil) return;
-        toldUntil = Date.now() + retryAfterMs;
-        console.error(`Waiting ${secondsText(retryAfterMs / 1000)}, then asking again: ${printable(message)}`);
+      onWaiting: ({ message }, ms) => {
+        if (ms < 2000 || Date.now() < toldUntil) return;
+        toldUntil = Date.now() + ms;
+        console.error(`Waiting ${secondsText(ms / 1000)}, then asking again: ${printable(message)}`);
       },
       ...(args.nats === undefined ? {} : { broker: args.nats }),
     });

@@ -1,12 +1,12 @@
 /** Asking a served model from Node: finds its parties by address, checks their keys, splits inputs. Not the conversation, see serving/. */
 import { readFile } from "node:fs/promises";
-import { InputError, type UnavailableError } from "../errors.js";
+import { InputError } from "../errors.js";
 import { openBroker, openWebSocket } from "../net/index.js";
 import { checkOptions } from "../options.js";
 import { protocolNamed } from "../protocol/index.js";
 import { secureRandom } from "../random/index.js";
 import { checkScaledInvitation, isScaled, type ScaledInvitation, ScaledModel } from "../scale/index.js";
-import type { ServedModel } from "../serving/asking.js";
+import type { OnWaiting, ServedModel } from "../serving/asking.js";
 import { checkInvitation, endpointsOf, type Invitation } from "../serving/invitation.js";
 import { type ClientSharing, type Platform, RemoteModel } from "../serving/remote-model.js";
 import { LARGEST_PART } from "../serving/wire.js";
@@ -18,8 +18,8 @@ export interface ConnectModelOptions {
   readonly retries?: number;
   /** Reaches parties on this machine, and no others, without TLS and whatever their pins: those that run with --serve-insecure. */
   readonly insecure?: boolean;
-  /** Told each time before it is asked again, which is after `error.retryAfterMs`. */
-  readonly onWaiting?: (error: UnavailableError) => void;
+  /** Told each time that it will be asked again: why, and after how many milliseconds. */
+  readonly onWaiting?: OnWaiting;
   /** The broker of a model that several groups serve, "nats://HOST:PORT", instead of the one that the invitation names. */
   readonly broker?: string;
 }
@@ -42,7 +42,11 @@ export async function connectModel(
   options: ConnectModelOptions = {},
 ): Promise<ServedModel> {
   checkOptions("connectModel", options, {
-    ...{ timeoutMs: true, retries: true, insecure: true, broker: true, onWaiting: true },
+    timeoutMs: true,
+    retries: true,
+    insecure: true,
+    broker: true,
+    onWaiting: true,
   });
   const where = typeof from === "string" ? from : "invitation";
   const given = typeof from === "string" ? await readJson(from) : from;
