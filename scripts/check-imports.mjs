@@ -20,7 +20,7 @@ const may = {
   optim: ["errors", "options", "ring", "ops", "functions", "tensor"],
   models: ["errors", "options", "ring", "plan", "clear", "tensor", "nn"],
   data: ["errors", "options", "ring", "random", "protocol", "tensor"],
-  serving: ["errors", "ring"],
+  serving: ["errors", "options", "ring"],
   scale: ["errors", "options", "random", "net", "serving"],
   browser: ["errors", "options", "random", "protocol", "serving"],
   page: ["errors", "options", "ring", "random", "protocol", "tensor", "nn", "optim", "data", "client"],
