@@ -10,7 +10,8 @@
  *     answer  version (1), 0, sealed: SHA-256 of the welcome (32; zeros: none), an answer or refusal - or the welcome
  *             version (1), why it was not opened (`unopened`)
  *
- * Numbers are little-endian. A job is bound to its id, model, group, party and expiry, and to the key that opens its answer; so
+ * Numbers are little-endian. A job's id is its own and says nothing of the query's, which is sealed and the same at all parties.
+ * A job is bound to its id, model, group, party and expiry, and to the key that opens its answer; so
  * is the answer. What is not sealed says whatever the broker likes: the
  * client takes it as a reason to ask again, never as an answer.
  */

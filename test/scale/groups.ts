@@ -28,6 +28,8 @@ export interface GroupOptions {
 export interface ServedGroup {
   readonly cluster: ServingCluster;
   readonly invited: ScaledInvitation["groups"][number];
+  /** The token of another client. */
+  readonly other: string;
 }
 
 /** Parties in session that serve the model as "linear". */
@@ -35,13 +37,15 @@ export async function servedGroup({ queries, ...options }: GroupOptions): Promis
   const cluster = await ServingCluster.start(options);
   const session = await cluster.connect();
   const model = nn.sequential(nn.linear(4, 3)).loadStateDict({ "0.weight": weight, "0.bias": bias });
-  const policy = { reveal: "scores" as const, clients: [{ name: "client", ...(queries ? { queries } : {}) }] };
+  const clients = [{ name: "client", ...(queries ? { queries } : {}) }, { name: "other" }];
+  const policy = { reveal: "scores" as const, clients };
   const { invitations } = await session.deploy("linear", model, { input: [4], policy, largestBatch: 4 });
   await session.close();
   const { token, parties } = invitations.get("client")!;
   const { length } = parties;
   const file = JSON.parse(readFileSync(cluster.file, "utf8")) as { parties: { pin: string }[] };
-  return { cluster, invited: { parties: file.parties.slice(0, length).map(({ pin }) => pin), token } };
+  const pins = file.parties.slice(0, length).map(({ pin }) => pin);
+  return { cluster, invited: { parties: pins, token }, other: invitations.get("other")!.token };
 }
 
 type Deliver = (subject: string, message: Uint8Array) => Promise<Uint8Array>;

@@ -11,6 +11,7 @@ import { groupId, ScaledModel } from "../../src/scale/index.js";
 import {
   contextOf,
   decodeAnswer,
+  decodeJob,
   encodeJob,
   encodeQuestion,
   jobSubject,
@@ -214,6 +215,38 @@ test("jobs that the broker drops are asked again, under other ids with other sha
   assert.equal(ids.size, sent);
   // The first query of `under`, and each attempt of the second.
   assert.equal(splits - before, 1 + sent / 3);
+});
+
+test("the broker knows no query's id; a client that knows another's takes no query's place by it", async () => {
+  const [group] = groups;
+  const ids = new Set<string>();
+  await under(
+    async (subject, message, deliver) => {
+      if (jobs.test(subject)) ids.add(Buffer.from(decodeJob(message).id).toString("hex"));
+      return deliver(subject, message);
+    },
+    (model) => check(model, 3),
+  );
+  assert.equal(ids.size, 3, "a job of its own for each party");
+  // Two clients, one query id, the one of them first at one party.
+  const { gate } = group!.cluster.daemons[1]!.party;
+  const { length } = split(new Uint8Array(32))[1]!;
+  const id = secureRandom(16);
+  const said = async (token: string, part: Uint8Array) => {
+    const messages: Uint8Array[] = [];
+    const handlers = gate.connected({ unsent: 0, send: (message) => messages.push(message), close: () => {} });
+    handlers.message(encodeHello({ model: "linear", credential: await credentialOf(token, 1) }));
+    handlers.message(encodeQuery({ id, part }));
+    return () => messages.map((message) => decodeFromParty(message, "party"));
+  };
+  await said(group!.other, new Uint8Array(length));
+  const victim = await said(group!.invited.token, new Uint8Array(length));
+  await pause(300);
+  assert.deepEqual(
+    victim().map((message) => (message.type === "refusal" ? message.reason : message.type)),
+    ["welcome"],
+    "it waits for the other parties",
+  );
 });
 
 test("without any answer a query ends in an error that says so, and one group's silence is no matter", async () => {

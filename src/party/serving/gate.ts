@@ -2,6 +2,7 @@
  * Where clients of served models come in: who they are, whether they may ask now, how much of this party they may take. Not
  * their sockets (net/web-server.ts), and not what becomes of a query (queries.ts).
  */
+import { createHash } from "node:crypto";
 import { FrameError, SecretgradError } from "../../errors.js";
 import type { WebClient, WebHandlers, WebPage } from "../../net/index.js";
 import { hashOf, type ServingClient } from "../../serving/policy.js";
@@ -12,6 +13,7 @@ import {
   encodeWelcome,
   type FromClient,
   type Hello,
+  ID_BYTES,
   type ModelFacts,
   type Query,
 } from "../../serving/wire.js";
@@ -176,7 +178,7 @@ export class Gate {
   }
 
   #ask(guest: Guest, { id, part }: Query): Promise<Uint8Array> {
-    const hex = Buffer.from(id).toString("hex");
+    const hex = slotOf(id, guest);
     const queries = this.#queries;
     try {
       this.#admit(guest, hex, part);
@@ -245,4 +247,11 @@ export class Gate {
   }
 }
 
+/** What parties call a query, 32 hex digits: a client that learns another's id takes no query's place by it. */
+const slotOf = (id: Uint8Array, { deployment, client }: Pick<Guest, "deployment" | "client">): string =>
+  createHash("sha256")
+    .update(`secretgrad/serving/1 query\n${deployment.description.name}\n${client.name}\n`)
+    .update(id)
+    .digest("hex")
+    .slice(0, 2 * ID_BYTES);
 const textOf = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));
