@@ -1,8 +1,18 @@
 /** The file by which a client asks a served model: addresses, keys to expect, its token. Only its owner can read it. */
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import type { Invitation } from "../src/client/index.js";
 import type { ScaledInvitation } from "../src/scale/index.js";
 import { CommandError } from "./errors.js";
+
+/** Whether the file names groups behind a broker; what is no invitation does not. */
+export async function isThroughBroker(file: string): Promise<boolean> {
+  const { isScaled } = await import("../src/scale/index.js");
+  try {
+    return isScaled(JSON.parse(await readFile(file, "utf8")));
+  } catch {
+    return false;
+  }
+}
 
 /** Never overwrites a file: a token is written once. */
 export async function writeInvitation(file: string, invitation: Invitation | ScaledInvitation): Promise<void> {

@@ -1,6 +1,7 @@
 /** `secretgrad ask`: asks a served model about the rows of a file. */
-import { command, integer, jsonOption, natsOption } from "../command.js";
+import { command, integer, jsonOption, natsOption, natsServer } from "../command.js";
 import { CommandError } from "../errors.js";
+import { isThroughBroker } from "../invitation.js";
 import { output, secondsText, table } from "../output.js";
 import { openRows, rowOptions } from "../rows.js";
 
@@ -14,7 +15,7 @@ export default command({
     file: { type: "positional", description: "Inputs: IDX, .npy or CSV, also gzipped", required: true },
     ...rowOptions,
     retries: { type: "string", description: "How often to ask again where that can help", default: "3" },
-    nats: { ...natsOption, description: "The broker, instead of the one in the client's file" },
+    nats: { ...natsOption, description: "The broker, instead of the one in the client's file; or SECRETGRAD_NATS" },
     json: jsonOption,
   },
   examples: [
@@ -28,10 +29,9 @@ export default command({
     const retries = integer("retries", args.retries, 0, 100);
     const source = await openRows(args.file, args);
     const { connectModel } = await import("../../src/client/index.js");
-    const model = await connectModel(args.client, {
-      retries,
-      ...(args.nats === undefined ? {} : { broker: args.nats }),
-    });
+    // The environment's is for models behind a broker; others have addresses.
+    const broker = (await isThroughBroker(args.client)) ? natsServer(args.nats) : args.nats;
+    const model = await connectModel(args.client, { retries, ...(broker === undefined ? {} : { broker }) });
     try {
       const started = performance.now();
       const words = source.rowShape.reduce((size, length) => size * length, 1);

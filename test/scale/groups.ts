@@ -21,6 +21,7 @@ export const input = (i: number) => [Math.sin(i), Math.cos(3 * i), (i % 7) / 3 -
 export interface GroupOptions {
   readonly broker: (party: number) => DaemonOptions["broker"];
   readonly limits?: DaemonOptions["limits"];
+  readonly log?: NonNullable<DaemonOptions["log"]>;
   readonly protocol?: string;
   /** Of the client, at this group. */
   readonly queries?: number;
@@ -33,8 +34,8 @@ export interface ServedGroup {
 }
 
 /** Parties in session that serve the model as "linear". */
-export async function servedGroup({ queries, ...options }: GroupOptions): Promise<ServedGroup> {
-  const cluster = await ServingCluster.start(options);
+export async function servedGroup({ queries, log, ...options }: GroupOptions): Promise<ServedGroup> {
+  const cluster = await ServingCluster.start({ ...options, ...(log ? { log: () => log } : {}) });
   const session = await cluster.connect();
   const model = nn.sequential(nn.linear(4, 3)).loadStateDict({ "0.weight": weight, "0.bias": bias });
   const clients = [{ name: "client", ...(queries ? { queries } : {}) }, { name: "other" }];
@@ -58,6 +59,9 @@ export function hostile(broker: Broker): Broker & { harm: Harm | undefined; read
   return {
     harm: undefined,
     seen,
+    get largest() {
+      return broker.largest;
+    },
     async request(subject, message, timeoutMs) {
       const deliver: Deliver = (to, bytes) => broker.request(to, bytes, timeoutMs);
       seen.push(Buffer.from(subject), message);

@@ -16,11 +16,12 @@ import {
   ID_BYTES,
   type ModelFacts,
   type Query,
+  type Reason,
 } from "../../serving/wire.js";
 import type { Core } from "../core.js";
 import type { Session } from "../session.js";
 import { Denials } from "./denials.js";
-import { allowance, type Deployment, factsOf } from "./deployment.js";
+import { allowance, computing, type Deployment, factsOf } from "./deployment.js";
 import { type Queries, Refused } from "./queries.js";
 import { Rates } from "./rates.js";
 
@@ -38,11 +39,18 @@ interface Guest {
   unanswered: number;
 }
 
+export interface Offered {
+  readonly name: string;
+  /** Of the longest part, answer or welcome at any party. */
+  readonly bytes: number;
+}
+
 export class Gate {
   readonly #core: Core;
   readonly #denials: Denials;
   readonly #rates: Rates;
   readonly #open = new Set<WebClient>();
+  readonly #lengths = new WeakMap<Deployment, number>();
   #session: Pick<Session, "queries"> | undefined;
   #draining = false;
   #unanswered = 0;
@@ -61,10 +69,30 @@ export class Gate {
     return this.#session?.queries;
   }
 
-  /** Names of models that clients can ask now. */
-  get offered(): string[] {
+  /** Models that clients can ask now. */
+  get offered(): Offered[] {
     if (this.#draining || !this.#queries) return [];
-    return this.#core.deployments.list().map(({ description }) => description.name);
+    return this.#core.deployments.list().map((deployment) => ({
+      name: deployment.description.name,
+      bytes: this.#longest(deployment),
+    }));
+  }
+
+  #longest(deployment: Deployment): number {
+    const known = this.#lengths.get(deployment);
+    if (known !== undefined) return known;
+    const { definition, names } = this.#core;
+    const facts = names.slice(0, computing(definition)).map((_, i) => factsOf(deployment, definition, names, i));
+    const { shape, bits } = facts[0]!.output;
+    const answer = (bits / 8) * shape.reduce((product, length) => product * length, 1);
+    const longest = Math.max(answer, encodeWelcome(facts[0]!).length, ...facts.map(({ partBytes }) => partBytes));
+    this.#lengths.set(deployment, longest);
+    return longest;
+  }
+
+  /** Something was refused before it came here. */
+  denied(reason: Reason): void {
+    this.#denials.note(reason);
   }
 
   /** The longest message that a client may send. */
