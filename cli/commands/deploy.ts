@@ -1,7 +1,17 @@
 /** `secretgrad deploy`: shares a model among the parties, which then answer clients under a policy. */
 import type { DeployedModel } from "../../src/client/index.js";
 import type { PolicyOptions } from "../../src/serving/policy.js";
-import { clusterOption, command, integer, jsonOption, keyOption, list, natsOption, natsServer, userOption } from "../command.js";
+import {
+  clusterOption,
+  command,
+  integer,
+  jsonOption,
+  keyOption,
+  list,
+  natsOption,
+  natsServer,
+  userOption,
+} from "../command.js";
 import { CommandError, UsageError } from "../errors.js";
 import { output, secondsText, table } from "../output.js";
 

@@ -151,12 +151,7 @@ export class Group {
   }
 
   /** Seals for one party, opens its answer. */
-  async #job(
-    party: number,
-    { publicKey }: CertifiedKey,
-    question: Uint8Array,
-    timeoutMs: number,
-  ): Promise<Uint8Array> {
+  async #job(party: number, { publicKey }: CertifiedKey, question: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     const { broker, model } = this.#options;
     const place = this.#places[party]!;
     // Not the query's: who knows that could ask in its place.

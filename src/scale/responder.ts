@@ -146,11 +146,7 @@ export class Responder {
   }
 
   /** As if a client had connected, said hello, asked once if nothing is to be said against it, and gone. */
-  #ask(
-    hello: Uint8Array,
-    query: Uint8Array | undefined,
-    objection: () => Uint8Array | undefined,
-  ): Promise<Uint8Array> {
+  #ask(hello: Uint8Array, query: Uint8Array | undefined, objection: () => Uint8Array | undefined): Promise<Uint8Array> {
     return new Promise((resolve) => {
       let welcome: Uint8Array | undefined;
       let over = false;

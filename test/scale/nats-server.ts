@@ -20,7 +20,13 @@ export interface NatsServer {
 }
 
 export const rules = fileURLToPath(new URL("../../deploy/nats/nats.conf", import.meta.url));
-const passwords = { NORTH_PASSWORD: "n1", SOUTH_PASSWORD: "s2", WEST_PASSWORD: "w3", SHOP_PASSWORD: "c4", READER_PASSWORD: "r5" };
+const passwords = {
+  NORTH_PASSWORD: "n1",
+  SOUTH_PASSWORD: "s2",
+  WEST_PASSWORD: "w3",
+  SHOP_PASSWORD: "c4",
+  READER_PASSWORD: "r5",
+};
 
 /** With the rules that deploy/ has, or another configuration. Resolves when it answers. `port`: where it was before. */
 export async function natsServer(port?: number, config = rules): Promise<NatsServer> {

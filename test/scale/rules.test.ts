@@ -22,8 +22,9 @@ async function asked(broker: Broker, subject: string): Promise<Uint8Array> {
     }
 }
 
-test("clients see no answers of others, and parties answer to inboxes alone", { skip }, async () => {
+test("clients see no answers of others, and parties answer to inboxes alone", { skip }, async (t) => {
   const server = await natsServer();
+  t.after(() => server.kill());
   const north = await openBroker(server.url("north"));
   const shop = await openBroker(server.url("shop"));
   const subject = "secretgrad.1.g.0.job";
@@ -38,6 +39,7 @@ test("clients see no answers of others, and parties answer to inboxes alone", { 
     connect({ servers: `127.0.0.1:${server.port}`, user, pass, inboxPrefix: `_INBOX.${user}` });
   const reader = await raw("reader", "r5");
   const west = await raw("west", "w3");
+  t.after(() => Promise.all([reader.close(), west.close(), north.close(), shop.close()]));
   for (const all of ["_INBOX.>", "_INBOX.shop.>"])
     reader.subscribe(all, {
       callback(error, message) {
@@ -59,19 +61,17 @@ test("clients see no answers of others, and parties answer to inboxes alone", { 
   assert.equal(answered, before + 1);
   assert.deepEqual(foreign, []);
   assert.equal(refused.length, 2, "neither subscription is allowed");
-  await Promise.all([reader.close(), west.close(), north.close(), shop.close()]);
-  await server.kill();
 });
 
-test("the broker says how long messages may be", { skip }, async () => {
+test("the broker says how long messages may be", { skip }, async (t) => {
   const config = join(temporaryDirectory(), "nats.conf");
   writeFileSync(config, readFileSync(rules, "utf8").replace("max_payload: 1MB", "max_payload: 2000"));
   const server = await natsServer(undefined, config);
+  t.after(() => server.kill());
   const shop = await openBroker(server.url("shop"));
+  t.after(() => shop.close());
   assert.equal(shop.largest, 2000);
   await assert.rejects(shop.request("secretgrad.1.offer.m", new Uint8Array(2001), 1000), InputError);
-  await shop.close();
-  await server.kill();
 });
 
 test("users of a broker have names that can stand in a subject", async () => {

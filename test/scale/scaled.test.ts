@@ -349,7 +349,7 @@ test("changed, swapped and invented messages are never taken for answers", async
   }
 });
 
-test("a model that the broker cannot carry is not offered, and asking it is a final error before anything is counted", async () => {
+test("a model that the broker cannot carry is not offered, and asking it is a final error before anything is counted", async (t) => {
   class Small extends EmbeddedBroker {
     override largest = Number.POSITIVE_INFINITY;
   }
@@ -358,30 +358,34 @@ test("a model that the broker cannot carry is not offered, and asking it is a fi
   const warned: unknown[] = [];
   const log = { debug() {}, info() {}, error() {}, warn: (message: string) => void warned.push(message) };
   const group = await servedGroup({ broker: () => broker, queries: 1, log });
+  t.after(() => group.cluster.close());
   const model = await ScaledModel.connect({
-    ...{ broker: around, invitation: invitation([group]), retries: 100 },
+    ...{ broker: around, invitation: invitation([group]), retries: 20 },
     sharing: () => ({ split, combine }),
   });
+  t.after(() => model.close());
   broker.largest = 500;
   while ((await broker.request(offerSubject("linear"), new Uint8Array(), 5000).catch(() => "nobody")) !== "nobody")
     await pause(20);
   assert.ok(warned.includes("model not offered"));
   around.harm = async (subject, message, deliver) =>
     subject.includes(".offer.") ? Buffer.from(groupId(group.invited.parties)) : deliver(subject, message);
-  await assert.rejects(model.predict(input(1)), (error: Error) => error instanceof InputError && /longer/.test(error.message));
+  await assert.rejects(
+    model.predict(input(1)),
+    (error: Error) => error instanceof InputError && /longer/.test(error.message),
+  );
   broker.largest = Number.POSITIVE_INFINITY;
   // The only one that the policy allows.
   await check(model, 1);
-  await model.close();
-  await group.cluster.close();
 });
 
-test("jobs that nobody sealed for this party make no lines in its log, but counts", async () => {
+test("jobs that nobody sealed for this party make no lines in its log, but counts", async (t) => {
   const lines: string[] = [];
   const line = (message: string) => void lines.push(message);
   const broker = new EmbeddedBroker();
   const log = { debug() {}, info: line, warn: line, error: line };
   const group = await servedGroup({ broker: () => broker, log });
+  t.after(() => group.cluster.close());
   const subject = jobSubject({ group: groupId(group.invited.parties), party: 1 });
   lines.length = 0;
   const started = Date.now();
@@ -390,7 +394,6 @@ test("jobs that nobody sealed for this party make no lines in its log, but count
   assert.ok(lines.length <= 3 * seconds, `${lines.length} lines`);
   const metrics = group.cluster.daemons[1]!.party.gate.page("/metrics", true)!.body;
   assert.match(metrics, /queries_denied_total\{model="",reason="malformed"\} 500\n/);
-  await group.cluster.close();
 });
 
 test("jobs without a right token, or without a query, are not remembered: nobody fills a key's memory with them", async () => {
