@@ -5,8 +5,11 @@
  * IV = run (48 bit) | node (24 bit) | chunk (24 bit) | block counter (32 bit): two streams never share a block, and a
  * stream that would run into the next chunk throws.
  */
-import { type Cipher, createCipheriv } from "node:crypto";
+import { createCipheriv } from "node:crypto";
 import { BoundError, SecretgradError } from "../errors.js";
+
+/** Under no name of @types/node, which has changed it. */
+type Cipher = ReturnType<typeof createCipheriv>;
 
 /** Names one stream of a key. The engine uses every name once; a retry is a new run. */
 export interface StreamId {
