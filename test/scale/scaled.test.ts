@@ -364,7 +364,7 @@ test("a model that the broker cannot carry is not offered, and asking it is a fi
     sharing: () => ({ split, combine }),
   });
   t.after(() => model.close());
-  broker.largest = 500;
+  broker.largest = 220;
   while ((await broker.request(offerSubject("linear"), new Uint8Array(), 5000).catch(() => "nobody")) !== "nobody")
     await pause(20);
   assert.ok(warned.includes("model not offered"));
@@ -374,6 +374,12 @@ test("a model that the broker cannot carry is not offered, and asking it is a fi
     model.predict(input(1)),
     (error: Error) => error instanceof InputError && /longer/.test(error.message),
   );
+  // Facts that are too long are no silence, either.
+  const again = ScaledModel.connect({
+    ...{ broker: around, invitation: invitation([group]), retries: 20 },
+    sharing: () => ({ split, combine }),
+  });
+  await assert.rejects(again, (error: Error) => error instanceof InputError && /longer/.test(error.message));
   broker.largest = Number.POSITIVE_INFINITY;
   // The only one that the policy allows.
   await check(model, 1);
