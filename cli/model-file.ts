@@ -1,6 +1,6 @@
 /** The model that a command line names: a file of another framework, or a program of the user's own that exports one. */
 import { readFile, stat } from "node:fs/promises";
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { dirname, extname, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { ImportedModel } from "../src/models/index.js";
 import type { Module } from "../src/nn/index.js";
@@ -34,14 +34,25 @@ export async function readModelFile(path: string): Promise<ModelFile> {
 /** A file's bytes, if they are not more than any model is read from. */
 export async function modelBytes(path: string): Promise<Uint8Array> {
   const { defaultMaxBytes } = await import("../src/models/limits.js");
+  await checkSizes(path, [path], defaultMaxBytes);
   try {
-    // Before it is read: a file may be larger than memory.
-    const { size } = await stat(path);
-    if (size > defaultMaxBytes)
-      throw new CommandError(`${path}: expected a model of at most ${defaultMaxBytes} bytes, got ${size}`);
     return await readFile(path);
   } catch (cause) {
-    throw cause instanceof CommandError ? cause : unreadable(path, cause);
+    throw unreadable(path, cause);
+  }
+}
+
+/** Before anything is read: files may be larger than memory, alone or together. */
+async function checkSizes(model: string, paths: readonly string[], most: number): Promise<void> {
+  let total = 0;
+  for (const path of paths) {
+    try {
+      total += (await stat(path)).size;
+    } catch (cause) {
+      throw unreadable(path, cause);
+    }
+    if (total > most)
+      throw new CommandError(`${model}: expected a model of at most ${most} bytes, got ${total} or more`);
   }
 }
 
@@ -49,11 +60,11 @@ export async function modelBytes(path: string): Promise<Uint8Array> {
 export async function openTfjs(path: string, json: Uint8Array): Promise<ImportedModel> {
   const { importTfjs, shardNames } = await import("../src/models/index.js");
   const shards: Record<string, Uint8Array> = {};
-  for (const name of shardNames(json)) {
-    if (basename(name) !== name || name.startsWith("."))
-      throw new CommandError(`${path}: expected shards beside it, got ${name}; try moving them there`);
-    shards[name] = await modelBytes(join(dirname(path), name));
-  }
+  const { defaultMaxBytes } = await import("../src/models/limits.js");
+  const names = shardNames(json);
+  const places = names.map((name) => join(dirname(path), name));
+  await checkSizes(path, places, defaultMaxBytes);
+  for (const [i, name] of names.entries()) shards[name] = await modelBytes(places[i]!);
   return importTfjs(json, shards);
 }
 

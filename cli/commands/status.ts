@@ -11,6 +11,7 @@ export default command({
   async run(args) {
     const out = output(args.json);
     const v = await import("valibot");
+    const { byName, mostScalars } = await import("../../src/party/schemas.js");
     const answer = v.object({
       uptimeMs: v.number(),
       session: v.string(),
@@ -22,7 +23,7 @@ export default command({
       dealt: v.array(
         v.object({
           plan: v.string(),
-          scalars: v.record(v.string(), v.number()),
+          scalars: byName(v.string(), v.number(), mostScalars),
           steps: v.number(),
           left: v.number(),
         }),

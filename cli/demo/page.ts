@@ -6,6 +6,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { extname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isOwnHost } from "../../src/net/loopback.js";
 import { CommandError } from "../errors.js";
 import type { RunEvent } from "./run-events.js";
 
@@ -124,8 +125,6 @@ function securityHeaders(parties: readonly string[]): Readonly<Record<string, st
     "x-content-type-options": "nosniff",
   };
 }
-
-const isOwnHost = (host = ""): boolean => /^(localhost|127\.0\.0\.1)(:\d+)?$/.test(host);
 
 function refuse(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { "content-type": "text/plain; charset=utf-8" });

@@ -58,7 +58,13 @@ export function importTfjs(
   return kerasModule("tfjs", model, weights, Number.isNaN(version) ? 2 : version, options);
 }
 
-/** File names of the shards that a model.json mentions; hostile, as the rest of it. */
+/** Any other name could be that of a file which is not the model's: a key that lies beside it. */
+const shardName = /^[^./\\\0][^/\\\0]{0,254}(?<=\.bin)$/;
+
+/**
+ * File names of the shards that a model.json mentions: plain ones that end in .bin. Throws ModelFileError for others, with which a
+ * hostile file asks for what is none of its own.
+ */
 export function shardNames(json: Uint8Array | string): string[] {
   const parsed = parseJson(`${where}: model.json`, typeof json === "string" ? json : new TextDecoder().decode(json));
   const manifest = isConfig(parsed) && Array.isArray(parsed.weightsManifest) ? parsed.weightsManifest : [];
@@ -66,7 +72,9 @@ export function shardNames(json: Uint8Array | string): string[] {
     isConfig(group) && Array.isArray(group.paths) ? group.paths : [],
   );
   if (paths.length > 10_000) throw bad("at most 10000 shards", String(paths.length));
-  return [...new Set(paths.filter((path: unknown): path is string => typeof path === "string"))];
+  const names = new Set(paths.filter((path: unknown): path is string => typeof path === "string"));
+  for (const name of names) if (!shardName.test(name)) throw bad("shards beside it with names that end in .bin", name);
+  return [...names];
 }
 
 /** In the order of the file, which is the order of each layer's weights. */

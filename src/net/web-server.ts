@@ -12,6 +12,7 @@ import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { InputError } from "../errors.js";
 import type { Identity } from "./certificates.js";
+import { isLoopback, isOwnHost } from "./loopback.js";
 import type { Listener } from "./tls.js";
 
 /** One connected client. */
@@ -45,7 +46,7 @@ export interface WebServerOptions {
   /** The longest message of a client at this moment. */
   largestMessage(): number;
   connected(client: WebClient): WebHandlers;
-  /** Any other GET; undefined: there is no such page. `local`: the caller is on this machine. */
+  /** Any other GET; undefined: there is no such page. `local`: the caller is on this machine, and no page of another site. */
   page(path: string, local: boolean): WebPage | undefined;
 }
 export interface WebLimits {
@@ -64,14 +65,11 @@ const LARGEST_HEAD = 8 * 1024;
 const CLOSE_MS = 2_000;
 const STRANGER_BYTES = 4096;
 
-const loopback = /^(127\.|::1$|::ffff:127\.)/;
-const isLocal = (address: string | undefined): boolean => address !== undefined && loopback.test(address);
-
 /** Listens; resolves when clients can connect. Throws InputError for a port without TLS that others could reach. */
 export async function serveWeb(options: WebServerOptions): Promise<Listener> {
   const { host, port, identity } = options;
   const limits = { ...webLimits, ...options.limits };
-  if (!identity && host !== "localhost" && !loopback.test(host))
+  if (!identity && host !== "localhost" && !isLoopback(host))
     throw new InputError(
       `serve: expected TLS, or an address of this machine alone, got ${host} without; try 127.0.0.1 or a certificate`,
     );
@@ -205,7 +203,9 @@ function accept(
 
 function respond(options: WebServerOptions, request: IncomingMessage, response: ServerResponse): void {
   const path = pathOf(request);
-  const local = isLocal(request.socket.remoteAddress);
+  // Over TLS the certificate binds the name.
+  const named = options.identity !== undefined || isOwnHost(request.headers.host);
+  const local = named && isLoopback(request.socket.remoteAddress);
   const page = request.method === "GET" || request.method === "HEAD" ? options.page(path, local) : undefined;
   const { status, type, body } = page ?? { status: 404, type: "text/plain; charset=utf-8", body: "no such page\n" };
   response.writeHead(status, {

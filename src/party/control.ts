@@ -6,7 +6,17 @@ import * as v from "valibot";
 import { FrameError } from "../errors.js";
 import { type Reason, reasons } from "../serving/wire.js";
 import { identityName } from "./cluster.js";
-import { datasetName, digestHex, faultSchema, idHex, issueText, natural, positive, runNumber } from "./schemas.js";
+import {
+  byName,
+  datasetName,
+  digestHex,
+  faultSchema,
+  idHex,
+  issueText,
+  natural,
+  positive,
+  runNumber,
+} from "./schemas.js";
 import { modelName } from "./serving/deployment.js";
 import { deploymentStates } from "./serving/deployments.js";
 
@@ -38,7 +48,7 @@ const messages = v.variant("type", [
     checkpoints: runs,
     /** A hash of the coin that orders rows, if it has one. */
     coin: v.optional(digestHex),
-    datasets: v.pipe(v.record(datasetName, uploadState), v.maxEntries(listed)),
+    datasets: byName(datasetName, uploadState, listed),
     /** Served models. */
     deployments: deploymentStates,
     grants: v.pipe(

@@ -4,7 +4,7 @@ import { datasetMeta } from "../data/share-meta.js";
 import { InputError, NameError, PolicyError } from "../errors.js";
 import type { Caller, Role } from "./cluster.js";
 import { grantSchema } from "./grants.js";
-import { datasetName, digestHex, idHex, issueText, natural, planName } from "./schemas.js";
+import { byName, datasetName, digestHex, idHex, issueText, mostScalars, natural, planName } from "./schemas.js";
 import { deploymentDescription, modelName } from "./serving/deployment.js";
 
 const everybody: readonly Role[] = ["owner", "driver", "party"];
@@ -45,7 +45,7 @@ export const methods = {
     params: v.strictObject({
       request: idHex,
       digest: digestHex,
-      scalars: v.record(planName, v.pipe(v.number(), v.safeInteger())),
+      scalars: byName(planName, v.pipe(v.number(), v.safeInteger()), mostScalars),
       checkpoint: v.optional(v.boolean(), false),
       /** Adds time and traffic by operator to the answer. */
       profile: v.optional(v.boolean(), false),

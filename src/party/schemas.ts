@@ -8,6 +8,8 @@ export const digestHex = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "64 hex di
 export const idHex = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "32 hex digits"));
 /** Labels, slots, variables and releases, as plans spell them. */
 export const planName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.:/-]{1,200}$/, "a name of a plan"));
+/** Run-time numbers of one plan, each of which is a node of its own. */
+export const mostScalars = 10_000;
 /** "alice/images" */
 export const datasetName = v.pipe(
   v.string(),
@@ -23,6 +25,21 @@ export const faultSchema = v.strictObject({
   message: v.pipe(v.string(), v.maxLength(4096)),
   peer: v.optional(v.pipe(v.string(), v.maxLength(1000))),
 });
+
+/**
+ * An object with names of peers' or users' choice as keys. Not v.record(), which drops those that objects inherit: "constructor" is a
+ * name like others.
+ */
+export const byName = <Value extends v.GenericSchema>(name: v.GenericSchema<string>, value: Value, most: number) =>
+  v.pipe(
+    v.custom<Readonly<Record<string, unknown>>>(isPlainObject, "an object"),
+    v.transform((object) => Object.entries(object)),
+    v.array(v.tuple([name, value])),
+    v.maxLength(most),
+    // Defines members, and so sets no prototype.
+    v.transform((entries): Record<string, v.InferOutput<Value>> => Object.fromEntries(entries)),
+  );
+const isPlainObject = (value: unknown): boolean => typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** The owner's part of a dataset name. */
 export const ownerOf = (dataset: string): string => dataset.slice(0, dataset.indexOf("/"));

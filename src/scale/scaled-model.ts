@@ -4,7 +4,7 @@
  */
 import { InputError, SessionEndedError, UnavailableError } from "../errors.js";
 import type { Broker } from "../net/index.js";
-import { askAgain, type ServedModel, Turns } from "../serving/asking.js";
+import { askAgain, Closing, type ServedModel, Turns } from "../serving/asking.js";
 import {
   checkParts,
   flatten,
@@ -32,6 +32,7 @@ export interface ScaledModelOptions {
 }
 
 const OFFER_MS = 5_000;
+const TIMEOUT_MS = 30_000;
 /** The broker picks at random; so often it picks one that did not fail, if there is one, almost certainly. */
 const OFFERS = 8;
 
@@ -40,11 +41,12 @@ export class ScaledModel implements ServedModel {
   readonly #groups: ReadonlyMap<string, Group>;
   readonly #turns = new Turns();
   #facts: ModelFacts | undefined;
-  #closed = false;
+  /** Of close(). */
+  readonly #closing = new Closing();
 
   private constructor(options: ScaledModelOptions) {
     this.#options = options;
-    const { broker, invitation, timeoutMs = 30_000 } = options;
+    const { broker, invitation, timeoutMs = TIMEOUT_MS } = options;
     const { groups, model } = invitation;
     this.#groups = new Map(
       groups.map(
@@ -79,8 +81,8 @@ export class ScaledModel implements ServedModel {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#closing.began) return;
+    this.#closing.begin(closedError());
     for (const group of this.#groups.values()) group.close(closedError());
     await this.#options.broker.close();
   }
@@ -90,17 +92,19 @@ export class ScaledModel implements ServedModel {
 
   /** With a group that the broker picks, and with another where that one has no answer. */
   #again<T>(ask: (group: Group) => Promise<T>): Promise<T> {
-    const { retries = 5 } = this.#options;
+    const { retries = 5, timeoutMs = TIMEOUT_MS } = this.#options;
     const failed = new Set<Group>();
-    return askAgain(
-      retries,
-      () => this.#closed,
-      async () => {
-        const group = await this.#pick(failed);
-        failed.add(group);
-        return ask(group);
-      },
-    );
+    let offered = true;
+    return askAgain({ retries, timeoutMs, closing: this.#closing }, async (pause) => {
+      if (!offered) await pause();
+      offered = false;
+      const group = await this.#pick(failed);
+      offered = true;
+      // Another group need not wait for what this one named.
+      if (failed.has(group)) await pause();
+      failed.add(group);
+      return ask(group);
+    });
   }
 
   /** A fresh sharing under a fresh id each time: two groups must never have parts of one. */
@@ -129,7 +133,7 @@ export class ScaledModel implements ServedModel {
     const { model } = invitation;
     let known: Group | undefined;
     for (let left = OFFERS; left > 0; left--) {
-      if (this.#closed) throw closedError();
+      if (this.#closing.began) throw closedError();
       const offer = await broker.request(offerSubject(model), new Uint8Array(), OFFER_MS);
       const group = this.#groups.get(Buffer.from(offer).toString("latin1"));
       if (group && !failed.has(group)) return group;

@@ -21,15 +21,59 @@ export interface ServedModel {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Asks, and asks again up to `retries` times where that can help, unless `over`. */
-export async function askAgain<T>(retries: number, over: () => boolean, ask: () => Promise<T>): Promise<T> {
+export interface AskingOptions {
+  /** How often it is asked again. */
+  readonly retries: number;
+  /** The longest pause: whoever is asked names it, and may be hostile. */
+  readonly timeoutMs: number;
+  readonly closing: Closing;
+}
+
+/**
+ * Asks, and asks again where that can help, unless it is `closing`. `ask` gets the pause that the last error named, to be made before it asks
+ * the same party again; the first time there is none.
+ */
+export async function askAgain<T>(
+  { retries, timeoutMs, closing }: AskingOptions,
+  ask: (pause: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  let ms = 0;
   for (let attempt = 0; ; attempt++) {
     try {
-      return await ask();
+      return await ask(() => closing.pause(ms));
     } catch (error) {
-      if (!(error instanceof UnavailableError) || attempt >= retries || over()) throw error;
-      await new Promise((resolve) => setTimeout(resolve, error.retryAfterMs));
+      if (!(error instanceof UnavailableError) || attempt >= retries || closing.began) throw error;
+      ms = Math.min(error.retryAfterMs, timeoutMs);
     }
+  }
+}
+
+/** Whether a model is closed; ends pauses. Not an AbortSignal, of which Node expects ten listeners at most. */
+export class Closing {
+  readonly #stops = new Set<(reason: Error) => void>();
+  #reason: Error | undefined;
+
+  get began(): boolean {
+    return this.#reason !== undefined;
+  }
+  begin(reason: Error): void {
+    this.#reason ??= reason;
+    for (const stop of this.#stops) stop(reason);
+  }
+  /** Rejects with the reason if it begins before. */
+  pause(ms: number): Promise<void> {
+    if (this.#reason) return Promise.reject(this.#reason);
+    if (ms <= 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const end = (reason?: Error) => {
+        clearTimeout(timer);
+        this.#stops.delete(end);
+        if (reason) reject(reason);
+        else resolve();
+      };
+      const timer = setTimeout(end, ms);
+      this.#stops.add(end);
+    });
   }
 }
 

@@ -60,13 +60,20 @@ export function prediction({ output, classes }: ModelFacts, bytes: Uint8Array): 
     output.bits === 64
       ? decode(new BigInt64Array(buffer), output.scale)
       : Float64Array.from(new Int32Array(buffer), (word) => word * 2 ** -output.scale);
-  const at = output.kind === "class" ? numbers[0]! : numbers.indexOf(Math.max(...numbers));
+  const at = output.kind === "class" ? numbers[0]! : largest(numbers);
   const label = classes?.[at];
   return {
     class: at,
     ...(label === undefined ? {} : { label }),
     ...(output.kind === "scores" ? { scores: numbers } : {}),
   };
+}
+
+/** The position of the first of the largest; not Math.max(...), whose arguments have to fit on the stack. */
+function largest(numbers: Float64Array): number {
+  let at = 0;
+  for (let i = 1; i < numbers.length; i++) if (numbers[i]! > numbers[at]!) at = i;
+  return at;
 }
 
 /** Numbers of nested or typed arrays in row-major order. */

@@ -3,7 +3,7 @@
  * bring the sockets, the randomness and the splitting (`Platform`); not the message format, which is wire.ts.
  */
 import { FrameError, SessionEndedError, UnavailableError } from "../errors.js";
-import { askAgain, type ServedModel, Turns } from "./asking.js";
+import { askAgain, Closing, type ServedModel, Turns } from "./asking.js";
 import { type Channel, type Open, PartyEnd } from "./party-end.js";
 import {
   checkFacts,
@@ -38,7 +38,7 @@ export interface RemoteModelOptions {
   readonly token: string;
   /** Longest wait for an answer. Default 30 s. */
   readonly timeoutMs?: number;
-  /** How often a query that could be answered later is asked again, after the pause that the party names. Default 0. */
+  /** How often a query that could be answered later is asked again, after the pause that the party names, at most `timeoutMs`. Default 0. */
   readonly retries?: number;
 }
 
@@ -58,6 +58,7 @@ interface Link {
 }
 
 const WELCOME_MS = 10_000;
+const TIMEOUT_MS = 30_000;
 
 const idText = (id: Uint8Array): string => id.join();
 
@@ -66,7 +67,8 @@ export class RemoteModel implements ServedModel {
   readonly #options: RemoteModelOptions;
   #link: Promise<Link> | undefined;
   #facts: ModelFacts | undefined;
-  #closed = false;
+  /** Of close(). */
+  readonly #closing = new Closing();
   /** The party that was missing last. It is asked first: while it is away, the others are spared handshakes in vain. */
   #missing: number | undefined;
   readonly #turns = new Turns();
@@ -89,12 +91,11 @@ export class RemoteModel implements ServedModel {
 
   async predict(input: ModelInput): Promise<Prediction> {
     const values = flatten(input);
-    const { retries = 0 } = this.#options;
-    return askAgain(
-      retries,
-      () => this.#closed,
-      () => this.#ask(values),
-    );
+    const { retries = 0, timeoutMs = TIMEOUT_MS } = this.#options;
+    return askAgain({ retries, timeoutMs, closing: this.#closing }, async (pause) => {
+      await pause();
+      return this.#ask(values);
+    });
   }
 
   predictAll(inputs: readonly ModelInput[]): Promise<Prediction[]> {
@@ -102,7 +103,7 @@ export class RemoteModel implements ServedModel {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.begin(closedError());
     const link = await this.#link?.catch(() => undefined);
     if (link) this.#lose(link, closedError());
   }
@@ -127,7 +128,7 @@ export class RemoteModel implements ServedModel {
       if (link.lost) return reject(link.lost);
       const id = this.#platform.random(ID_BYTES);
       const key = idText(id);
-      const { timeoutMs = 30_000 } = this.#options;
+      const { timeoutMs = TIMEOUT_MS } = this.#options;
       const timer = setTimeout(
         () => end(new UnavailableError(`predict: expected an answer within ${timeoutMs} ms, got none; try again`)),
         timeoutMs,
@@ -149,7 +150,7 @@ export class RemoteModel implements ServedModel {
   }
 
   #linked(): Promise<Link> {
-    if (this.#closed) return Promise.reject(closedError());
+    if (this.#closing.began) return Promise.reject(closedError());
     if (!this.#link) {
       const link = this.#connect();
       this.#link = link;

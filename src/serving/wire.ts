@@ -9,7 +9,7 @@
  *                    2 query     request id (16), this party's part of the input (`partBytes`)
  *   party → client   129 welcome facts of the model, as JSON (`ModelFacts`)
  *                    130 answer  request id (16), this party's part of the answer (`output.bits` a number)
- *                    131 refusal request id (16; zeros: of the connection), reason (1), milliseconds (4), text (UTF-8)
+ *                    131 refusal request id (16; zeros: of the connection), reason (1), milliseconds (4; at most 60,000), text (UTF-8)
  *
  * 1. The client says hello first, within 10 s. The credential differs by party (`credentialOf`), so that no party can pose as the
  *    client to another one. The party welcomes or refuses and closes. A client goes on only if the facts are equal at all parties.
@@ -45,6 +45,8 @@ export const CREDENTIAL_BYTES = 32;
 export const LARGEST_PART = 16 * 2 ** 20;
 const LARGEST_FACTS = 2 ** 18;
 const LONGEST_TEXT = 500;
+/** Of a refusal: allowances are by the minute. */
+export const LONGEST_PAUSE_MS = 60_000;
 const HEAD = 2;
 
 enum Kind {
@@ -160,7 +162,7 @@ export const encodeAnswer = ({ id, part }: Query): Uint8Array => message(Kind.an
 export function encodeRefusal({ id, reason, retryAfterMs, text }: Refusal): Uint8Array {
   const numbers = new Uint8Array(5);
   numbers[0] = reasons[reason];
-  new DataView(numbers.buffer).setUint32(1, Math.min(Math.max(0, Math.ceil(retryAfterMs)), 2 ** 32 - 1), true);
+  new DataView(numbers.buffer).setUint32(1, Math.min(Math.max(0, Math.ceil(retryAfterMs)), LONGEST_PAUSE_MS), true);
   return message(Kind.refusal, id ?? new Uint8Array(ID_BYTES), numbers, utf8.encode(text).subarray(0, LONGEST_TEXT));
 }
 
@@ -214,6 +216,8 @@ export function decodeFromParty(bytes: Uint8Array, from: string): FromParty {
       throw malformed(from, "a refusal with a known reason", `${bytes.length} bytes`);
     const id = body.slice(0, ID_BYTES);
     const retryAfterMs = new DataView(body.buffer, body.byteOffset).getUint32(ID_BYTES + 1, true);
+    if (retryAfterMs > LONGEST_PAUSE_MS)
+      throw malformed(from, `a pause of at most ${LONGEST_PAUSE_MS} ms`, `${retryAfterMs} ms`);
     const of = id.some((byte) => byte !== 0) ? { id } : {};
     // A long text may have been cut inside of a character.
     const said = new TextDecoder().decode(body.subarray(ID_BYTES + 5));

@@ -2,13 +2,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deflateRawSync } from "node:zlib";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { UnsupportedModelError } from "../../src/errors.js";
 import { importKeras, importOnnx, importTfjs, readSafetensors, readStateDict } from "../../src/models/index.js";
+import { readModel } from "../../src/models/onnx/wire.js";
 import { unpickle } from "../../src/models/torch/unpickle.js";
 import { unzip } from "../../src/models/zip.js";
 import { fails } from "./fails.js";
 import { fixture } from "./fixtures.js";
-import { floats, longs, message, model, name, node, tensor } from "./onnx-writer.js";
+import { field, floats, longs, message, model, name, node, tensor } from "./onnx-writer.js";
 
 const ascii = (text: string) => Uint8Array.from(text, (letter) => letter.charCodeAt(0));
 
@@ -255,4 +257,51 @@ test("a plan that no party would take is not recorded to its end", () => {
   const steps = [node("Expand", ["x", "s"], "t"), node("TopK", ["t", "k"], "y", whole("axis", 0))];
   const tensors = [tensor("s", [2], longs(2n ** 20n, 2n), 7), tensor("k", [1], longs(1n), 7)];
   fails(() => importOnnx(model(steps, tensors)), /an axis of 1048576 elements to be sorted/, UnsupportedModelError);
+});
+
+// -- numbers that are listed one by one --
+
+test("numbers that a file lists one by one are counted over all tensors and attributes, before they are read", () => {
+  const packed = (number: number, bytes: Uint8Array) => message((w) => field(w, number, bytes));
+  const list = (count: number) => packed(7, new Uint8Array(count));
+  const file = (tensors: readonly Uint8Array[], ...attributes: readonly Uint8Array[]) =>
+    model([node("Identity", ["x"], "y", ...attributes)], tensors);
+  const taken = (bytes: Uint8Array, listed: number) => readModel(bytes, listed).graph.initializers.length;
+  assert.equal(taken(file([list(400), list(600)]), 1000), 2);
+  const over = /more than 1000 numbers/;
+  fails(() => taken(file([list(400), list(601)]), 1000), over);
+  const ints = message((w) => {
+    name(w, 1, "pads");
+    field(w, 8, new Uint8Array(500));
+  });
+  const constant = message((w) => {
+    name(w, 1, "value");
+    field(w, 5, list(500));
+  });
+  assert.equal(taken(file([], ints, constant), 1000), 0);
+  fails(() => taken(file([list(1)], ints, constant), 1000), over);
+  const single = message((w) => {
+    for (let i = 0; i < 1001; i++) w.tag(7, WireType.Varint).int64(1);
+  });
+  fails(() => taken(file([single]), 1000), over);
+  // Two bytes a varint, four a float, eight a double.
+  assert.equal(
+    taken(
+      file([
+        packed(
+          7,
+          new Uint8Array(2000).map((_, i) => (i % 2 ? 1 : 0x80)),
+        ),
+      ]),
+      1000,
+    ),
+    1,
+  );
+  assert.equal(taken(file([packed(4, new Uint8Array(4000))]), 1000), 1);
+  fails(() => taken(file([packed(4, new Uint8Array(4004))]), 1000), over);
+  assert.equal(taken(file([packed(10, new Uint8Array(8000))]), 1000), 1);
+  fails(() => taken(file([packed(10, new Uint8Array(8008))]), 1000), over);
+  // The limit of a file for which nothing else is said.
+  const large = list(2 ** 25 + 1);
+  fails(() => importOnnx(file(Array<Uint8Array>(2).fill(large))), /more than 33554432 numbers/);
 });

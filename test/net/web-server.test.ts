@@ -48,9 +48,9 @@ async function start(
   closing.push(() => listener.close());
   return { ...listener, clients, url: `127.0.0.1:${listener.port}` };
 }
-const page = (url: string): Promise<{ status: number; body: string }> =>
+const page = (url: string, host?: string): Promise<{ status: number; body: string }> =>
   new Promise((resolve, reject) => {
-    get(url, (response) => {
+    get(url, host ? { headers: { host } } : {}, (response) => {
       let body = "";
       response.on("data", (text) => {
         body += text;
@@ -83,6 +83,21 @@ test("pages and messages over plain HTTP on this machine, not elsewhere", async 
     (await failure(serveWeb({ ...open, ...nothing }))).message,
     /expected TLS, or an address of this machine/,
   );
+});
+
+test("without TLS a caller is local only if it asked for this machine: pages of other sites, and a proxy's callers, are not", async () => {
+  const { url, port } = await start();
+  const asked = async (host: string) => (await page(`http://${url}/healthz`, host)).body;
+  for (const host of [`127.0.0.1:${port}`, "localhost", `LOCALHOST:${port}`, `[::1]:${port}`])
+    assert.equal(await asked(host), "ok true\n", host);
+  for (const host of [
+    "evil.example",
+    `evil.example:${port}`,
+    "127.0.0.1.evil.example",
+    "localhost.evil.example",
+    "10.0.0.1",
+  ])
+    assert.equal(await asked(host), "ok false\n", host);
 });
 
 test("over TLS with the party's certificate, which clients pin", async () => {

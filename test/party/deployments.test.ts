@@ -1,18 +1,25 @@
 /** The book of served models at one party: what survives, what the parties settle on after a crash, what is counted. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as v from "valibot";
 import { NameError, PolicyError } from "../../src/errors.js";
 import { standardLimits } from "../../src/party/limits.js";
 import { silent } from "../../src/party/logger.js";
 import { MemoryJournal } from "../../src/party/memory-stores.js";
 import { Plans } from "../../src/party/plans.js";
+import { byName, planName } from "../../src/party/schemas.js";
 import {
   allowance,
   checkAllowance,
   checkDeployment,
   type DeploymentDescription,
 } from "../../src/party/serving/deployment.js";
-import { Deployments, type ServingRecord } from "../../src/party/serving/deployments.js";
+import {
+  Deployments,
+  deploymentStates,
+  type ServingRecord,
+  servingRecord,
+} from "../../src/party/serving/deployments.js";
 import { Recorder } from "../../src/plan/index.js";
 import { rep3 } from "../../src/protocol/index.js";
 
@@ -168,4 +175,58 @@ test("a plan that is not what the description says is not served", () => {
     ],
   ];
   for (const [what, other, message] of others) assert.throws(() => check({}, other), message, what);
+});
+
+test("names that objects inherit are names like others: their counts are read back, and their models agreed on", () => {
+  const names = ["constructor", "prototype", "hasOwnProperty", "shop"];
+  const used = Object.fromEntries(names.map((name, i) => [name, i + 1]));
+  const journal = new MemoryJournal<ServingRecord>();
+  const { deployments } = book(journal);
+  const clients = names.map((name) => client(name, 9));
+  deployments.prepare(
+    7,
+    "driver",
+    { ...description, name: "constructor", policy: { reveal: "scores", clients } },
+    known,
+  );
+  deployments.publish(7);
+  const asked = names.flatMap((name, i) => Array<string>(i + 1).fill(name));
+  deployments.spend({ deployment: deployments.live("constructor")!, clients: asked });
+  // As they are read from a disk, and from a peer.
+  const read = [...journal.records()].map((record) => v.parse(servingRecord, JSON.parse(JSON.stringify(record))));
+  const states = v.parse(deploymentStates, JSON.parse(JSON.stringify(deployments.states())));
+  assert.deepEqual(states.constructor, { ...deployments.states().constructor!, used });
+  const again = new MemoryJournal<ServingRecord>();
+  for (const record of read) again.append(record);
+  assert.deepEqual(book(again).deployments.live("constructor")!.used.toJSON(), used);
+  // A party that has no counts learns them from its peers.
+  const behind = new MemoryJournal<ServingRecord>();
+  for (const record of read) if (record.type !== "used") behind.append(record);
+  const other = book(behind).deployments;
+  other.settle([states, states], silent);
+  assert.deepEqual(other.live("constructor")!.used.toJSON(), used);
+});
+
+test("objects by name: neither other names nor other values, no lists, not too many, and no prototype", () => {
+  const schema = byName(planName, v.number(), 3);
+  const read = (text: string) => v.safeParse(schema, JSON.parse(text));
+  const odd = read('{"__proto__": 1, "constructor": 2, "a": 3}');
+  assert.ok(odd.success);
+  assert.deepEqual(Object.entries(odd.output), [
+    ["__proto__", 1],
+    ["constructor", 2],
+    ["a", 3],
+  ]);
+  assert.equal(Object.getPrototypeOf(odd.output), Object.prototype);
+  for (const text of [
+    '{"a b": 1}',
+    '{"a": "1"}',
+    '{"__proto__": {}}',
+    '{"a":1,"b":1,"c":1,"d":1}',
+    "[]",
+    "[1]",
+    "null",
+    "1",
+  ])
+    assert.ok(!read(text).success, text);
 });

@@ -89,6 +89,27 @@ test("a party that shuts down answers what it took, refuses what comes, and says
   await cluster.close();
 });
 
+test("a client that may ask once cannot take the room of others, however many parts it sends to one party", async () => {
+  const cluster = await ServingCluster.start({ limits: { waitingQueries: 16, queryMs: 300_000 } });
+  const session = await cluster.connect();
+  const policy = { clients: [{ name: "mallory", queries: 1 }, { name: "victim" }] };
+  const model = nn.sequential(nn.linear(3, 3));
+  const { invitations } = await session.deploy("wanted", model, { input: [3], policy, largestBatch: 2 });
+  const mallory = await Raw.open(invitations.get("mallory")!, 0);
+  const [part] = split([1, 2, 3]);
+  const ids = Array.from({ length: 40 }, fresh);
+  for (const id of ids) mallory.send(encodeQuery({ id, part: part! }));
+  // The first one waits for its other parts.
+  for (const id of ids.slice(1)) assert.equal(await mallory.end(id), "busy");
+  assert.equal(await denied(invitations.get("victim")!, 0, "wanted", "busy"), 39);
+  const victim = await connectModel(invitations.get("victim")!);
+  await victim.predict([1, 2, 3]);
+  mallory.socket.terminate();
+  await victim.close();
+  await session.close();
+  await cluster.close();
+});
+
 function page(invitation: Invitation, party: number, path: string): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
     get(new URL(path, place(invitation, party)), { rejectUnauthorized: false }, (response) => {
@@ -100,6 +121,12 @@ function page(invitation: Invitation, party: number, path: string): Promise<{ st
     }).on("error", reject);
   });
 }
+const denied = async (invitation: Invitation, party: number, model: string, reason: string): Promise<number> =>
+  Number(
+    new RegExp(`^secretgrad_queries_denied_total\\{model="${model}",reason="${reason}"\\} (\\d+)$`, "m").exec(
+      (await page(invitation, party, "/metrics")).body,
+    )?.[1],
+  );
 async function metric(invitation: Invitation, party: number, name: string): Promise<number> {
   const { body } = await page(invitation, party, "/metrics");
   return Number(new RegExp(`^${name} (\\d+)$`, "m").exec(body)![1]);

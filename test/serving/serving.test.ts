@@ -125,8 +125,10 @@ test("every party counts: no more answers than allowed, in all and for each clie
   const many = await connectModel(model.invitations.get("many")!);
   const settle = async (asked: Promise<unknown>[]) => {
     const results = await Promise.allSettled(asked);
+    // Those that come while as many wait as are allowed may ask again; they then learn whether there was one left.
     for (const each of results)
-      if (each.status === "rejected") assert.ok(each.reason instanceof PolicyError, each.reason);
+      if (each.status === "rejected")
+        assert.ok(each.reason instanceof PolicyError || /allowance/.test(each.reason.message), each.reason);
     return results.filter((each) => each.status === "fulfilled").length;
   };
   assert.equal(await settle(Array.from({ length: 5 }, (_, i) => few.predict(input(i)))), 2);

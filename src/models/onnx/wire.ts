@@ -66,8 +66,15 @@ const most = {
   perNode: 1_024,
   axes: 16,
   text: 1_024,
+  /** Numbers that are listed one by one, which exporters do for short tensors: of all tensors and attributes together. */
   listed: 2 ** 25,
 };
+/** What may still be listed in this file. */
+interface Budget {
+  readonly most: number;
+  left: number;
+}
+const budgetOf = (listed: number): Budget => ({ most: listed, left: listed });
 
 type Handle = (reader: BinaryReader, wire: WireType) => void;
 
@@ -116,20 +123,29 @@ const int =
   };
 /** Packed, or one at a time. */
 const numbers =
-  (into: number[], wire: WireType, next: (reader: BinaryReader) => number, limit = most.listed): Handle =>
+  (budget: Budget, into: number[], wire: WireType, next: (reader: BinaryReader) => number, limit = Infinity): Handle =>
   (reader, got) => {
-    if (got === WireType.LengthDelimited) {
-      const inner = new BinaryReader(reader.bytes());
-      while (inner.pos < inner.len) {
-        into.push(next(inner));
-        if (into.length > limit) throw new Error(`more than ${limit} numbers`);
-      }
+    const packed = got === WireType.LengthDelimited ? reader.bytes() : undefined;
+    if (!packed) expectWire(got, wire);
+    const count = packed ? countOf(packed, wire) : 1;
+    // Before any is decoded.
+    if (into.length + count > limit) throw new Error(`more than ${limit} numbers`);
+    if (count > budget.left) throw new Error(`more than ${budget.most} numbers that the file lists one by one`);
+    budget.left -= count;
+    if (!packed) {
+      into.push(next(reader));
       return;
     }
-    expectWire(got, wire);
-    into.push(next(reader));
-    if (into.length > limit) throw new Error(`more than ${limit} numbers`);
+    const inner = new BinaryReader(packed);
+    while (inner.pos < inner.len) into.push(next(inner));
   };
+/** How many numbers are packed; of varints the upper bit says which byte is not the last. */
+function countOf(packed: Uint8Array, wire: WireType): number {
+  if (wire !== WireType.Varint) return Math.ceil(packed.length / (wire === WireType.Bit64 ? 8 : 4));
+  let count = 0;
+  for (let i = 0; i < packed.length; i++) count += packed[i]! < 0x80 ? 1 : 0;
+  return count;
+}
 const int64 = (reader: BinaryReader): number => Number(reader.int64());
 const uint64 = (reader: BinaryReader): number => Number(reader.uint64());
 const float = (reader: BinaryReader): number => reader.float();
@@ -141,26 +157,27 @@ function push<T>(where: string, list: T[], limit: number, item: T): void {
   list.push(item);
 }
 
-export function readTensor(bytes: Uint8Array): OnnxTensor {
+/** A tensor of its own, or of a file with `budget`. */
+export function readTensor(bytes: Uint8Array, budget = budgetOf(most.listed)): OnnxTensor {
   let [name, type, external]: [string, number, boolean] = ["", 0, false];
   let raw: Uint8Array | undefined;
   const [dims, listed]: [number[], number[]] = [[], []];
   read("TensorProto", bytes, {
-    1: numbers(dims, WireType.Varint, int64, most.axes),
+    1: numbers(budget, dims, WireType.Varint, int64, most.axes),
     2: int((value) => {
       type = value;
     }),
-    4: numbers(listed, WireType.Bit32, float),
-    5: numbers(listed, WireType.Varint, int64),
-    7: numbers(listed, WireType.Varint, int64),
+    4: numbers(budget, listed, WireType.Bit32, float),
+    5: numbers(budget, listed, WireType.Varint, int64),
+    7: numbers(budget, listed, WireType.Varint, int64),
     8: text((value) => {
       name = value;
     }),
     9: message((value) => {
       raw = value;
     }),
-    10: numbers(listed, WireType.Bit64, double),
-    11: numbers(listed, WireType.Varint, uint64),
+    10: numbers(budget, listed, WireType.Bit64, double),
+    11: numbers(budget, listed, WireType.Varint, uint64),
     13: (reader, wire) => {
       external = true;
       reader.skip(wire, 13);
@@ -172,7 +189,7 @@ export function readTensor(bytes: Uint8Array): OnnxTensor {
   return { name, dims, type, raw, listed, external };
 }
 
-function readAttribute(bytes: Uint8Array): OnnxAttribute {
+function readAttribute(bytes: Uint8Array, budget: Budget): OnnxAttribute {
   const [floats, ints, strings]: [number[], number[], string[]] = [[], [], []];
   const attribute: { -readonly [K in keyof OnnxAttribute]: OnnxAttribute[K] } = {
     ...{ name: "", floats, ints, strings, other: false },
@@ -197,11 +214,11 @@ function readAttribute(bytes: Uint8Array): OnnxAttribute {
       attribute.string = value;
     }),
     5: message((value) => {
-      attribute.tensor = readTensor(value);
+      attribute.tensor = readTensor(value, budget);
     }),
     6: skipped,
-    7: numbers(floats, WireType.Bit32, float),
-    8: numbers(ints, WireType.Varint, int64),
+    7: numbers(budget, floats, WireType.Bit32, float),
+    8: numbers(budget, ints, WireType.Varint, int64),
     9: text((value) => push("AttributeProto", strings, most.perNode, value)),
     10: skipped,
     11: skipped,
@@ -211,7 +228,7 @@ function readAttribute(bytes: Uint8Array): OnnxAttribute {
   return attribute;
 }
 
-function readNode(bytes: Uint8Array): OnnxNode {
+function readNode(bytes: Uint8Array, budget: Budget): OnnxNode {
   let [name, type, domain] = ["", "", ""];
   const [inputs, outputs]: [string[], string[]] = [[], []];
   const attributes = new Map<string, OnnxAttribute>();
@@ -225,7 +242,7 @@ function readNode(bytes: Uint8Array): OnnxNode {
       type = value;
     }),
     5: message((value) => {
-      const attribute = readAttribute(value);
+      const attribute = readAttribute(value, budget);
       if (attributes.has(attribute.name) || attributes.size >= most.attributes)
         throw new ModelFileError(
           `NodeProto ${name}: expected at most ${most.attributes} attributes of different names, got ${attribute.name} again or too many`,
@@ -270,14 +287,14 @@ function readPort(bytes: Uint8Array): OnnxPort {
   return { name, type, shape };
 }
 
-function readGraph(bytes: Uint8Array): OnnxGraph {
+function readGraph(bytes: Uint8Array, budget: Budget): OnnxGraph {
   const nodes: OnnxNode[] = [];
   const initializers: OnnxTensor[] = [];
   const [inputs, outputs]: [OnnxPort[], OnnxPort[]] = [[], []];
   let sparse = 0;
   read("GraphProto", bytes, {
-    1: message((value) => push("GraphProto: nodes", nodes, most.nodes, readNode(value))),
-    5: message((value) => push("GraphProto: tensors", initializers, most.tensors, readTensor(value))),
+    1: message((value) => push("GraphProto: nodes", nodes, most.nodes, readNode(value, budget))),
+    5: message((value) => push("GraphProto: tensors", initializers, most.tensors, readTensor(value, budget))),
     11: message((value) => push("GraphProto: inputs", inputs, most.ports + most.tensors, readPort(value))),
     12: message((value) => push("GraphProto: outputs", outputs, most.ports, readPort(value))),
     15: message(() => {
@@ -287,7 +304,9 @@ function readGraph(bytes: Uint8Array): OnnxGraph {
   return { nodes, initializers, inputs, outputs, sparse };
 }
 
-export function readModel(bytes: Uint8Array): OnnxModel {
+/** `listed`: numbers that the file may list one by one. */
+export function readModel(bytes: Uint8Array, listed = most.listed): OnnxModel {
+  const budget = budgetOf(listed);
   let graph: OnnxGraph | undefined;
   const opsets = new Map<string, number>();
   let [producer, functions]: [string, number] = ["", 0];
@@ -297,7 +316,7 @@ export function readModel(bytes: Uint8Array): OnnxModel {
     }),
     7: message((value) => {
       if (graph) throw new ModelFileError("ModelProto: expected one graph, got several; try exporting the model again");
-      graph = readGraph(value);
+      graph = readGraph(value, budget);
     }),
     8: message((value) => {
       let [domain, version]: [string, number] = ["", 0];

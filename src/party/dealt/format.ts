@@ -15,7 +15,7 @@ import * as v from "valibot";
 import { FrameError, StorageError } from "../../errors.js";
 import { deriveKey } from "../../random/index.js";
 import { identityName } from "../cluster.js";
-import { digestHex, idHex, planName, positive } from "../schemas.js";
+import { byName, digestHex, idHex, mostScalars, planName, positive } from "../schemas.js";
 
 export const MAGIC = Buffer.from("sgdealt1", "latin1");
 /** Magic and the length of the header. */
@@ -38,7 +38,7 @@ const header = v.strictObject({
   parties: v.pipe(v.array(identityName), v.minLength(1), v.maxLength(16)),
   plan: digestHex,
   /** Mantissas of the run-time numbers that the correlations depend on, by slot. */
-  scalars: v.record(planName, v.pipe(v.number(), v.safeInteger())),
+  scalars: byName(planName, v.pipe(v.number(), v.safeInteger()), mostScalars),
   /** Segments. */
   steps: v.pipe(positive, v.maxValue(2 ** 32)),
   /** Of each body. */

@@ -14,19 +14,26 @@ export interface BatchesOptions {
   deny(query: string): void;
 }
 
-/** Batches that are under way at once: while one runs, the parties agree on the next. */
+/** Batches that are under way at once, of all models: while one runs, the parties agree on the next. */
 const MOST = 2;
 /** How long to wait for company when the last batch was large: under load queries arrive in waves. */
 const LINGER_MS = 4;
 const LINGER_ABOVE = 4;
 
+/** What is known of one model's batches. */
+interface Past {
+  running: number;
+  /** Queries of the last one. */
+  lastRows: number;
+  linger?: NodeJS.Timeout | undefined;
+}
+
 export class Batches {
   readonly #options: BatchesOptions;
-  /** By model, in the order in which they came. */
+  /** By model. Whose batch has begun goes to the end, so that no model waits for another's queries, however many come. */
   readonly #waiting = new Map<Deployment, string[]>();
+  readonly #past = new WeakMap<Deployment, Past>();
   #running = 0;
-  #lastRows = 0;
-  #linger: NodeJS.Timeout | undefined;
   #ended = false;
 
   constructor(options: BatchesOptions) {
@@ -42,27 +49,44 @@ export class Batches {
 
   end(): void {
     this.#ended = true;
-    clearTimeout(this.#linger);
+    for (const deployment of this.#waiting.keys()) clearTimeout(this.#of(deployment).linger);
     this.#waiting.clear();
+  }
+
+  /** The query has ended before its turn came. */
+  remove(deployment: Deployment, query: string): void {
+    const left = this.#waiting.get(deployment)?.filter((each) => each !== query);
+    if (left?.length) this.#waiting.set(deployment, left);
+    else this.#waiting.delete(deployment);
+  }
+
+  #of(deployment: Deployment): Past {
+    const past = this.#past.get(deployment) ?? { running: 0, lastRows: 0 };
+    this.#past.set(deployment, past);
+    return past;
   }
 
   /** Starts batches as long as there is reason to. */
   #look(): void {
+    // What goes to the end is looked at once more.
     for (const [deployment, queries] of this.#waiting) {
+      if (this.#running >= MOST) return;
       const most = [...deployment.plans.keys()].at(-1)!;
+      const past = this.#of(deployment);
       // What limits queries is counted when a batch is agreed on: only then is known what the next one may ask.
       const room = isLimited(deployment.description.policy) ? 1 : MOST;
-      if (this.#running >= room || (this.#running > 0 && queries.length < most / 2)) continue;
-      if (queries.length < most && this.#running === 0 && this.#lastRows > LINGER_ABOVE) {
-        this.#linger ??= setTimeout(() => {
-          this.#linger = undefined;
-          this.#lastRows = 0;
+      if (past.running >= room || (past.running > 0 && queries.length < most / 2)) continue;
+      if (queries.length < most && past.running === 0 && past.lastRows > LINGER_ABOVE) {
+        past.linger ??= setTimeout(() => {
+          past.linger = undefined;
+          past.lastRows = 0;
           this.#look();
         }, LINGER_MS);
         continue;
       }
       const taken = queries.splice(0, most);
-      if (queries.length === 0) this.#waiting.delete(deployment);
+      this.#waiting.delete(deployment);
+      if (queries.length > 0) this.#waiting.set(deployment, queries);
       this.#start(deployment, taken);
     }
   }
@@ -74,10 +98,13 @@ export class Batches {
       this.#look();
       return;
     }
+    const past = this.#of(deployment);
     this.#running++;
-    this.#lastRows = queries.length;
+    past.running++;
+    past.lastRows = queries.length;
     void this.#options.start(deployment, queries).finally(() => {
       this.#running--;
+      past.running--;
       if (!this.#ended) this.#look();
     });
   }

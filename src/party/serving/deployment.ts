@@ -155,8 +155,9 @@ export function partBytes(definition: ProtocolDefinition, self: number, input: r
   return seedsAt(definition, self) * SEED_BYTES + 8 * words;
 }
 
-/** Queries of one connection that may be unanswered. */
+/** Queries of one connection that may be unanswered, and bytes of their inputs: not more than a client finds room for (shares.ts). */
 const IN_FLIGHT = 64;
+const IN_FLIGHT_BYTES = 64 * 2 ** 20;
 
 /** What this party tells clients. */
 export function factsOf(
@@ -178,7 +179,8 @@ export function factsOf(
     output: { kind: policy.reveal, ...output },
     ...(classes ? { classes } : {}),
     partBytes: partBytes(definition, self, input),
-    inFlight: IN_FLIGHT,
+    // Of the longest part there may be, so that all parties say the same.
+    inFlight: Math.max(1, Math.min(IN_FLIGHT, Math.floor(IN_FLIGHT_BYTES / (2 * SEED_BYTES + 8 * size(input))))),
   };
 }
 

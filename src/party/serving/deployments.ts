@@ -8,7 +8,7 @@ import { isLimited } from "../../serving/policy.js";
 import { identityName } from "../cluster.js";
 import type { Logger } from "../logger.js";
 import type { KnownPlan, Plans } from "../plans.js";
-import { canonical, digestHex, natural, positive, runNumber, sha256 } from "../schemas.js";
+import { byName, canonical, digestHex, natural, positive, runNumber, sha256 } from "../schemas.js";
 import type { Journal } from "../stores.js";
 import {
   type Asked,
@@ -19,7 +19,7 @@ import {
   Usage,
 } from "./deployment.js";
 
-const used = v.pipe(v.record(identityName, natural), v.maxEntries(10_000));
+const used = byName(identityName, natural, 10_000);
 export const servingRecord = v.variant("type", [
   v.strictObject({
     type: v.literal("deploy"),
@@ -44,7 +44,7 @@ export type ServingRecord = v.InferOutput<typeof servingRecord>;
 /** What a party tells its peers about one deployment. */
 export const deploymentState = v.strictObject({ version: runNumber, digest: digestHex, live: v.boolean(), used });
 export type DeploymentState = v.InferOutput<typeof deploymentState>;
-export const deploymentStates = v.pipe(v.record(modelName, deploymentState), v.maxEntries(1000));
+export const deploymentStates = byName(modelName, deploymentState, 1000);
 
 /** A journal record holds 1 MiB at most, and base64 takes a third more. */
 const PIECE = 512 * 1024;

@@ -245,6 +245,7 @@ export class Gate {
       const most = own ? `${client.queries} queries of ${client.name}` : `${policy.queries} queries in all`;
       throw new Refused("quota", `model ${name}: expected at most ${most}, got one more; try its owner`);
     }
+    this.#queries.checkRoom(deployment, client.name, part.length);
     const pause = this.#rates.take(deployment, client);
     if (pause > 0)
       throw new Refused(

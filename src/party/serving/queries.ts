@@ -14,6 +14,7 @@ import type { Runs } from "../runs.js";
 import { type BatchOrder, batchRequest, cutPart, type Part } from "./batch.js";
 import { Batches } from "./batches.js";
 import { computing, type Deployment } from "./deployment.js";
+import { Shares } from "./shares.js";
 
 /** Why a query has no answer; what the client is told. */
 export class Refused extends SecretgradError {
@@ -55,6 +56,8 @@ interface Slot {
 }
 
 const REMEMBERED = 1000;
+/** How long a query that all parties have may wait for its batch, in `queryMs`. */
+const TURN = 4;
 const usedUp = "query: expected an allowance for it, got one that is used up; try the owner of the model";
 
 export class Queries {
@@ -64,6 +67,7 @@ export class Queries {
   readonly #slots = new Map<string, Slot>();
   /** Of the parts that are held. */
   #bytes = 0;
+  readonly #shares: Shares;
   /** Party 0: what was refused before all had it, for copies that arrive late. */
   readonly #refused = new Map<string, Refused>();
   /** Party 0: queries that all parties have. */
@@ -74,6 +78,7 @@ export class Queries {
     this.#options = options;
     this.#core = options.core;
     this.#common = new CommonPieces(options.core.definition, options.core.self);
+    this.#shares = new Shares(this.#core.limits);
     this.#batches = new Batches({
       clientOf: (id) => this.#slots.get(id)?.held?.client,
       start: (deployment, queries) => this.#start(deployment, queries),
@@ -86,6 +91,12 @@ export class Queries {
   }
   get #leads(): boolean {
     return this.#core.self === 0;
+  }
+
+  /** Throws Refused if the client has as many queries here as it may ask, or as leaves room for others. */
+  checkRoom(deployment: Deployment, client: string, bytes: number): void {
+    const got = this.#shares.excess(deployment, client, bytes);
+    if (got) throw new Refused("busy", `query: expected fewer at once of ${client}, got ${got}; try again later`, 200);
   }
 
   /** This party's part of a query; resolves with its part of the answer. Rejects with Refused. */
@@ -102,8 +113,9 @@ export class Queries {
         return reject(new Refused("busy", `query: expected at most ${limits.waitingQueries} to wait; try later`, 200));
       const slot = known ?? this.#slot(id);
       const part = cutPart(core, bytes);
-      this.#bytes += bytes.length;
       slot.held = { deployment, client, part, bytes: bytes.length, resolve, reject };
+      this.#bytes += bytes.length;
+      this.#shares.add(deployment, client, bytes.length);
       if (this.#leads) this.#look(slot);
       else this.#options.send(0, this.#arrival(id, slot.held));
     });
@@ -185,7 +197,7 @@ export class Queries {
     this.#slots.set(id, slot);
     const { queryMs } = this.#core.limits;
     // Party 0 decides; the others wait longer for its word, which comes when it has found time for the query.
-    slot.timer = setTimeout(() => this.#late(slot), this.#leads ? queryMs : 6 * queryMs);
+    slot.timer = setTimeout(() => this.#late(slot), this.#leads ? queryMs : (TURN + 2) * queryMs);
     return slot;
   }
 
@@ -228,6 +240,11 @@ export class Queries {
     const { deployment } = held;
     slot.complete = true;
     clearTimeout(slot.timer);
+    // Less than the others wait for this party's word.
+    slot.timer = setTimeout(() => {
+      this.#batches.remove(deployment, id);
+      this.#drop(slot, "busy", "query: expected its turn in time, got too many that came before; try again");
+    }, TURN * this.#core.limits.queryMs);
     this.#batches.add(deployment, id);
   }
 
@@ -271,6 +288,7 @@ export class Queries {
     const taken = slots as (Slot & { held: Held })[];
     for (const slot of taken) {
       slot.taken = true;
+      this.#shares.take(deployment, slot.held.client);
       clearTimeout(slot.timer);
     }
     const request = batchRequest(
@@ -305,7 +323,11 @@ export class Queries {
 
   #finish(slot: Slot, error: Error | undefined, answer?: Uint8Array): void {
     clearTimeout(slot.timer);
-    if (this.#slots.delete(slot.id) && slot.held) this.#bytes -= slot.held.bytes;
+    if (this.#slots.delete(slot.id) && slot.held) {
+      const { deployment, client, bytes } = slot.held;
+      this.#bytes -= bytes;
+      this.#shares.remove(deployment, client, bytes, slot.taken);
+    }
     this.#core.usedQueries.add(slot.id);
     if (error) slot.held?.reject(error);
     else slot.held?.resolve(answer!);
