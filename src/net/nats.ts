@@ -15,6 +15,14 @@ const CLOSE_MS = 1_000;
 /** Where askers take answers; one to anywhere else would have this party say to others what it may not. */
 const INBOX = /^_INBOX(\.[A-Za-z0-9_-]{1,64}){2,3}$/;
 
+/** What whoever runs a party should hear: waiting, too, while there is no server at all. */
+export type BrokerState = "connected" | "lost" | "refused" | "waiting";
+/** `about`: the server's address without a user, or what it said. */
+export type OnBrokerState = (state: BrokerState, about: { readonly server?: string; readonly why?: string }) => void;
+/** How long to be patient before telling that there is no server, and how often to tell it again. */
+const PATIENCE_MS = 3_000;
+const REMINDER_MS = 60_000;
+
 let embedded: Broker | undefined;
 
 /**
@@ -25,7 +33,10 @@ let embedded: Broker | undefined;
  * Throws InputError if the client library is not installed or an address is none, and UnavailableError if no server is there,
  * unless `wait`: then it connects when one is.
  */
-export async function openBroker(server: string | undefined, { wait = false } = {}): Promise<Broker> {
+export async function openBroker(
+  server: string | undefined,
+  { wait = false, onState }: { readonly wait?: boolean; readonly onState?: OnBrokerState } = {},
+): Promise<Broker> {
   if (server === undefined) {
     embedded ??= new EmbeddedBroker();
     return embedded;
@@ -34,6 +45,7 @@ export async function openBroker(server: string | undefined, { wait = false } = 
   const nats = await load();
   const connecting = nats.connect({ ...options, waitOnFirstConnect: wait });
   const broker = new NatsBroker(connecting, nats);
+  if (onState) void watch(connecting, onState);
   if (wait) return broker;
   try {
     await connecting;
@@ -42,6 +54,27 @@ export async function openBroker(server: string | undefined, { wait = false } = 
     // Not the address, which may hold a password.
     const why = cause instanceof Error ? cause.message : "an error";
     throw new UnavailableError(`broker: expected a NATS server, got ${why}; try again when it runs`, 1000, { cause });
+  }
+}
+
+async function watch(connecting: Promise<NatsConnection>, onState: OnBrokerState): Promise<void> {
+  let reminder = setTimeout(function remind() {
+    onState("waiting", { why: "no server that lets this user in" });
+    reminder = setTimeout(remind, REMINDER_MS).unref();
+  }, PATIENCE_MS).unref();
+  try {
+    const connection = await connecting;
+    clearTimeout(reminder);
+    onState("connected", { server: connection.getServer() });
+    for await (const status of connection.status()) {
+      if (status.type === "disconnect") onState("lost", { server: status.server });
+      else if (status.type === "reconnect") onState("connected", { server: status.server });
+      else if (status.type === "error") onState("refused", { why: status.error.message });
+    }
+  } catch {
+    // Whoever waits for the connection is told.
+  } finally {
+    clearTimeout(reminder);
   }
 }
 

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect } from "@nats-io/transport-node";
+import { freePorts } from "../../cli/ports.js";
 import { InputError, UnavailableError } from "../../src/errors.js";
-import type { Broker } from "../../src/net/index.js";
-import { openBroker } from "../../src/net/index.js";
+import { type Broker, type OnBrokerState, openBroker } from "../../src/net/index.js";
 import { temporaryDirectory } from "../cli/program.js";
 import { natsServer, rules, skip } from "./nats-server.js";
 
@@ -79,4 +79,34 @@ test("users of a broker have names that can stand in a subject", async () => {
     await assert.rejects(openBroker(`nats://${user}:hidden@localhost`), (error: Error) => {
       return error instanceof InputError && !error.message.includes("hidden");
     });
+});
+
+test("whoever runs a party hears of its broker: none yet, there, gone, there again, what it refuses", {
+  skip,
+}, async (t) => {
+  const [port] = await freePorts(1);
+  const heard: string[] = [];
+  const until = async (state: string, times = 1) => {
+    for (let left = 1200; heard.filter((each) => each === state).length < times; left--) {
+      assert.ok(left > 0, `${state} after ${heard}`);
+      await pause(50);
+    }
+  };
+  const onState: OnBrokerState = (state, about) => {
+    heard.push(state);
+    assert.ok(!JSON.stringify(about).includes("n1"), "no password");
+  };
+  const broker = await openBroker(`nats://north:n1@127.0.0.1:${port}`, { wait: true, onState });
+  t.after(() => broker.close());
+  await until("waiting");
+  const first = await natsServer(port);
+  t.after(() => first.kill());
+  await until("connected");
+  broker.answer("shop.may.not", () => Uint8Array.of(1));
+  await until("refused");
+  await first.kill();
+  await until("lost");
+  const second = await natsServer(port);
+  t.after(() => second.kill());
+  await until("connected", 2);
 });
