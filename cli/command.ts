@@ -74,7 +74,7 @@ export function memorySize(option: string, text: string): number {
 }
 export const natsOption = {
   type: "string",
-  description: "The broker between clients and several groups of parties; or SECRETGRAD_NATS",
+  description: "The broker between clients and several groups of parties; or SECRETGRAD_NATS, which hides a password",
   valueHint: "nats://host:4222",
 } as const;
 /** A password in it is better off in the environment than among the arguments, which everybody on the machine can read. */

@@ -1,6 +1,6 @@
 /** The file by which a client asks a served model: addresses, keys to expect, its token. Only its owner can read it. */
 import { constants, existsSync } from "node:fs";
-import { access, mkdir, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, writeFile } from "node:fs/promises";
 import type { Invitation } from "../src/client/index.js";
 import type { ScaledInvitation } from "../src/scale/index.js";
 import { CommandError } from "./errors.js";
@@ -19,6 +19,16 @@ export async function expectNoInvitations(directory: string, files: readonly str
     throw new CommandError(
       `${there.join(", ")}: expected to write clients' tokens, got files that exist; try deleting them, if they are of a model that is served no more, or --out DIR`,
     );
+}
+
+/** Whether the file names groups behind a broker; what is no invitation does not. */
+export async function isThroughBroker(file: string): Promise<boolean> {
+  const { isScaled } = await import("../src/scale/index.js");
+  try {
+    return isScaled(JSON.parse(await readFile(file, "utf8")));
+  } catch {
+    return false;
+  }
 }
 
 /** Never overwrites a file: a token is written once. */

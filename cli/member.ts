@@ -2,6 +2,8 @@
 import { mkdirSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import type { BrokerState, OnBrokerState } from "../src/net/index.js";
+import type { Logger } from "../src/party/index.js";
 import {
   clusterOption,
   integer,
@@ -80,6 +82,17 @@ export interface MemberOptions {
   readonly json?: boolean | undefined;
 }
 
+const brokerStates: Readonly<Record<BrokerState, string>> = {
+  connected: "connected to the broker",
+  lost: "lost the broker; connecting again",
+  refused: "the broker refuses",
+  waiting: "no broker yet; still trying",
+};
+const tellBroker =
+  (logger: Logger): OnBrokerState =>
+  (state, about) =>
+    logger[state === "connected" ? "info" : "warn"](brokerStates[state], about);
+
 export async function runMember(options: MemberOptions): Promise<void> {
   const { readIdentity, checkPin } = await import("../src/client/identity-file.js");
   const { readCluster } = await import("../src/client/cluster-file.js");
@@ -120,7 +133,8 @@ export async function runMember(options: MemberOptions): Promise<void> {
   const port = options.port === undefined ? own.port : integer("port", options.port, 0, 65535);
   const serve = await servingOf(options, host, is === "dealer" ? undefined : own.serve);
   const server = as === "party" ? natsServer(options.nats) : undefined;
-  const broker = server === undefined ? undefined : await openBroker(server, { wait: true });
+  const broker =
+    server === undefined ? undefined : await openBroker(server, { wait: true, onState: tellBroker(logger) });
   let daemon: InstanceType<typeof Daemon>;
   let address: { host: string; port: number };
   try {

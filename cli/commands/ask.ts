@@ -1,6 +1,7 @@
 /** `secretgrad ask`: asks a served model about the rows of a file. */
-import { command, integer, jsonOption, natsOption } from "../command.js";
+import { command, integer, jsonOption, natsOption, natsServer } from "../command.js";
 import { CommandError } from "../errors.js";
+import { isThroughBroker } from "../invitation.js";
 import { output, secondsText, table } from "../output.js";
 import { openRows, rowOptions } from "../rows.js";
 import { printable } from "../terminal.js";
@@ -20,7 +21,7 @@ export default command({
         "Parties on this machine that run with --serve-insecure: without TLS, whatever the file says of their keys",
     },
     retries: { type: "string", description: "How often to ask again where that can help", default: "3" },
-    nats: { ...natsOption, description: "The broker, instead of the one in the client's file" },
+    nats: { ...natsOption, description: "The broker, instead of the one in the client's file; or SECRETGRAD_NATS" },
     json: jsonOption,
   },
   examples: [
@@ -34,6 +35,8 @@ export default command({
     const retries = integer("retries", args.retries, 0, 100);
     const source = await openRows(args.file, args);
     const { connectModel } = await import("../../src/client/index.js");
+    // The environment's is for models behind a broker; others have addresses.
+    const broker = (await isThroughBroker(args.client)) ? natsServer(args.nats) : args.nats;
     let toldUntil = 0;
     const model = await connectModel(args.client, {
       retries,
@@ -44,7 +47,7 @@ export default command({
         toldUntil = Date.now() + ms;
         console.error(`Waiting ${secondsText(ms / 1000)}, then asking again: ${printable(message)}`);
       },
-      ...(args.nats === undefined ? {} : { broker: args.nats }),
+      ...(broker === undefined ? {} : { broker }),
     });
     try {
       const started = performance.now();

@@ -1,7 +1,17 @@
 /** `secretgrad deploy`: shares a model among the parties, which then answer clients under a policy. */
 import type { DeployedModel } from "../../src/client/index.js";
 import type { PolicyOptions } from "../../src/serving/policy.js";
-import { clusterOption, command, integer, jsonOption, keyOption, list, natsOption, userOption } from "../command.js";
+import {
+  clusterOption,
+  command,
+  integer,
+  jsonOption,
+  keyOption,
+  list,
+  natsOption,
+  natsServer,
+  userOption,
+} from "../command.js";
 import { CommandError, UsageError } from "../errors.js";
 import { output, secondsText, table } from "../output.js";
 
@@ -36,7 +46,8 @@ export default command({
     out: { type: "string", description: "Where clients' files go", default: ".", valueHint: "dir" },
     nats: {
       ...natsOption,
-      description: "Clients reach the parties through this broker, which is written into their files",
+      description:
+        "Clients reach the parties through this broker, or SECRETGRAD_NATS; written into their files, with a user and password if it has them",
     },
     cluster: clusterOption,
     key: keyOption,
@@ -63,14 +74,15 @@ export default command({
     const { join } = await import("node:path");
     const { parsePolicyFile } = await import("../../src/serving/policy.js");
     const { expectNoInvitations, writeInvitation } = await import("../invitation.js");
-    const files = args.nats === undefined ? [args.cluster] : list(args.cluster);
+    const broker = natsServer(args.nats);
+    const files = broker === undefined ? [args.cluster] : list(args.cluster);
     if (files.length > 1 && (args.trained || /\.m?[jt]s$/.test(args.file)))
       throw new UsageError(
         `${args.file}: expected weights that all groups can be given, got what one group holds or draws; try an ONNX file`,
       );
     const clusters = await Promise.all(files.map(readGroup));
     for (const { file, cluster } of clusters)
-      if (args.nats === undefined && !cluster.parties.some(({ serve }) => serve !== undefined))
+      if (broker === undefined && !cluster.parties.some(({ serve }) => serve !== undefined))
         throw new CommandError(
           `${file}: expected ports where clients connect ("serve" of each party), got none; try secretgrad init --serve 4000, or add them`,
         );
@@ -85,9 +97,10 @@ export default command({
         args.out,
         policy.clients.map(({ name }) => fileOf(name)),
       );
-    const options = { policy, fraction, batch, shape: shapeOf(args.input), ready };
+    const options = { fraction, batch, shape: shapeOf(args.input), ready };
     const deployed: DeployedModel[] = [];
-    for (const { file } of clusters) deployed.push(await deployTo({ ...args, cluster: file }, options));
+    for (const { file, pins } of clusters)
+      deployed.push(await deployTo({ ...args, cluster: file }, { ...options, policy: await policyFor(policy, pins) }));
     const [{ version, invitations }] = deployed as [DeployedModel];
     const rows: string[][] = [];
     for (const [client, invitation] of invitations) {
@@ -96,7 +109,6 @@ export default command({
         parties: pins,
         token: deployed[i]!.invitations.get(client)!.token,
       }));
-      const { nats: broker } = args;
       await writeInvitation(file, broker === undefined ? invitation : { model: args.as, broker, groups });
       rows.push([client, file]);
     }
@@ -115,6 +127,17 @@ async function readGroup(file: string) {
   const cluster = await readCluster(file);
   const { dealer } = protocolNamed(cluster.protocol);
   return { file, cluster, pins: cluster.parties.filter((_, party) => party !== dealer).map(({ pin }) => pin) };
+}
+
+/** With tokens of this group's own, also where the file gives one: an organisation may be another party of another group. */
+async function policyFor({ clients, ...rest }: PolicyOptions, pins: readonly string[]): Promise<PolicyOptions> {
+  const { tokenFor } = await import("../../src/scale/index.js");
+  return {
+    ...rest,
+    clients: clients.map(({ token, ...client }) =>
+      token === undefined ? client : { ...client, token: tokenFor(token, pins) },
+    ),
+  };
 }
 
 interface DeployArguments {

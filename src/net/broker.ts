@@ -7,6 +7,8 @@ import { UnavailableError } from "../errors.js";
 export type Answerer = (message: Uint8Array) => Uint8Array | Promise<Uint8Array>;
 
 export interface Broker {
+  /** Bytes of the longest message that it carries; 0 while that is not known. */
+  readonly largest: number;
   /**
    * Resolves with the first answer. Rejects with UnavailableError, at once if nobody answers this subject, or if no answer came
    * within `timeoutMs`; with InputError for a message longer than this broker carries.
@@ -14,7 +16,7 @@ export interface Broker {
   request(subject: string, message: Uint8Array, timeoutMs: number): Promise<Uint8Array>;
   /**
    * Answers requests from now on, until what it returns is called. Of those that answer a subject with the same `queue`, one
-   * gets each request, whichever the broker picks. A request whose answerer throws has no answer.
+   * gets each request, whichever the broker picks. A request whose answerer throws, or says more than `largest`, has no answer.
    */
   answer(subject: string, answerer: Answerer, queue?: string): () => void;
   close(): Promise<void>;
@@ -34,6 +36,7 @@ interface Place {
 
 /** For groups in one process: no server, no network, the same rules. */
 export class EmbeddedBroker implements Broker {
+  readonly largest: number = Number.POSITIVE_INFINITY;
   readonly #places = new Map<string, Set<Place>>();
   #turn = 0;
 

@@ -15,7 +15,7 @@ export type { Agreement } from "./handshake.js";
 export { LinkedConnection, type LinkModel } from "./link.js";
 export { memoryPair } from "./memory.js";
 export type { Incoming, Mesh, MeshOptions, MeshStats, Outgoing, PeerTraffic } from "./mesh.js";
-export { openBroker } from "./nats.js";
+export { type BrokerState, type OnBrokerState, openBroker } from "./nats.js";
 export { PeerInbox } from "./peer-inbox.js";
 export { recordMesh, replayMesh } from "./record.js";
 export { type CallOptions, RpcClient, type RpcLimits, type RpcResult } from "./rpc.js";

@@ -12,16 +12,31 @@ const PING_MS = 2_000;
 const RECONNECT_MS = 250;
 const CLOSE_MS = 1_000;
 
+/** Where askers take answers; one to anywhere else would have this party say to others what it may not. */
+const INBOX = /^_INBOX(\.[A-Za-z0-9_-]{1,64}){2,3}$/;
+
+/** What whoever runs a party should hear: waiting, too, while there is no server at all. */
+export type BrokerState = "connected" | "lost" | "refused" | "waiting";
+/** `about`: the server's address without a user, or what it said. */
+export type OnBrokerState = (state: BrokerState, about: { readonly server?: string; readonly why?: string }) => void;
+/** How long to be patient before telling that there is no server, and how often to tell it again. */
+const PATIENCE_MS = 3_000;
+const REMINDER_MS = 60_000;
+
 let embedded: Broker | undefined;
 
 /**
  * Connects to "nats://HOST:PORT" or "tls://HOST:PORT" (also "nats://USER:PASSWORD@HOST:PORT", and several, with commas);
- * undefined: the one broker of this process. Connects again by itself, without end.
+ * undefined: the one broker of this process. Connects again by itself, without end. A user's answers come to _INBOX.USER.>, which
+ * the server can keep from others.
  *
  * Throws InputError if the client library is not installed or an address is none, and UnavailableError if no server is there,
  * unless `wait`: then it connects when one is.
  */
-export async function openBroker(server: string | undefined, { wait = false } = {}): Promise<Broker> {
+export async function openBroker(
+  server: string | undefined,
+  { wait = false, onState }: { readonly wait?: boolean; readonly onState?: OnBrokerState } = {},
+): Promise<Broker> {
   if (server === undefined) {
     embedded ??= new EmbeddedBroker();
     return embedded;
@@ -30,6 +45,7 @@ export async function openBroker(server: string | undefined, { wait = false } = 
   const nats = await load();
   const connecting = nats.connect({ ...options, waitOnFirstConnect: wait });
   const broker = new NatsBroker(connecting, nats);
+  if (onState) void watch(connecting, onState);
   if (wait) return broker;
   try {
     await connecting;
@@ -38,6 +54,27 @@ export async function openBroker(server: string | undefined, { wait = false } = 
     // Not the address, which may hold a password.
     const why = cause instanceof Error ? cause.message : "an error";
     throw new UnavailableError(`broker: expected a NATS server, got ${why}; try again when it runs`, 1000, { cause });
+  }
+}
+
+async function watch(connecting: Promise<NatsConnection>, onState: OnBrokerState): Promise<void> {
+  let reminder = setTimeout(function remind() {
+    onState("waiting", { why: "no server that lets this user in" });
+    reminder = setTimeout(remind, REMINDER_MS).unref();
+  }, PATIENCE_MS).unref();
+  try {
+    const connection = await connecting;
+    clearTimeout(reminder);
+    onState("connected", { server: connection.getServer() });
+    for await (const status of connection.status()) {
+      if (status.type === "disconnect") onState("lost", { server: status.server });
+      else if (status.type === "reconnect") onState("connected", { server: status.server });
+      else if (status.type === "error") onState("refused", { why: status.error.message });
+    }
+  } catch {
+    // Whoever waits for the connection is told.
+  } finally {
+    clearTimeout(reminder);
   }
 }
 
@@ -61,10 +98,12 @@ function optionsOf(server: string): NodeConnectionOptions {
     return new URL(text);
   });
   const [first] = urls;
-  const { username, password, protocol } = first!;
+  const { username: user, password, protocol } = first!;
+  if (!/^[A-Za-z0-9_-]{0,64}$/.test(user))
+    throw new InputError("broker: expected a user of letters, digits, - and _, got another; try another name");
   return {
     servers: urls.map(({ host }) => host),
-    ...(username === "" ? {} : { user: decodeURIComponent(username), pass: decodeURIComponent(password) }),
+    ...(user === "" ? {} : { user, pass: decodeURIComponent(password), inboxPrefix: `_INBOX.${user}` }),
     ...(protocol === "tls:" ? { tls: {} } : {}),
     ...{ name: "secretgrad", maxReconnectAttempts: -1, reconnectTimeWait: RECONNECT_MS },
     ...{ pingInterval: PING_MS, maxPingOut: 3, ignoreAuthErrorAbort: true },
@@ -90,11 +129,19 @@ class NatsBroker implements Broker {
     );
   }
 
+  get largest(): number {
+    return this.#connection?.info?.max_payload ?? 0;
+  }
+
   async request(subject: string, message: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     const { RequestError, NoRespondersError, TimeoutError } = this.#nats;
     try {
       const connection = await this.#connecting;
-      this.#checkLength(message);
+      const { largest } = this;
+      if (largest > 0 && message.length > largest)
+        throw new InputError(
+          `broker: expected a message of at most ${largest} bytes, got ${message.length}; try max_payload in the server's configuration`,
+        );
       const { data } = await connection.request(subject, message, { timeout: timeoutMs });
       return data;
     } catch (error) {
@@ -132,21 +179,12 @@ class NatsBroker implements Broker {
   }
 
   async #respond(message: Msg, answerer: Answerer): Promise<void> {
+    if (!INBOX.test(message.reply ?? "")) return;
     try {
-      const answer = await answerer(message.data);
-      this.#checkLength(answer);
-      message.respond(answer);
+      message.respond(await answerer(message.data));
     } catch {
       // No answer: whoever asked will ask again.
     }
-  }
-
-  #checkLength({ length }: Uint8Array): void {
-    const { max_payload: most = 2 ** 20 } = this.#connection?.info ?? {};
-    if (length > most)
-      throw new InputError(
-        `broker: expected a message of at most ${most} bytes, got ${length}; try max_payload in the server's configuration`,
-      );
   }
 
   async close(): Promise<void> {

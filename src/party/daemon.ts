@@ -162,6 +162,7 @@ export class Daemon {
       ...{ broker, identity, place: { group: groupId(pins), party: this.self } },
       connected: (client) => gate.connected(client),
       models: () => gate.offered,
+      denied: (reason) => gate.denied(reason),
       warn: (message, facts) => this.#log.warn(message, facts),
     });
   }

@@ -86,7 +86,7 @@ export class Group {
       Promise.all(
         parties.map(async ({ key, hello, welcome }, party) => {
           const query = encodeQuery({ id, part: parts[party]! });
-          const bytes = await this.#job(party, id, key, encodeQuestion(hello, query), this.#options.timeoutMs);
+          const bytes = await this.#job(party, key, encodeQuestion(hello, query), this.#options.timeoutMs);
           const reply = decodeReply(bytes);
           const message = decodeFromParty(reply.message, this.#name(party));
           if (message.type === "refusal") throw this.#refusal(message, party);
@@ -135,13 +135,7 @@ export class Group {
     const known = await Promise.all(
       keys.map(async (key, party) => {
         const hello = encodeHello({ model, credential: await credentialOf(token, party) });
-        const bytes = await this.#job(
-          party,
-          secureRandom(ID_BYTES),
-          key,
-          encodeQuestion(hello, undefined),
-          PATIENCE_MS,
-        );
+        const bytes = await this.#job(party, key, encodeQuestion(hello, undefined), PATIENCE_MS);
         const message = decodeFromParty(bytes, this.#name(party));
         if (message.type === "refusal") throw refusalError(message, this.#name(party));
         if (message.type !== "welcome") throw new FrameError(`${this.#name(party)}: expected a welcome, got another`);
@@ -157,15 +151,11 @@ export class Group {
   }
 
   /** Seals for one party, opens its answer. */
-  async #job(
-    party: number,
-    id: Uint8Array,
-    { publicKey }: CertifiedKey,
-    question: Uint8Array,
-    timeoutMs: number,
-  ): Promise<Uint8Array> {
+  async #job(party: number, { publicKey }: CertifiedKey, question: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
     const { broker, model } = this.#options;
     const place = this.#places[party]!;
+    // Not the query's: who knows that could ask in its place.
+    const id = secureRandom(ID_BYTES);
     const expires = Date.now() + Math.min(timeoutMs + SKEW_MS, LONGEST_VALID_MS - SKEW_MS);
     const { message, open } = seal(publicKey, contextOf({ id, model, expires }, place), question);
     const job = encodeJob({ id, model, expires, keyStart: keyStartOf(publicKey), sealed: message });

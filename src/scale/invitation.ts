@@ -1,5 +1,5 @@
 /** What lets a client ask a model that several groups serve: the broker, each group's keys, a token for each; its strict reading. */
-import { createHash } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import * as v from "valibot";
 import { InputError } from "../errors.js";
 
@@ -13,7 +13,7 @@ const schema = v.strictObject({
       v.strictObject({
         /** Pins of the parties that compute, in the order of the protocol. */
         parties: v.pipe(v.array(pin), v.minLength(1), v.maxLength(16)),
-        /** Each group has its own, so that none can ask another in the client's name. */
+        /** Each group has its own: with one for all, an organisation that is another party in each would have every party's credential. */
         token: v.pipe(v.string(), v.minLength(1)),
       }),
     ),
@@ -42,8 +42,18 @@ export function checkScaledInvitation(given: unknown, where = "invitation"): Sca
       );
   if (new Set(groups.map(({ parties }) => groupId(parties))).size < groups.length)
     throw new InputError(`${where}: expected each group once, got one twice`);
+  if (new Set(groups.map(({ token }) => token)).size < groups.length)
+    throw new InputError(
+      `${where}: expected a token of its own for each group, got one twice; try deploying with secretgrad deploy`,
+    );
   return result.output;
 }
+
+/** The token that a client shows to one group, of the one that its model's owner chose for all. No group learns the others'. */
+export const tokenFor = (token: string, pins: readonly string[]): string =>
+  `sg_${createHmac("sha256", token)
+    .update(`secretgrad/scale/1 token\n${groupId(pins)}`)
+    .digest("base64url")}`;
 
 /** A group is its parties' keys in their order; what is sealed for one is sealed for these. 32 hex digits. */
 export const groupId = (pins: readonly string[]): string =>

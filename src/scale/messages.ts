@@ -10,7 +10,8 @@
  *     answer  version (1), 0, sealed: SHA-256 of the welcome (32; zeros: none), an answer or refusal - or the welcome
  *             version (1), why it was not opened (`unopened`)
  *
- * Numbers are little-endian. A job is bound to its id, model, group, party and expiry, and to the key that opens its answer; so
+ * Numbers are little-endian. A job's id is its own and says nothing of the query's, which is sealed and the same at all parties.
+ * A job is bound to its id, model, group, party and expiry, and to the key that opens its answer; so
  * is the answer. What is not sealed says whatever the broker likes: the
  * client takes it as a reason to ask again, never as an answer.
  */
@@ -24,6 +25,8 @@ const EXPIRY_BYTES = 8;
 const HEAD = 1 + ID_BYTES + KEY_START_BYTES + EXPIRY_BYTES + 1;
 /** A job that is valid longer is refused: clocks differ, but not that much. */
 export const LONGEST_VALID_MS = 3_600_000;
+/** More than is around a part in a job or an answer, a model's name included. */
+export const AROUND = 400;
 const DIGEST_BYTES = 32;
 export const NO_WELCOME = new Uint8Array(DIGEST_BYTES);
 
@@ -33,7 +36,7 @@ export const unopened = {
   stale: 1,
   /** Changed on its way, or sealed for another place. */
   changed: 2,
-  /** Its id was here before. */
+  /** Its id was here before, with a query. */
   repeated: 3,
   /** Too many jobs. */
   busy: 4,

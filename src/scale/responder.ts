@@ -7,12 +7,14 @@ import { SecretgradError } from "../errors.js";
 import type { Broker, Identity, WebClient, WebHandlers } from "../net/index.js";
 import { encodeRefusal, isWelcome } from "../serving/wire.js";
 import {
+  AROUND,
   contextOf,
   decodeJob,
   decodeQuestion,
   encodeReply,
   encodeSealedAnswer,
   encodeUnopened,
+  type Job,
   jobSubject,
   keySubject,
   LONGEST_VALID_MS,
@@ -21,7 +23,7 @@ import {
   QUEUE,
 } from "./messages.js";
 import { unseal } from "./seal.js";
-import { type Place, SealingKeys } from "./sealing-key.js";
+import { MOST_QUERIES, type OwnKey, type Place, SealingKeys } from "./sealing-key.js";
 
 export interface ResponderOptions {
   readonly broker: Broker;
@@ -29,8 +31,10 @@ export interface ResponderOptions {
   readonly place: Place;
   /** A client has connected: what it says comes to the handlers. */
   connected(client: WebClient): WebHandlers;
-  /** Names of models that this party serves now; none while its group cannot answer. */
-  models(): readonly string[];
+  /** Models that this party serves now, with the bytes of what they say at most; none while its group cannot answer. */
+  models(): readonly { readonly name: string; readonly bytes: number }[];
+  /** A job was refused, by whomever it was sent: no more than a count. */
+  denied(reason: "malformed" | "busy"): void;
   warn(message: string, facts: Readonly<Record<string, unknown>>): void;
 }
 
@@ -44,6 +48,8 @@ export class Responder {
   readonly #keys: SealingKeys;
   readonly #offers = new Map<string, () => void>();
   readonly #ends: (() => void)[];
+  /** Models that the broker cannot carry, once said. */
+  readonly #large = new Set<string>();
   readonly #look: NodeJS.Timeout | undefined;
   #jobs = 0;
 
@@ -72,8 +78,18 @@ export class Responder {
   }
 
   #renew(): void {
-    const { broker, place, models } = this.#options;
-    const served = new Set(models());
+    const { broker, place, models, warn } = this.#options;
+    // Not known while there is no server, and then nobody asks.
+    if (broker.largest === 0) return;
+    const served = new Set<string>();
+    for (const model of models()) {
+      const { name, bytes } = model;
+      if (this.#carried(model)) served.add(name);
+      else if (!this.#large.has(name)) {
+        this.#large.add(name);
+        warn("model not offered", { model: name, needs: bytes + AROUND, carried: broker.largest, try: "max_payload" });
+      }
+    }
     for (const [model, end] of this.#offers)
       if (!served.has(model)) {
         end();
@@ -87,9 +103,16 @@ export class Responder {
         );
   }
 
+  #carried({ bytes }: { readonly bytes: number }): boolean {
+    return bytes + AROUND <= this.#options.broker.largest;
+  }
+
   async #answer(bytes: Uint8Array): Promise<Uint8Array> {
-    const { place, warn } = this.#options;
-    if (this.#jobs >= MOST_JOBS) return encodeUnopened("busy");
+    const { place, denied, warn, broker } = this.#options;
+    if (this.#jobs >= MOST_JOBS) {
+      denied("busy");
+      return encodeUnopened("busy");
+    }
     this.#jobs++;
     try {
       const job = decodeJob(bytes);
@@ -97,24 +120,33 @@ export class Responder {
       if (!key) return encodeUnopened("stale");
       const left = job.expires - Date.now();
       if (left <= 0 || left > LONGEST_VALID_MS) return encodeUnopened("expired");
-      const id = Buffer.from(job.id).toString("hex");
-      if (key.opened.has(id)) return encodeUnopened("repeated");
+      if (key.opened.has(hexOf(job.id))) return encodeUnopened("repeated");
       const { plaintext, seal } = unseal(key, contextOf(job, place), job.sealed);
-      // Only now: nobody else can use an id up.
-      key.opened.add(id);
-      return encodeSealedAnswer(seal(await this.#ask(plaintext)));
+      const { hello, query } = decodeQuestion(plaintext);
+      const answer = encodeSealedAnswer(seal(await this.#ask(hello, query, () => this.#objection(job, key))));
+      // Whatever the query was counted for: silence would have it asked again.
+      if (answer.length <= broker.largest) return answer;
+      return encodeSealedAnswer(seal(query ? encodeReply(NO_WELCOME, tooLarge) : tooLarge));
     } catch (error) {
-      const known = error instanceof SecretgradError;
-      warn("job refused", { message: known ? error.message : `an internal error: ${error}` });
+      denied("malformed");
+      if (!(error instanceof SecretgradError)) warn("job failed", { message: String(error) });
       return encodeUnopened("changed");
     } finally {
       this.#jobs--;
     }
   }
 
-  /** As if a client had connected, said hello, asked once, and gone. */
-  #ask(plaintext: Uint8Array): Promise<Uint8Array> {
-    const { hello, query } = decodeQuestion(plaintext);
+  /** Why a query of a client with a right token gets no answer; without a reason its job is taken, once. */
+  #objection({ id, model }: Job, { opened }: OwnKey): Uint8Array | undefined {
+    const served = this.#options.models().find(({ name }) => name === model);
+    if (served && !this.#carried(served)) return tooLarge;
+    if (opened.size >= MOST_QUERIES) return busy;
+    opened.add(hexOf(id));
+    return undefined;
+  }
+
+  /** As if a client had connected, said hello, asked once if nothing is to be said against it, and gone. */
+  #ask(hello: Uint8Array, query: Uint8Array | undefined, objection: () => Uint8Array | undefined): Promise<Uint8Array> {
     return new Promise((resolve) => {
       let welcome: Uint8Array | undefined;
       let over = false;
@@ -136,14 +168,28 @@ export class Responder {
         close: () => reply(gone),
       });
       handlers.message(hello);
-      if (query && !over) handlers.message(query);
+      if (!query || over) return;
+      const refusal = objection();
+      if (refusal) reply(refusal);
+      else handlers.message(query);
     });
   }
 }
 
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
 const digestOf = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
 const gone = encodeRefusal({
   reason: "unavailable",
   retryAfterMs: 100,
   text: "query: expected a party that goes on, got one that shuts down",
+});
+const busy = encodeRefusal({
+  reason: "busy",
+  retryAfterMs: 1000,
+  text: `query: expected at most ${MOST_QUERIES} with one sealing key, got more; try later`,
+});
+const tooLarge = encodeRefusal({
+  reason: "large",
+  retryAfterMs: 0,
+  text: "query: expected an answer that the broker carries, got a longer one; try max_payload in the server's configuration",
 });

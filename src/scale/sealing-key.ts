@@ -26,8 +26,12 @@ const VALID_MS = 24 * HOUR_MS;
 const RENEW_MS = 8 * HOUR_MS;
 /** Clocks differ. */
 export const SKEW_MS = 10 * 60_000;
-/** Ids of jobs that were opened are remembered as long as the key is. */
-const JOBS_PER_KEY = 50_000;
+/** Queries whose jobs' ids are remembered, as long as the key is; then it is renewed. */
+const QUERIES_PER_KEY = 50_000;
+/** Not sooner: what was sealed for the key before this one would be lost. */
+const SOONEST_MS = 60_000;
+/** Until then; more are refused. */
+export const MOST_QUERIES = 200_000;
 const LONGEST = 8 * 1024;
 
 const certificate = v.strictObject({
@@ -41,10 +45,10 @@ const certificate = v.strictObject({
 const statement = ({ group, party }: Place, key: string, from: number, until: number): Buffer =>
   Buffer.from(`secretgrad/scale/1\nsealing key\n${group}\n${party}\n${key}\n${from}\n${until}\n`);
 
-/** One of a party's keys, with what was opened by it. */
+/** One of a party's keys, with the queries that came by it. */
 export interface OwnKey extends SealingPair {
   readonly certificate: Uint8Array;
-  /** Ids of jobs, as hex. */
+  /** Ids of their jobs, as hex: only of clients with a right token, so that nobody else can fill it. */
   readonly opened: Set<string>;
   readonly made: number;
 }
@@ -67,7 +71,7 @@ export class SealingKeys {
   /** The one to hand out. */
   get current(): OwnKey {
     const { made, opened } = this.#current;
-    if (this.#now() - made > RENEW_MS || opened.size >= JOBS_PER_KEY) {
+    if (this.#now() - made > (opened.size < QUERIES_PER_KEY ? RENEW_MS : SOONEST_MS)) {
       this.#previous = this.#current;
       this.#current = this.#make();
     }
@@ -77,9 +81,7 @@ export class SealingKeys {
   /** The key whose public half begins like this; undefined if it has been replaced. */
   find(start: Uint8Array): OwnKey | undefined {
     const begins = ({ publicKey }: OwnKey) => Buffer.compare(publicKey.subarray(0, start.length), start) === 0;
-    const found = [this.current, this.#previous].find((key) => key !== undefined && begins(key));
-    // Of the one before: what does not fit into memory any more could be replayed.
-    return found && found.opened.size < 2 * JOBS_PER_KEY ? found : undefined;
+    return [this.current, this.#previous].find((key) => key !== undefined && begins(key));
   }
 
   #make(): OwnKey {

@@ -30,7 +30,7 @@ const file = v.strictObject({
     v.array(
       v.strictObject({
         name,
-        /** Made by whoever deploys, if it is not given. */
+        /** Drawn by whoever deploys, if it is not given. */
         token: v.optional(token),
         expires: v.optional(expires),
         queries: v.optional(count),
@@ -49,7 +49,10 @@ export interface PolicyOptions {
   readonly queries?: number | undefined;
   readonly clients: readonly {
     readonly name: string;
-    /** 20 characters or more that nobody can guess. Default: a random one. */
+    /**
+     * 20 characters or more that nobody can guess, for these parties alone: an organisation that is another party elsewhere would
+     * learn more of it than one party may. Default: a random one.
+     */
     readonly token?: string | undefined;
     readonly expires?: Date | string | undefined;
     readonly queries?: number | undefined;

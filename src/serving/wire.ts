@@ -79,6 +79,8 @@ export const reasons = {
   inconsistent: 9,
   /** Some party did not get its part in time. */
   incomplete: 10,
+  /** A part or an answer is longer than the broker between them carries. */
+  large: 11,
 } as const;
 export type Reason = keyof typeof reasons;
 const retryable: ReadonlySet<Reason> = new Set(["rate", "busy", "unavailable", "incomplete"]);
@@ -298,6 +300,7 @@ export function refusalError({ reason, retryAfterMs, text }: Refusal, from: stri
     case "repeated":
       return new NameError(said);
     case "inconsistent":
+    case "large":
       return new InputError(said);
     default:
       return new FrameError(said);

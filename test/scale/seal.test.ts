@@ -85,6 +85,19 @@ test("keys are renewed; the one before still opens, the one before that does not
   assert.equal(keys.find(first.publicKey.subarray(0, 8)), undefined);
 });
 
+test("many queries renew a key, but not at once; then the one before still opens", async () => {
+  let now = 0;
+  const keys = new SealingKeys(await createIdentity("p1"), place, () => now);
+  const first = keys.current;
+  for (let i = 0; i < 60_000; i++) first.opened.add(String(i));
+  now += 30_000;
+  assert.equal(keys.current, first, "in flight for one of two keys, whatever clients do");
+  now += 31_000;
+  const second = keys.current;
+  assert.notEqual(second, first);
+  assert.equal(keys.find(first.publicKey.subarray(0, 8)), first);
+});
+
 test("what is not sealed is read strictly, however short", () => {
   const bytes = encodeJob({ ...job, keyStart: new Uint8Array(8).fill(3), sealed: Buffer.from("sealed") });
   const read = decodeJob(bytes);

@@ -2,6 +2,7 @@
  * Where clients of served models come in: who they are, whether they may ask now, how much of this party they may take. Not
  * their sockets (net/web-server.ts), and not what becomes of a query (queries.ts).
  */
+import { createHash } from "node:crypto";
 import { FrameError, SecretgradError } from "../../errors.js";
 import type { WebClient, WebHandlers, WebPage } from "../../net/index.js";
 import { hashOf, type ServingClient } from "../../serving/policy.js";
@@ -12,13 +13,15 @@ import {
   encodeWelcome,
   type FromClient,
   type Hello,
+  ID_BYTES,
   type ModelFacts,
   type Query,
+  type Reason,
 } from "../../serving/wire.js";
 import type { Core } from "../core.js";
 import type { Session } from "../session.js";
 import { Denials } from "./denials.js";
-import { allowance, type Deployment, factsOf } from "./deployment.js";
+import { allowance, computing, type Deployment, factsOf } from "./deployment.js";
 import { type Queries, Refused } from "./queries.js";
 import { Rates } from "./rates.js";
 
@@ -36,11 +39,18 @@ interface Guest {
   unanswered: number;
 }
 
+export interface Offered {
+  readonly name: string;
+  /** Of the longest part, answer or welcome at any party. */
+  readonly bytes: number;
+}
+
 export class Gate {
   readonly #core: Core;
   readonly #denials: Denials;
   readonly #rates: Rates;
   readonly #open = new Set<WebClient>();
+  readonly #lengths = new WeakMap<Deployment, number>();
   #session: Pick<Session, "queries"> | undefined;
   #draining = false;
   #unanswered = 0;
@@ -59,10 +69,30 @@ export class Gate {
     return this.#session?.queries;
   }
 
-  /** Names of models that clients can ask now. */
-  get offered(): string[] {
+  /** Models that clients can ask now. */
+  get offered(): Offered[] {
     if (this.#draining || !this.#queries) return [];
-    return this.#core.deployments.list().map(({ description }) => description.name);
+    return this.#core.deployments.list().map((deployment) => ({
+      name: deployment.description.name,
+      bytes: this.#longest(deployment),
+    }));
+  }
+
+  #longest(deployment: Deployment): number {
+    const known = this.#lengths.get(deployment);
+    if (known !== undefined) return known;
+    const { definition, names } = this.#core;
+    const facts = names.slice(0, computing(definition)).map((_, i) => factsOf(deployment, definition, names, i));
+    const { shape, bits } = facts[0]!.output;
+    const answer = (bits / 8) * shape.reduce((product, length) => product * length, 1);
+    const longest = Math.max(answer, encodeWelcome(facts[0]!).length, ...facts.map(({ partBytes }) => partBytes));
+    this.#lengths.set(deployment, longest);
+    return longest;
+  }
+
+  /** Something was refused before it came here. */
+  denied(reason: Reason): void {
+    this.#denials.note(reason);
   }
 
   /** The longest message that a client may send. */
@@ -176,7 +206,7 @@ export class Gate {
   }
 
   #ask(guest: Guest, { id, part }: Query): Promise<Uint8Array> {
-    const hex = Buffer.from(id).toString("hex");
+    const hex = slotOf(id, guest);
     const queries = this.#queries;
     try {
       this.#admit(guest, hex, part);
@@ -246,4 +276,11 @@ export class Gate {
   }
 }
 
+/** What parties call a query, 32 hex digits: a client that learns another's id takes no query's place by it. */
+const slotOf = (id: Uint8Array, { deployment, client }: Pick<Guest, "deployment" | "client">): string =>
+  createHash("sha256")
+    .update(`secretgrad/serving/1 query\n${deployment.description.name}\n${client.name}\n`)
+    .update(id)
+    .digest("hex")
+    .slice(0, 2 * ID_BYTES);
 const textOf = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));
