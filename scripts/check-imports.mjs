@@ -51,7 +51,7 @@ const protocol = (path) => {
   const [name, ...rest] = relative("src/protocol", path).split("/");
   return rest.length > 0 && existsSync(join("src/protocol", name, "definition.ts")) ? name : undefined;
 };
-const entropy = /\b(randomBytes|randomFillSync|getRandomValues)\b/;
+const entropy = /\b(randomBytes|randomFillSync|getRandomValues|generateKeyPair(Sync)?|Math\.random)\b/;
 const problems = [];
 const graph = new Map();
 for (const file of files) {

@@ -100,7 +100,17 @@ export default command({
     const options = { fraction, batch, shape: shapeOf(args.input), ready };
     const deployed: DeployedModel[] = [];
     for (const { file, pins } of clusters)
-      deployed.push(await deployTo({ ...args, cluster: file }, { ...options, policy: await policyFor(policy, pins) }));
+      try {
+        const own = await policyFor(policy, pins);
+        deployed.push(await deployTo({ ...args, cluster: file }, { ...options, policy: own }));
+      } catch (cause) {
+        if (deployed.length === 0) throw cause;
+        // Their tokens are gone with this process.
+        const served = clusters.slice(0, deployed.length).map((group) => group.file);
+        throw new CommandError(
+          `${file}: expected to deploy ${args.as} there, too, got: ${cause instanceof Error ? cause.message : cause}\nIt is served by ${served.join(", ")} with tokens that nobody has; try secretgrad deployments --withdraw ${args.as} --cluster FILE for each, and deploying again`,
+        );
+      }
     const [{ version, invitations }] = deployed as [DeployedModel];
     const rows: string[][] = [];
     for (const [client, invitation] of invitations) {

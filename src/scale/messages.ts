@@ -11,9 +11,8 @@
  *             version (1), why it was not opened (`unopened`)
  *
  * Numbers are little-endian. A job's id is its own and says nothing of the query's, which is sealed and the same at all parties.
- * A job is bound to its id, model, group, party and expiry, and to the key that opens its answer; so
- * is the answer. What is not sealed says whatever the broker likes: the
- * client takes it as a reason to ask again, never as an answer.
+ * A job is bound to its id, model, group, party and expiry, and to the key that opens its answer; so is the answer. What is not
+ * sealed says whatever the broker likes: the client takes it as a reason to ask again, never as an answer.
  */
 import { FrameError } from "../errors.js";
 import { ID_BYTES } from "../serving/wire.js";

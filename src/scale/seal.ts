@@ -12,9 +12,9 @@
 import {
   createCipheriv,
   createDecipheriv,
+  createPrivateKey,
   createPublicKey,
   diffieHellman,
-  generateKeyPairSync,
   hkdfSync,
   type KeyObject,
 } from "node:crypto";
@@ -27,6 +27,8 @@ const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const LABEL = "secretgrad/scale/1 ";
+/** What stands before the 32 bytes of an X25519 private key in PKCS #8 (RFC 8410, section 7). */
+const PKCS8_HEAD = Buffer.from("302e020100300506032b656e04220420", "hex");
 
 export interface SealingPair {
   readonly privateKey: KeyObject;
@@ -35,8 +37,11 @@ export interface SealingPair {
 }
 
 export function sealingPair(): SealingPair {
-  const { privateKey, publicKey } = generateKeyPairSync("x25519");
-  return { privateKey, publicKey: Buffer.from(publicKey.export({ format: "jwk" }).x!, "base64url") };
+  const key = Buffer.concat([PKCS8_HEAD, secureRandom(KEY_BYTES)]);
+  const privateKey = createPrivateKey({ key, format: "der", type: "pkcs8" });
+  key.fill(0);
+  const { x } = createPublicKey(privateKey).export({ format: "jwk" });
+  return { privateKey, publicKey: Buffer.from(x!, "base64url") };
 }
 
 /** Seals for the holder of `to`. `open` opens its answer. Throws FrameError for a public key that is none. */

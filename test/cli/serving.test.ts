@@ -153,6 +153,21 @@ test("init shows where clients connect; up of a directory without a cluster says
   assert.doesNotMatch(none.stderr, /--cluster/);
 });
 
+test("a model that only some of several groups got is named, with what to do", async () => {
+  const other = file("other");
+  assert.equal((await secretgrad(["init", other, "--serve", "0"])).code, 0);
+  const clusters = [cluster.file, join(other, "cluster.json")];
+  const groups = ["--nats", "nats://127.0.0.1:4222", "--cluster", clusters.join(",")];
+  const model = join(folder, "digits-mlp.onnx");
+  const args = ["deploy", model, "--as", "half", "--batch", "1", "--user", "driver", "--out", file("half"), ...groups];
+  const { code, stderr } = await secretgrad(args);
+  assert.equal(code, 1);
+  assert.ok(stderr.includes(`${clusters[1]}: expected to deploy half there, too`), stderr);
+  assert.ok(stderr.includes(`It is served by ${clusters[0]} with tokens that nobody has`), stderr);
+  assert.ok(!existsSync(file("half/half.client.json")));
+  assert.equal((await cluster.run("deployments", "--withdraw", "half", "--user", "driver")).code, 0);
+});
+
 test("status blames the party that is down, not one that waits for it, too", async () => {
   await cluster.party("p2").stop();
   const deadline = Date.now() + 60_000;
