@@ -9,7 +9,7 @@ const LINGER_MS = 3000;
  * Larger frames are written in pieces, one after the other: OpenSSL's and the socket's buffers then stay in the cache
  * instead of being mapped anew (twice the throughput for 8 MiB frames).
  */
-const PIECE = 128 * 1024;
+const PIECE = 7 * 16 * 1024 - 512;
 /** Up to here frames go to the socket at once; the pool does not take them back, so it may keep them. */
 const SMALL = 16 * 1024;
 
