@@ -275,7 +275,26 @@ export class LinkedMesh implements Mesh {
     if (!pending || this.#error) return;
     inbox.pending = undefined;
     this.#watchdog.leave();
-    pending.done();
+    this.#whenTaken(pending.done);
+  }
+
+  /**
+   * Calls `done` when the transports have taken what was handed to them. What has not left by then would stay here while
+   * the caller computes, and peers would wait for it. A turn of the event loop that moves nothing ends this wait: the
+   * other end may itself be computing.
+   */
+  #whenTaken(done: (error?: Error) => void, before = Number.POSITIVE_INFINITY): void {
+    let unsent = 0;
+    for (const link of this.links) unsent += link?.unsentBytes ?? 0;
+    if (unsent === 0 || unsent >= before) done(this.#error);
+    else
+      setImmediate(() => {
+        try {
+          this.#whenTaken(done, unsent);
+        } catch (error) {
+          this.end(error as Error);
+        }
+      });
   }
 
   #checkDeadlines(now: number): number | undefined {

@@ -55,8 +55,9 @@ export interface Mesh {
 
   /**
    * One round of an open run: sends one frame per entry of `send` and awaits one of exactly the given length per entry
-   * of `receive`. Each run has at most one exchange at a time, its rounds grow. Either all `deliver` and then `done()` are called, or
-   * `done(error)` (perhaps after some `deliver`), never before `exchange` has returned.
+   * of `receive`. Each run has at most one exchange at a time, its rounds grow. Either all `deliver` and then, as soon as the
+   * transports have taken what was sent or can take no more, `done()` are called, or `done(error)` (perhaps after some
+   * `deliver`), never before `exchange` has returned.
    */
   exchange(
     run: number,

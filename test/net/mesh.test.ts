@@ -272,7 +272,7 @@ for (const { name, frames, message } of attacks)
 /** A connection whose bytes the test feeds in, in any pieces. */
 class Fed extends FrameConnection {
   readonly encrypted = false;
-  readonly unsentBytes = 0;
+  unsentBytes = 0;
   feed(bytes: Uint8Array): void {
     this.take(bytes);
   }
@@ -308,6 +308,42 @@ test("an awaited payload is delivered while it arrives", async () => {
   assert.equal(alice.stats().peers[1]!.receivedPayloadBytes, 8);
   bob.feed(sent);
   assert.match(String(await alice.ended), /again or out of order/);
+});
+
+test("an exchange is done when the transport has taken what was sent, or takes no more", async (t) => {
+  const { alice, bob, bytes: sent } = fed();
+  t.after(() => endAll([alice]));
+  alice.openRun(1, 8);
+  let done = 0;
+  const receive = [{ peer: 1, bytes: 8, deliver() {} }];
+  const finished = new Promise<void>((resolve) => {
+    alice.exchange(1, 0, [{ peer: 1, parts: [bytes(1)] }], receive, () => {
+      done++;
+      resolve();
+    });
+  });
+  bob.unsentBytes = 300;
+  bob.feed(sent);
+  for (const left of [200, 100]) {
+    bob.unsentBytes = left;
+    await turns(1);
+    assert.equal(done, 0, "while it takes some");
+  }
+  await turns(1);
+  assert.equal(done, 1, "after a turn that moved nothing");
+  await finished;
+
+  // Ended while it waits for that: the error, once.
+  const second = fed();
+  second.alice.openRun(1, 8);
+  const ends: (Error | undefined)[] = [];
+  second.alice.exchange(1, 0, [], receive, (error) => ends.push(error));
+  second.bob.unsentBytes = 300;
+  second.bob.feed(second.bytes);
+  const over = new Error("over");
+  second.alice.end(over);
+  await turns(3);
+  assert.deepEqual(ends, [over]);
 });
 
 test("a frame that began before its exchange is delivered whole, and one that is cut off names the peer", async () => {
@@ -388,7 +424,8 @@ test("an error in deliver or done ends the session instead of the process", asyn
     };
     alice.exchange(1, 0, [], [{ peer: 1, bytes: 1, deliver }], resolve);
   });
-  await exchange(bob, 1, 0, { 0: bytes(1) }, {});
+  // Bob's own exchange is over when alice has his frame, which is too late.
+  await assert.rejects(exchange(bob, 1, 0, { 0: bytes(1) }, {}), SessionEndedError);
   assert.match(String(await failed), /RangeError: in deliver/);
   assert.match(String(await bob.ended), /SessionEndedError: .*alice: an error of its own/);
 });

@@ -22,6 +22,7 @@ import {
   serve,
   type TlsMeshOptions,
 } from "../../src/net/index.js";
+import type { LinkedMesh } from "../../src/net/linked-mesh.js";
 import { collect, endAll, exchange, frame, identities, NAMES, sleep } from "./helpers.js";
 
 const HOST = "127.0.0.1";
@@ -134,6 +135,28 @@ test("buffers given to exchange may be overwritten as soon as it returns", async
   }
   await received;
   endAll(meshes);
+});
+
+test("what was sent has left when an exchange is done, so that long local work does not keep it", async (t) => {
+  const meshes = await session();
+  t.after(() => endAll(meshes));
+  const [alice, bob] = meshes as [LinkedMesh, Mesh];
+  for (const mesh of [alice, bob]) mesh.openRun(1, 2 ** 24);
+  const link = alice.links[1]!;
+  const size = 2_000_000;
+  const received = exchange(bob, 1, 0, { 0: Uint8Array.of(1) }, { 0: size });
+  await sleep(30);
+  let left: number | undefined;
+  await new Promise<void>((resolve) => {
+    const receive = [{ peer: 1, bytes: 1, deliver() {} }];
+    alice.exchange(1, 0, [{ peer: 1, parts: [new Uint8Array(size).fill(7)] }], receive, () => {
+      left = link.unsentBytes;
+      resolve();
+    });
+    assert.ok(link.unsentBytes > 0, "it does not go at once");
+  });
+  assert.equal(left, 0);
+  assert.ok((await received)[0]!.every((byte) => byte === 7));
 });
 
 test("a peer that starts late is waited for, and a new session can follow an ended one", async () => {
