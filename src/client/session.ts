@@ -3,18 +3,10 @@
  * Holds no share of anybody else's data, and computes nothing on secrets.
  */
 import { Dataset, type DatasetMeta } from "../data/index.js";
-import {
-  FrameError,
-  GrantMissingError,
-  InputError,
-  NameError,
-  ScaleError,
-  SessionEndedError,
-  ShapeError,
-} from "../errors.js";
+import { InputError, NameError, ScaleError, SessionEndedError, ShapeError } from "../errors.js";
 import type { Module } from "../nn/index.js";
 import type { PlanEnv } from "../ops/index.js";
-import { envOf, type Link, type Plan, type PlanCost, planCost, secondsOnLink, wordBytesOf } from "../plan/index.js";
+import { envOf, type Link, type Plan, type PlanCost, planCost, secondsOnLink } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
 import { decode, size } from "../ring/index.js";
 import {
@@ -27,7 +19,6 @@ import {
   type Values,
   type Variable,
 } from "../tensor/index.js";
-import { type CallResult, callAll } from "./caller.js";
 import {
   type DeployedModel,
   type Deployer,
@@ -40,33 +31,17 @@ import {
 import { type ComparisonCost, compareCosts, describePlan, type PlanDescription, standardLink } from "./describe.js";
 import { commonDatasets, commonVariables, type VariableListing } from "./listings.js";
 import { quantizedName, quantizePlan } from "./quantize.js";
-import { type RunReport, readAnswers } from "./run-answer.js";
+import type { RunReport } from "./run-answer.js";
+import { RunQueue } from "./run-queue.js";
 import type { SessionOptions } from "./session-options.js";
-import { shareInputs } from "./share-inputs.js";
-
-const mostInFlight = 4;
-const defaultTimeoutMs = 600_000;
-const grantPollMs = 200;
 
 export class Session implements GraphHost {
   readonly env: PlanEnv;
   readonly recipient: string;
   readonly revealsAssigned: boolean;
   readonly graph: Graph;
-  /** What the newest run cost. */
-  lastRun: RunReport | undefined;
-  readonly #known = new Set<string>();
-  /** Plans that have run: their grants are there, so that others may be sent right behind them. */
-  readonly #proven = new Set<string>();
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #queue: RunQueue;
   #datasets = new Map<string, DatasetMeta>();
-  #order: Promise<void> = Promise.resolve();
-  #sequence = 0;
-  #newestDone = 0;
-  /** Of a run that revealed nothing: until somebody has been told, nothing more is run. */
-  #error: unknown;
-  /** What a reveal was rejected with since runs were last in flight. */
-  #told: unknown;
   #closed = false;
   /** Where plans go instead of to the parties. */
   #preview: Plan[] | undefined;
@@ -83,8 +58,13 @@ export class Session implements GraphHost {
     this.recipient = options.name;
     this.revealsAssigned = options.revealsAssigned ?? false;
     this.graph = new Graph(this);
+    this.#queue = new RunQueue(options);
   }
 
+  /** What the newest run cost. */
+  get lastRun(): RunReport | undefined {
+    return this.#queue.lastRun;
+  }
   /** The name of the protocol: rep3, additive-2, … */
   get protocol(): string {
     return this.options.definition.name;
@@ -114,7 +94,7 @@ export class Session implements GraphHost {
   }
   /** Asks the parties again which datasets they hold. Only what all of them hold, alike, counts. */
   async refresh(): Promise<void> {
-    const metas = commonDatasets(this.options.parties, await this.#all("dataset.list", () => ({ params: {} })));
+    const metas = commonDatasets(this.options.parties, await this.#queue.all("dataset.list", () => ({ params: {} })));
     this.#datasets = new Map(metas.map((meta) => [meta.name, meta]));
   }
 
@@ -190,7 +170,7 @@ export class Session implements GraphHost {
     const names = variables.map((variable) => (typeof variable === "string" ? variable : variable.name));
     if (names.length === 0) return;
     const request = hex(secureRandom(16));
-    await this.#all("variable.remove", () => ({ params: { request, names } }));
+    await this.#queue.all("variable.remove", () => ({ params: { request, names } }));
     for (const name of names) this.graph.forget(name);
     for (const variable of variables) if (typeof variable !== "string") variable.stored = false;
   }
@@ -249,20 +229,24 @@ export class Session implements GraphHost {
     return listModels(this.#deployer.all);
   }
   get #deployer(): Deployer {
-    return { session: this, all: (method, make) => this.#all(method, make), put: (plan) => this.#put(plan) };
+    return {
+      session: this,
+      all: (method, make) => this.#queue.all(method, make),
+      put: (plan) => this.#queue.put(plan),
+    };
   }
 
   /** Closes the plan being recorded and waits until everything sent has run. */
   async flush(): Promise<void> {
     await this.graph.close();
-    while (this.#inFlight.size > 0) await Promise.all(this.#inFlight);
+    await this.#queue.idle();
     this.throwPending();
   }
 
   /** Makes the newest version of all variables durable at every party. */
   async save(): Promise<void> {
     await this.flush();
-    await this.#all("checkpoint", () => ({ params: {} }));
+    await this.#queue.all("checkpoint", () => ({ params: {} }));
   }
 
   async close(): Promise<void> {
@@ -301,124 +285,22 @@ export class Session implements GraphHost {
     }
     const error = this.#closed
       ? new SessionEndedError("session: expected an open session, got a closed one; try connect() again")
-      : this.#error;
+      : this.#queue.error;
     if (error) {
-      closing.undo?.();
-      for (const reveal of reveals) reveal.reject(error);
-      this.#error = reveals.length === 0 ? error : undefined;
+      this.#queue.refuse(closing, error);
       return;
     }
-    for (const initial of this.#unsent.splice(0)) void this.#enqueue(initial);
-    await this.#enqueue(closing);
-  }
-
-  /** Resolves when there is room for another one. */
-  async #enqueue(closing: Closing): Promise<void> {
-    const { plan, reveals } = closing;
-    const number = ++this.#sequence;
-    const earlier = [...this.#inFlight];
-    const room = earlier.length < mostInFlight ? undefined : earlier[earlier.length - mostInFlight];
-    const sent = this.#order.then(async () => {
-      await room;
-      // Else the run would fail for want of what the earlier one should have left, and hide why.
-      if (this.#error) throw this.#error;
-      await this.#put(plan);
-    });
-    const run = sent
-      .then(() => this.#run(closing, number, earlier))
-      .catch((cause: unknown) => {
-        closing.undo?.();
-        for (const reveal of reveals) reveal.reject(cause);
-        if (reveals.length === 0) this.#error ??= cause;
-        else this.#told = cause;
-      })
-      .finally(() => {
-        this.#inFlight.delete(run);
-        if (this.#inFlight.size > 0) return;
-        if (this.#error === this.#told) this.#error = undefined;
-        this.#told = undefined;
-      });
-    // A plan that is new may be refused or wait for a grant; it holds up what comes after it, so that nothing overtakes it.
-    this.#order = this.#proven.has(plan.digest) ? sent.catch(() => undefined) : run;
-    this.#inFlight.add(run);
-    await room;
+    for (const initial of this.#unsent.splice(0)) void this.#queue.run(initial);
+    await this.#queue.run(closing);
   }
 
   /** Throws the error of an earlier run that revealed nothing, once. */
   throwPending(): void {
-    const error = this.#error;
-    this.#error = undefined;
-    if (error) throw error;
-  }
-
-  async #put(plan: Plan): Promise<void> {
-    await this.options.prepare?.(plan);
-    if (this.#known.has(plan.digest)) return;
-    const answers = await this.#all("plan.put", () => ({ params: {}, body: plan.bytes }));
-    answers.forEach(({ result }, i) => {
-      const { digest } = (result ?? {}) as { digest?: unknown };
-      if (digest !== plan.digest)
-        throw new FrameError(`plan: expected its digest from ${this.parties[i]}, got another; try the same release`);
-    });
-    this.#known.add(plan.digest);
-  }
-
-  async #run(closing: Closing, number: number, earlier: readonly Promise<void>[]): Promise<void> {
-    const { plan } = closing;
-    const deadline = Date.now() + (this.options.waitForGrantsMs ?? 0);
-    let told = false;
-    let sentAgain = false;
-    for (;;) {
-      try {
-        await this.#attempt(closing, number);
-        this.#proven.add(plan.digest);
-        this.#newestDone = Math.max(this.#newestDone, number);
-        return;
-      } catch (error) {
-        if (isForgotten(error, plan) && !sentAgain) {
-          sentAgain = true;
-          this.#known.delete(plan.digest);
-          await this.#put(plan);
-        } else if (error instanceof GrantMissingError && Date.now() < deadline) {
-          await Promise.all(earlier);
-          if (this.#newestDone > number) throw error;
-          if (!told) this.options.onWaiting?.(error.message, plan);
-          told = true;
-          await new Promise((resolve) => setTimeout(resolve, grantPollMs));
-        } else throw error;
-      }
-    }
-  }
-
-  async #attempt(closing: Closing, number: number): Promise<void> {
-    const { plan, scalars, feeds, reveals, watched = [] } = closing;
-    const { definition, parties, twin, profileEvery } = this.options;
-    const profile = profileEvery !== undefined && number % profileEvery === 0 ? { profile: true } : {};
-    const request = hex(secureRandom(16));
-    const bodies = shareInputs(definition, plan, feeds);
-    const answers = await this.#all("run", (party) => ({
-      params: { request, digest: plan.digest, scalars, ...profile },
-      body: bodies[party]!,
-    }));
-    const asked = [...reveals, ...watched];
-    const { report, words } = readAnswers(parties, answers, asked, definition.sharing, wordBytesOf(plan));
-    // Runs end in the order in which they were sent; what the parties have run counts for the twin, too.
-    twin?.step(closing, words, report.run);
-    // Revealed after a failed run: values that the failure may have made wrong.
-    if (this.#error) throw this.#error;
-    this.lastRun = report;
-    this.options.onRun?.(report);
-    reveals.forEach((reveal, i) => {
-      reveal.resolve(words[i]!);
-    });
+    this.#queue.throwPending();
   }
 
   async #stored(): Promise<Map<string, VariableListing>> {
-    return commonVariables(this.options.parties, await this.#all("variable.list", () => ({ params: {} })));
-  }
-
-  #all(method: string, make: (party: number) => { params: unknown; body?: Uint8Array }): Promise<CallResult[]> {
-    return callAll(this.options.parties, method, make, { timeoutMs: this.options.timeoutMs ?? defaultTimeoutMs });
+    return commonVariables(this.options.parties, await this.#queue.all("variable.list", () => ({ params: {} })));
   }
 }
 
@@ -429,13 +311,6 @@ function checkShape(where: string, { name, shape }: Variable, known: VariableLis
     );
 }
 
-/** The parties keep a limited number of plans, and none over a restart. Whichever noticed it, the message says so. */
-function isForgotten(error: unknown, { digest }: Plan): boolean {
-  return (
-    error instanceof NameError &&
-    new RegExp(`(^|: )plan ${digest.slice(0, 12)}: expected one that was sent`).test(error.message)
-  );
-}
 /** Gives variables their first values and does nothing else. */
 function isInitial(plan: Plan): boolean {
   return plan.nodes.every(({ op }) => ["constant", "secret", "input", "assign"].includes(op));
