@@ -3,7 +3,7 @@
  * elements `max` of extremes.ts takes fewer nodes and rounds.
  */
 import { size } from "../ring/index.js";
-import { add, isNegative, not, share, sub } from "./build.js";
+import { concat, constant, isNegative, not, reshape, share, slice, sub, sum } from "./build.js";
 import { masked } from "./compare.js";
 import { knowRelu } from "./known-relus.js";
 import type { Builder, Ref } from "./op.js";
@@ -15,10 +15,8 @@ interface Side {
 }
 interface Match {
   readonly sides: readonly Side[];
-  /** below[i][j - i - 1]: whether side i is less than side j. */
-  readonly below: readonly (readonly Ref[])[];
-  /** Bits by side, but for the first: whether it won. */
-  readonly won: readonly Ref[];
+  /** Whether side i won, for all but the first. */
+  readonly won: (b: Builder, i: number) => Ref;
 }
 
 /** So many comparisons more are taken for fewer levels: they cost about what the rounds of a level do. */
@@ -57,14 +55,17 @@ function rectified(
   source: Ref,
   back: (b: Builder, parts: readonly Ref[]) => Ref,
 ): Ref {
-  const negative = entrants.map((x) => isNegative(b, x));
-  if (match?.sides.length !== entrants.length) return b.node("select", [not(b, all(b, negative)), value]);
-  const chosen = entrants.map((_, i) => all(b, [...beating(b, match.below, i), not(b, negative[i]!)]));
-  const parts = entrants.map((x, i) => b.node("select", [chosen[i]!, x]));
-  const sum = parts.reduce((left, part) => add(b, left, part));
-  return b.define(b.node("narrow", [sum], { bound: value.type.bound }), [source], (builder, gradient) => {
+  if (match?.sides.length !== entrants.length) {
+    const negative = isNegative(b, stack(b, entrants));
+    const all = entrants.map((_, i) => layer(b, negative, i));
+    return b.node("select", [not(b, everyBit(b, all)), value]);
+  }
+  const { shape, scale, bound } = value.type;
+  const zero = b.node("secret", [constant(b, 0, shape, scale)]);
+  const { largest, bits } = largestAtOnce(b, [...entrants, zero]);
+  return b.define(b.node("narrow", [largest], { bound }), [source], (builder, gradient) => {
     const whole = gradient.type.kind === "public" ? gradient : share(builder, gradient);
-    const gradients = chosen.map((bit) => masked(builder, bit, whole));
+    const gradients = entrants.map((_, i) => masked(builder, layer(builder, bits, i), whole));
     return [back(builder, gradients)];
   });
 }
@@ -89,26 +90,46 @@ const cut = <T>(list: readonly T[], length: number): T[][] =>
 
 function match(b: Builder, sides: readonly Side[]): Side {
   const values = sides.map(({ value }) => value);
-  /** Differences to later ones, and whether they are negative. */
-  const differences = values.map((x, i) => values.slice(i + 1).map((y) => sub(b, x, y)));
-  const below = differences.map((row) => row.map((difference) => isNegative(b, difference)));
-  const won = sides.slice(1).map((_, i) => all(b, beating(b, below, i + 1)));
-  const taken = won.map((bit, i) => b.node("select", [bit, differences[0]![i]!]));
   const bound = Math.max(...values.map(({ type }) => type.bound));
-  const value = sub(
-    b,
-    values[0]!,
-    taken.reduce((sum, part) => add(b, sum, part)),
-  );
-  return { value: b.node("narrow", [value], { bound }), match: { sides, below, won } };
+  const narrow = (value: Ref) => b.node("narrow", [value], { bound });
+  if (values.length > 2) {
+    const { largest, bits } = largestAtOnce(b, values);
+    return { value: narrow(largest), match: { sides, won: (builder, i) => layer(builder, bits, i) } };
+  }
+  const [first, second] = values as [Ref, Ref];
+  const difference = sub(b, first, second);
+  const less = isNegative(b, difference);
+  return {
+    value: narrow(sub(b, first, b.node("select", [less, difference]))),
+    match: { sides, won: () => less },
+  };
 }
-/** The bits that say that side i wins: it is more than all before it, and no less than all behind. */
-const beating = (b: Builder, below: Match["below"], i: number): Ref[] => [
-  ...below.slice(0, i).map((row, before) => row[i - before - 1]!),
-  ...below[i]!.map((bit) => not(b, bit)),
-];
+
+/**
+ * Each compared with each, as one value with an axis in front: one node, where a node for each pair would have costs of its own in
+ * every round. `bits`: 1 at the winner, along that axis. What was compared is what is selected: protocols that open masks have opened
+ * it already.
+ */
+function largestAtOnce(b: Builder, values: readonly Ref[]): { largest: Ref; bits: Ref } {
+  const count = values.length;
+  const differences = b.node("pairDifferences", [stack(b, values)]);
+  const bits = b.node("winners", [isNegative(b, differences)]);
+  // The first pairs are those of the first value, in order.
+  const losses = slice(b, differences, 0, 0, count - 1);
+  const gain = b.node("select", [slice(b, bits, 0, 1, count), losses]);
+  return { largest: sub(b, values[0]!, sum(b, gain, [0])), bits };
+}
+const stack = (b: Builder, values: readonly Ref[]): Ref =>
+  concat(
+    b,
+    values.map((value) => reshape(b, value, [1, ...value.type.shape])),
+    0,
+  );
+const layer = (b: Builder, stacked: Ref, i: number): Ref =>
+  reshape(b, slice(b, stacked, 0, i, i + 1), stacked.type.shape.slice(1));
+
 /** Where all bits are set, in as few rounds as can be. */
-function all(b: Builder, bits: readonly Ref[]): Ref {
+function everyBit(b: Builder, bits: readonly Ref[]): Ref {
   let left = [...bits];
   while (left.length > 1) left = cut(left, 2).map((pair) => (pair[1] ? b.node("and", pair) : pair[0]!));
   return left[0]!;
@@ -125,9 +146,12 @@ function partsOf(b: Builder, final: Side, gradient: Ref): Ref[] {
 /** For each value whether it won the tournament, if whoever wins here does (`bit`; undefined: always). */
 function winnersOf(b: Builder, { match }: Side, bit: Ref | undefined): (Ref | undefined)[] {
   if (!match) return [bit];
-  const others = match.won.map((won) => (bit ? b.node("and", [bit, won]) : won));
+  const others = match.sides.slice(1).map((_, i) => {
+    const won = match.won(b, i + 1);
+    return bit ? b.node("and", [bit, won]) : won;
+  });
   // One of them won.
-  const any = others.reduce((sum, won) => b.node("xor", [sum, won]));
+  const any = others.reduce((left, won) => b.node("xor", [left, won]));
   const first = bit ? b.node("xor", [bit, any]) : not(b, any);
   return match.sides.flatMap((side, i) => winnersOf(b, side, i === 0 ? first : others[i - 1]));
 }
