@@ -31,10 +31,11 @@ function alike(result: Result, within: { twin: number; reference: number }): voi
 }
 
 test("784-128-128-10 learns digits as it does in the clear", async () => {
-  const result = await trained("mlp", { rows: 256, epochs: 4 });
+  // Of fresh rows: steps on the same ones again enlarge more what rounding does.
+  const result = await trained("mlp", { rows: 512, epochs: 2 });
   assert.equal(result.steps, 8);
-  // Rates and momentum have ten bits in a plan. Steps enlarge what rounding does: 2e-5 to 2.2e-4 from the twin in eight trainings.
-  alike(result, { twin: 1e-3, reference: 2e-2 });
+  // Rates and momentum have ten bits in a plan.
+  alike(result, { twin: 2e-4, reference: 2e-2 });
   assert.ok(last(result.losses) < result.losses[0]! - 0.35, result.losses.join());
   // Ten classes: chance is 10 %.
   assert.ok(last(result.accuracies) > 40, String(last(result.accuracies)));
@@ -79,6 +80,8 @@ test("a transformer begins to learn letters", async () => {
   alike(result, { twin: 2e-2, reference: 1 });
   // ln 27 is 3.3: what knowing nothing costs.
   assert.ok(result.losses[0]! > 3.2 && last(result.losses) < 3, result.losses.join());
+  const [secret, twin] = [last(result.accuracies), last(result.twin!.accuracies)];
+  assert.ok(secret > 5 && Math.abs(secret - twin) < 1, `${secret} %, twin ${twin} %`);
 });
 
 test("a folder that is not there is said, and what was promised of a run is checked", async () => {
