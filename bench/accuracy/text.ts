@@ -107,11 +107,13 @@ const text: Task = {
   name: "text",
   title: "a transformer on a text",
   setting:
-    "guesses each next letter from up to 16 before it, 27 symbols: 2 layers, d = 64, 4 heads, causal; the Declaration of Independence, 4 epochs in batches of 32, Adam with a rate from 0.005 to 0; tested on every tenth window. Always a space would be right in 18 %",
+    "guesses each next letter from up to 16 before it, 27 symbols: 2 layers, d = 64, 4 heads, causal; the Declaration of Independence, 4 epochs in batches of 32, Adam with a rate from 0.005 to 0; tested on every tenth window, 768 letters, of which 0.3 points are two. Always a space would be right in 18 %",
   epochs: 4,
   minRows: 32,
   releases: ["meanLoss"],
   accuracy: { atLeast: 30 },
+  // Five of the 768 letters of the test; 0.3 points are two.
+  nearEnough: 0.7,
   shared: async (size) => shared(size),
   train,
 };

@@ -10,6 +10,12 @@ export interface PartyCaller {
   call(method: string, params: unknown, body?: Uint8Array, options?: { timeoutMs?: number }): Promise<CallResult>;
 }
 
+/** The same call at every party; params and body of each are made for it. */
+export type CallAll = (
+  method: string,
+  make: (party: number) => { readonly params: unknown; readonly body?: Uint8Array },
+) => Promise<CallResult[]>;
+
 /** How long the others are waited for once a party has failed: long enough for a more telling error to arrive. */
 const GRACE_MS = 1500;
 

@@ -12,7 +12,7 @@ import { secureRandom } from "../random/index.js";
 import type { Invitation } from "../serving/invitation.js";
 import { makePolicy, type PolicyOptions, parsePolicyFile } from "../serving/policy.js";
 import { type Closing, Graph, Tensor, Variable } from "../tensor/index.js";
-import type { CallResult } from "./caller.js";
+import type { CallAll } from "./caller.js";
 import { parse } from "./listings.js";
 import type { Session } from "./session.js";
 
@@ -62,11 +62,6 @@ const listing = v.object({
 });
 export type ModelListing = v.InferOutput<typeof listing>["models"][number];
 
-/** The same call at every party. */
-export type CallAll = (
-  method: string,
-  make: (party: number) => { params: unknown; body?: Uint8Array },
-) => Promise<CallResult[]>;
 /** What deploying needs of its session. */
 export interface Deployer {
   readonly session: Session;

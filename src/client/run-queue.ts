@@ -6,13 +6,12 @@ import { FrameError, GrantMissingError, NameError } from "../errors.js";
 import { type Plan, wordBytesOf } from "../plan/index.js";
 import { secureRandom } from "../random/index.js";
 import type { Closing } from "../tensor/index.js";
-import { type CallResult, callAll } from "./caller.js";
+import type { CallAll } from "./caller.js";
 import { type RunReport, readAnswers } from "./run-answer.js";
 import type { SessionOptions } from "./session-options.js";
 import { shareInputs } from "./share-inputs.js";
 
 const mostInFlight = 4;
-const defaultTimeoutMs = 600_000;
 const grantPollMs = 200;
 
 export class RunQueue {
@@ -29,12 +28,10 @@ export class RunQueue {
   /** What a reveal was rejected with since runs were last in flight. */
   #told: unknown;
 
-  constructor(private readonly options: SessionOptions) {}
-
-  /** The same call at every party. */
-  all(method: string, make: (party: number) => { params: unknown; body?: Uint8Array }): Promise<CallResult[]> {
-    return callAll(this.options.parties, method, make, { timeoutMs: this.options.timeoutMs ?? defaultTimeoutMs });
-  }
+  constructor(
+    private readonly options: SessionOptions,
+    private readonly all: CallAll,
+  ) {}
 
   /** Of a run that revealed nothing: until somebody has been told, nothing more is to be run. */
   get error(): unknown {

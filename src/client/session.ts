@@ -19,6 +19,7 @@ import {
   type Values,
   type Variable,
 } from "../tensor/index.js";
+import { type CallAll, callAll } from "./caller.js";
 import {
   type DeployedModel,
   type Deployer,
@@ -35,11 +36,14 @@ import type { RunReport } from "./run-answer.js";
 import { RunQueue } from "./run-queue.js";
 import type { SessionOptions } from "./session-options.js";
 
+const defaultTimeoutMs = 600_000;
+
 export class Session implements GraphHost {
   readonly env: PlanEnv;
   readonly recipient: string;
   readonly revealsAssigned: boolean;
   readonly graph: Graph;
+  readonly #all: CallAll;
   readonly #queue: RunQueue;
   #datasets = new Map<string, DatasetMeta>();
   #closed = false;
@@ -58,7 +62,9 @@ export class Session implements GraphHost {
     this.recipient = options.name;
     this.revealsAssigned = options.revealsAssigned ?? false;
     this.graph = new Graph(this);
-    this.#queue = new RunQueue(options);
+    const { parties, timeoutMs = defaultTimeoutMs } = options;
+    this.#all = (method, make) => callAll(parties, method, make, { timeoutMs });
+    this.#queue = new RunQueue(options, this.#all);
   }
 
   /** What the newest run cost. */
@@ -94,7 +100,7 @@ export class Session implements GraphHost {
   }
   /** Asks the parties again which datasets they hold. Only what all of them hold, alike, counts. */
   async refresh(): Promise<void> {
-    const metas = commonDatasets(this.options.parties, await this.#queue.all("dataset.list", () => ({ params: {} })));
+    const metas = commonDatasets(this.options.parties, await this.#all("dataset.list", () => ({ params: {} })));
     this.#datasets = new Map(metas.map((meta) => [meta.name, meta]));
   }
 
@@ -170,7 +176,7 @@ export class Session implements GraphHost {
     const names = variables.map((variable) => (typeof variable === "string" ? variable : variable.name));
     if (names.length === 0) return;
     const request = hex(secureRandom(16));
-    await this.#queue.all("variable.remove", () => ({ params: { request, names } }));
+    await this.#all("variable.remove", () => ({ params: { request, names } }));
     for (const name of names) this.graph.forget(name);
     for (const variable of variables) if (typeof variable !== "string") variable.stored = false;
   }
@@ -226,12 +232,12 @@ export class Session implements GraphHost {
   }
   /** The models that the parties serve, of every driver. */
   deployments(): Promise<ModelListing[]> {
-    return listModels(this.#deployer.all);
+    return listModels(this.#all);
   }
   get #deployer(): Deployer {
     return {
       session: this,
-      all: (method, make) => this.#queue.all(method, make),
+      all: this.#all,
       put: (plan) => this.#queue.put(plan),
     };
   }
@@ -246,7 +252,7 @@ export class Session implements GraphHost {
   /** Makes the newest version of all variables durable at every party. */
   async save(): Promise<void> {
     await this.flush();
-    await this.#queue.all("checkpoint", () => ({ params: {} }));
+    await this.#all("checkpoint", () => ({ params: {} }));
   }
 
   async close(): Promise<void> {
@@ -300,7 +306,7 @@ export class Session implements GraphHost {
   }
 
   async #stored(): Promise<Map<string, VariableListing>> {
-    return commonVariables(this.options.parties, await this.#queue.all("variable.list", () => ({ params: {} })));
+    return commonVariables(this.options.parties, await this.#all("variable.list", () => ({ params: {} })));
   }
 }
 

@@ -3,10 +3,11 @@
  * elements `max` of extremes.ts takes fewer nodes and rounds.
  */
 import { size } from "../ring/index.js";
-import { concat, constant, isNegative, not, reshape, share, slice, sub, sum } from "./build.js";
+import { constant, isNegative, not, reshape, share, slice, sub, sum } from "./build.js";
 import { masked } from "./compare.js";
 import { knowRelu } from "./known-relus.js";
 import type { Builder, Ref } from "./op.js";
+import { stack } from "./rearrange.js";
 
 /** One that takes part: a value, or who won a match. */
 interface Side {
@@ -119,12 +120,6 @@ function largestAtOnce(b: Builder, values: readonly Ref[]): { largest: Ref; bits
   const gain = b.node("select", [slice(b, bits, 0, 1, count), losses]);
   return { largest: sub(b, values[0]!, sum(b, gain, [0])), bits };
 }
-const stack = (b: Builder, values: readonly Ref[]): Ref =>
-  concat(
-    b,
-    values.map((value) => reshape(b, value, [1, ...value.type.shape])),
-    0,
-  );
 const layer = (b: Builder, stacked: Ref, i: number): Ref =>
   reshape(b, slice(b, stacked, 0, i, i + 1), stacked.type.shape.slice(1));
 
