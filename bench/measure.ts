@@ -32,9 +32,9 @@ export interface MeasureOptions {
 
 /**
  * Parties are daemons that have run before. V8 compiles what they run in the background, on cores that the parties themselves
- * need: until it has, a step takes up to twice as long, and after 1.5 s a tenth of the processor time was still its compilers'.
+ * need: until it has, a step takes up to twice as long. Most of it is done after 8 s (docs/decisions/0024-early-code.md).
  */
-const usualWarmUpMs = 4000;
+const usualWarmUpMs = 8000;
 /** The same for rounds of small messages, which cost half after some 5000. */
 const warmUpRounds = 5000;
 

@@ -1,4 +1,5 @@
 /** A benchmark's party as a process: TLS to its peers, orders from the benchmark over the process channel. */
+import { optimiseEarly } from "../cli/node-flags.js";
 import { connectTlsMesh, type Identity, type LinkModel, listen, PeerInbox, type Pin } from "../src/net/index.js";
 import { createSplitKernels } from "../src/ring/threads/split.js";
 import { BenchParty, type RunOrder } from "./party.js";
@@ -19,6 +20,7 @@ export type Order =
   | { readonly do: "memory" }
   | { readonly do: "ring"; readonly run: number; readonly bytes: number; readonly rounds: number };
 
+optimiseEarly();
 const inbox = new PeerInbox();
 let identity: Identity;
 let party: BenchParty;

@@ -15,6 +15,7 @@ import {
   natsServer,
 } from "./command.js";
 import { CommandError, UsageError } from "./errors.js";
+import { optimiseEarly } from "./node-flags.js";
 import { stopSignal } from "./stop.js";
 
 export const memberOptions = {
@@ -94,6 +95,7 @@ const tellBroker =
     logger[state === "connected" ? "info" : "warn"](brokerStates[state], about);
 
 export async function runMember(options: MemberOptions): Promise<void> {
+  optimiseEarly();
   const { readIdentity, checkPin } = await import("../src/client/identity-file.js");
   const { readCluster } = await import("../src/client/cluster-file.js");
   const { Daemon, indexOfParty, openStores } = await import("../src/party/index.js");
