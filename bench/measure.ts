@@ -71,7 +71,7 @@ export async function measure(
       maxError = Math.max(maxError, largestDifference(wanted, got));
     }
   }
-  const { dealer } = protocolNamed(protocol);
+  const definition = protocolNamed(protocol);
   const profiled: RunReport[][] = [];
   if (profileAt !== undefined)
     for (let i = -2; i < Math.max(3, repetitions / 2); i++) {
@@ -87,7 +87,9 @@ export async function measure(
     bytesPerParty: Math.max(...reports.map((report) => report.bytes)),
     maxError,
     cpuSeconds: cpu.sort((a, b) => a - b)[cpu.length >> 1]!,
-    ...(profileAt === undefined ? {} : { profile: stepProfile(plan, profiled, profileAt, cluster.processes, dealer) }),
+    ...(profileAt === undefined
+      ? {}
+      : { profile: stepProfile(plan, definition, profiled, profileAt, cluster.processes) }),
   };
 }
 

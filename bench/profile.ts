@@ -4,7 +4,8 @@
  */
 import { availableParallelism } from "node:os";
 import type { Profile, ProfileRow } from "../src/engine/index.js";
-import { type Plan, wordBytesOf } from "../src/plan/index.js";
+import { type Plan, stepsOf, wordBytesOf } from "../src/plan/index.js";
+import type { ProtocolDefinition } from "../src/protocol/index.js";
 import { createKernels, type KernelSets, type Kernels, type WordBytes } from "../src/ring/index.js";
 import type { RunReport } from "./party.js";
 
@@ -103,15 +104,16 @@ export type Speeds = Readonly<Record<WordBytes, number>>;
 
 /**
  * Of several profiled runs, the faster half on average. `speeds`: as calibrated;
- * `processes`: how many the parties have; `dealer`: the index of one that waits for nobody.
+ * `processes`: how many the parties have.
  */
 export function stepProfile(
   plan: Plan,
+  definition: ProtocolDefinition,
   runs: readonly (readonly RunReport[])[],
   speeds: Speeds,
   processes: number,
-  dealer: number | undefined,
 ): StepProfile {
+  const { dealer } = definition;
   const time = (reports: readonly RunReport[]) => Math.max(...reports.map((report) => report.seconds));
   const kept = [...runs].sort((a, b) => time(a) - time(b)).slice(0, Math.ceil(runs.length / 2));
   const cores = Math.min(processes, availableParallelism());
@@ -121,14 +123,15 @@ export function stepProfile(
   const parties = kept[0]!.length;
   const perSecond = speeds[wordBytesOf(plan)] * 1e9 * cores;
   const rows = new Map<string, OperatorRow>();
-  plan.nodes.forEach(({ op, inputs }, node) => {
-    const shapes = inputs.map((input) => plan.nodes[input]!.type.shape.join("x") || "1");
+  const steps = stepsOf(plan, definition.costs(wordBytesOf(plan)));
+  steps.forEach(({ op, inputs }, node) => {
+    const shapes = inputs.map((input) => steps[input]!.type.shape.join("x") || "1");
     const operator = [op, ...shapes].join(" ");
     const known = rows.get(operator);
     const multiplyAdds = all(node, (row) => row.multiplyAdds);
     rows.set(operator, {
       operator,
-      nodes: (known?.nodes ?? 0) + 1,
+      nodes: (known?.nodes ?? 0) + (node < plan.nodes.length ? 1 : 0),
       multiplyAdds: (known?.multiplyAdds ?? 0) + multiplyAdds,
       floor: (known?.floor ?? 0) + multiplyAdds / perSecond,
       local: (known?.local ?? 0) + all(node, (row) => row.seconds) / cores,

@@ -1,35 +1,36 @@
 /**
  * A plan made ready to run many times: who waits for whom, how long values live, what it will cost. Not a run.
  */
-import { type NodeTypes, type Operator, operator } from "../ops/index.js";
-import { type Plan, type PlanCost, planCost } from "../plan/index.js";
+import type { NodeTypes } from "../ops/index.js";
+import { type Plan, type PlanCost, planCost, type Step, stepsOf, wordBytesOf } from "../plan/index.js";
 import type { ProtocolDefinition } from "../protocol/index.js";
 
 export interface Program {
   readonly plan: Plan;
   readonly cost: PlanCost;
-  readonly rules: readonly Operator<never>[];
+  /** What is evaluated: the plan's nodes, and what the protocol adds to them. */
+  readonly steps: readonly Step[];
   readonly types: readonly NodeTypes[];
-  /** The different inputs of node i. */
+  /** The different inputs of step i. */
   readonly needs: readonly (readonly number[])[];
-  /** Nodes that wait for node i, ascending, each listed once. */
+  /** Steps that wait for step i, ascending, each listed once. */
   readonly consumers: readonly (readonly number[])[];
-  /** How many different inputs node i waits for. */
+  /** How many different inputs step i waits for. */
   readonly waits: readonly number[];
 }
 
 export function compile(plan: Plan, definition: ProtocolDefinition): Program {
-  const { nodes } = plan;
-  const needs = nodes.map((node) => (node.inputs.length < 2 ? node.inputs : [...new Set(node.inputs)]));
-  const consumers: number[][] = nodes.map(() => []);
+  const steps = stepsOf(plan, definition.costs(wordBytesOf(plan)));
+  const needs = steps.map(({ inputs }) => (inputs.length < 2 ? inputs : [...new Set(inputs)]));
+  const consumers: number[][] = steps.map(() => []);
   needs.forEach((inputs, id) => {
     for (const input of inputs) consumers[input]!.push(id);
   });
   return {
     plan,
     cost: planCost(plan, definition),
-    rules: nodes.map((node) => operator(node.op)!),
-    types: nodes.map((node) => ({ inputs: node.inputs.map((input) => nodes[input]!.type), output: node.type })),
+    steps,
+    types: steps.map(({ inputs, type }) => ({ inputs: inputs.map((input) => steps[input]!.type), output: type })),
     needs,
     consumers,
     waits: needs.map((inputs) => inputs.length),

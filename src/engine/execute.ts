@@ -194,12 +194,12 @@ class Execution {
 
   #start(id: number): Rounds<Value> | Value {
     const { ring, protocol, host, run, scope, profile } = this.options;
-    const { plan, rules, types } = this.program;
-    const node = plan.nodes[id]!;
+    const { steps, types } = this.program;
+    const { inputs: needed, attrs, rule } = steps[id]!;
     const context: EvalContext = { ring, protocol, host, site: new NodeSite(run, id, scope) };
-    const inputs = node.inputs.map((input) => this.#lifetimes.get(input));
-    if (!profile) return rules[id]!.evaluate(context, inputs, node.attrs as never, types[id]!);
-    return profile.measure(id, () => rules[id]!.evaluate(context, inputs, node.attrs as never, types[id]!));
+    const inputs = needed.map((input) => this.#lifetimes.get(input));
+    if (!profile) return rule.evaluate(context, inputs, attrs as never, types[id]!);
+    return profile.measure(id, () => rule.evaluate(context, inputs, attrs as never, types[id]!));
   }
 
   #step(id: number, rounds: Rounds<Value>): IteratorResult<Exchange, Value> {

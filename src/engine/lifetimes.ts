@@ -19,7 +19,7 @@ export class Lifetimes {
     private readonly protocol: Protocol,
     private readonly scope: Scope,
   ) {
-    this.#values = new Array(program.plan.nodes.length);
+    this.#values = new Array(program.steps.length);
     this.#readers = program.consumers.map((list) => list.length);
   }
 
@@ -29,7 +29,7 @@ export class Lifetimes {
 
   /** Node `id` is done: keeps its value for its readers and lets go of its inputs. */
   complete(id: number, value: Value): void {
-    const { op } = this.program.plan.nodes[id]!;
+    const { op } = this.program.steps[id]!;
     this.#values[id] = value;
     // One reference more, never given back: a variable's share belongs to the store, an assigned one to the host.
     const foreign = op === "variable" || op === "assign" ? 1 : 0;

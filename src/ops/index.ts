@@ -26,6 +26,7 @@ export type {
   ValueType,
 } from "./op.js";
 export { mostLoss, type Release, releases } from "./sink.js";
+export { atPivot, firstStage, publicBeside, secondStage } from "./stages.js";
 export { type OpName, operator, operators, sinks } from "./table.js";
 export { comparisonWidth, declaredIntegerBits, maxBound, widestBound } from "./type.js";
 export { octaveBits } from "./waves.js";

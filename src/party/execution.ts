@@ -64,7 +64,7 @@ export async function perform(entry: Entry, context: ExecutionContext): Promise<
           .finally(close);
       }
       mesh.closeRun(run);
-      const operators = profile?.byOperator(request.plan.plan.nodes.map(({ op }) => op));
+      const operators = profile?.byOperator(program.steps.map(({ op }) => op));
       outcome = { run, parts: host.parts, stats, ...(operators ? { operators } : {}) };
     }
     variables.commit(run, draft);

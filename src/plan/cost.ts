@@ -2,24 +2,26 @@
  * What a plan will cost, from the declared costs of its primitives. Not a measurement; `engine/` runs nodes as early as
  * their inputs allow, in the order that is followed here, so the rounds counted here are the rounds that are run.
  */
-import { type Look, operator } from "../ops/index.js";
+import type { Look } from "../ops/index.js";
 import type { Cost, CostsBySize, ProtocolDefinition } from "../protocol/index.js";
 import { size } from "../ring/index.js";
 import { Masks } from "./masks.js";
 import { type Plan, type PlanCost, wordBytesOf } from "./plan.js";
+import { type Step, stepsOf } from "./stages.js";
 import { unprovedBounds } from "./unproved.js";
 
 /** With other than the protocol's own costs: as if it compared in another way. */
 export function planCost(plan: Plan, definition: ProtocolDefinition, by: CostsBySize = definition.costs): PlanCost {
   const costs = by(wordBytesOf(plan));
   const { nodes } = plan;
+  const steps = stepsOf(plan, costs);
   const bytes = new Array<number>(definition.parties).fill(0);
   const perOperator: Record<string, { nodes: number; bytes: number }> = {};
   const masks = costs.masks && new Masks(nodes, costs.masks);
   const costOf = (id: number, round: number): Cost => {
-    const node = nodes[id]!;
-    const types = node.inputs.map((input) => nodes[input]!.type);
-    const rule = operator(node.op)!;
+    const node = steps[id]!;
+    const types = node.inputs.map((input) => steps[input]!.type);
+    const { rule } = node;
     const attrs = node.attrs as never;
     const own = rule.cost(costs, types, attrs, node.type, id);
     const looks: readonly Look[] = masks && rule.looks ? rule.looks(types, attrs) : [];
@@ -31,15 +33,15 @@ export function planCost(plan: Plan, definition: ProtocolDefinition, by: CostsBy
       bytes[party]! += count;
       most = Math.max(most, count);
     });
-    row.nodes++;
+    if (id < nodes.length) row.nodes++;
     row.bytes += most;
     return cost;
   };
   /** The round before which node i is done. */
-  const finish = schedule(plan, costOf);
+  const finish = schedule(steps, costOf);
   const rounds = finish.reduce((most, round) => Math.max(most, round), 0);
   const { assumed = [] } = plan;
-  const elements = peak(plan, finish, rounds);
+  const elements = peak(steps, finish, rounds);
   return { rounds, bytes, perOperator, unproved: unprovedBounds(nodes, plan.env), assumed, elements };
 }
 
@@ -47,7 +49,7 @@ export function planCost(plan: Plan, definition: ProtocolDefinition, by: CostsBy
  * The round before which each node is done, where `costOf` is asked in the order in which the engine starts nodes: what became
  * ready together by number, round by round, and after each delivery once more.
  */
-function schedule({ nodes }: Plan, costOf: (id: number, round: number) => Cost): number[] {
+function schedule(nodes: readonly Step[], costOf: (id: number, round: number) => Cost): number[] {
   const finish = new Array<number>(nodes.length).fill(0);
   const consumers: number[][] = nodes.map(() => []);
   const waits = nodes.map(({ inputs }, id) => {
@@ -89,10 +91,9 @@ function schedule({ nodes }: Plan, costOf: (id: number, round: number) => Cost):
 const wordsOfElement = 4;
 
 /** Elements of the values that are alive together at the worst round, and the largest working space of a node then. */
-function peak({ nodes }: Plan, finish: readonly number[], rounds: number): number {
+function peak(nodes: readonly Step[], finish: readonly number[], rounds: number): number {
   const spaces = new Array<number>(rounds + 2).fill(0);
-  nodes.forEach(({ op, inputs, attrs }, id) => {
-    const rule = operator(op)!;
+  nodes.forEach(({ rule, inputs, attrs }, id) => {
     if (!rule.workspace) return;
     const words = rule.workspace(
       inputs.map((input) => nodes[input]!.type),

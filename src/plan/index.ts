@@ -6,4 +6,5 @@ export { inferNode } from "./infer.js";
 export * from "./interface.js";
 export { type Plan, type PlanCost, type PlanNode, type Unproved, wordBytesOf } from "./plan.js";
 export { Recorder, type RecordLimits } from "./record.js";
+export { type Step, stepsOf } from "./stages.js";
 export { envOf } from "./word-size.js";

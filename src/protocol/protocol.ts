@@ -88,6 +88,8 @@ export interface Protocol {
   separable(site: Site, x: Share, f: Separable): Rounds<Product>;
   /** floor(x / 2^shift) + Bernoulli(fraction): unbiased, no huge error. Needs |x| < 2^(w-2) and 1 <= shift <= w - 3. */
   truncate(site: Site, x: Product, shift: number): Rounds<Share>;
+  /** The same in two stages, of protocols whose costs have them: signs may be looked for in between. */
+  readonly stages?: TruncationStages;
 
   // -- bits --
   xor(site: Site, x: Bits, y: Bits): Bits;
@@ -138,6 +140,17 @@ export interface Protocol {
   reduced(scope: Scope, wide: Share): Share;
 }
 
+/**
+ * A truncation in two stages. What the first leaves is a share for linear maps and for comparisons whose width and `shift` together
+ * are within a word; everything else waits for the second.
+ */
+export interface TruncationStages {
+  begin(site: Site, x: Product, shift: number): Rounds<Share>;
+  /** Words that everyone knows, to go through linear maps with what `begin` left. */
+  fromPublic(site: Site, words: Block, like: Share): Share;
+  end(site: Site, x: Share): Rounds<Share>;
+}
+
 /** What an outsider's sharing leaves at one party: 16-byte seeds, and the correction if this party keeps it. */
 export interface SeededShare {
   readonly seeds: readonly Uint8Array[];
@@ -179,6 +192,8 @@ export interface Costs {
   separable(n: number, terms: number, outputs: number, pivot: number): Cost;
   reshare(n: number, pivot: number): Cost;
   truncate(n: number, shift: number, pivot: number): Cost;
+  /** Of protocols that truncate in two stages. */
+  readonly stages?: StageCosts;
   and(n: number, width: number, pivot: number): Cost;
   msb(n: number, width: number, pivot: number): Cost;
   isZero(n: number, width: number, pivot: number): Cost;
@@ -189,6 +204,15 @@ export interface Costs {
   input(n: number, owner: number): Cost;
   reveal(n: number): Cost;
   revealTo(n: number, to: number): Cost;
+}
+
+export interface StageCosts {
+  begin(n: number, shift: number, pivot: number): Cost;
+  end(n: number, shift: number, pivot: number): Cost;
+  /** The pivot of comparisons of what `begin` left, at a pivot. */
+  readonly pivotBetween: (pivot: number) => number;
+  /** Of the largest value that lies between the stages: with more elements they are not worth it, or not possible. */
+  readonly mostElements: number;
 }
 
 export type CostsBySize = (wordBytes: WordBytes) => Costs;

@@ -5,7 +5,7 @@ import { compile } from "../../src/engine/index.js";
 import type { Incoming, Mesh } from "../../src/net/index.js";
 import * as build from "../../src/ops/build.js";
 import type { Ref } from "../../src/ops/index.js";
-import { decodePlan, Recorder } from "../../src/plan/index.js";
+import { decodePlan, Recorder, stepsOf } from "../../src/plan/index.js";
 import { plain, protocols, rep3 } from "../../src/protocol/index.js";
 import { assertNear } from "../ops/algebra.js";
 import { everything, trainStep } from "../plan/sample.js";
@@ -120,10 +120,10 @@ for (const [name, [record, given]] of Object.entries(cases)) {
 
   test(`${name}: the profile adds up`, async () => {
     const { stats, profiles } = await runOnce(rep3, record(), given, { profile: true });
-    const plan = record().close();
+    const steps = stepsOf(record().close(), rep3.costs(8));
     profiles.forEach(({ rows }, party) => {
       const sum = (pick: (row: (typeof rows)[number]) => number) => rows.reduce((total, row) => total + pick(row), 0);
-      assert.equal(rows.length, plan.nodes.length);
+      assert.equal(rows.length, steps.length);
       assert.ok(rows.every(({ seconds, waiting }) => seconds >= 0 && waiting >= 0));
       const { bytes, seconds } = stats[party]!;
       assert.equal(

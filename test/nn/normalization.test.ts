@@ -52,7 +52,7 @@ test("a normalised network trains on rows of an owner; its losses may be release
     losses.push(await data.meanLoss(nn.mseLoss(model(sets.x.all()), sets.y.all())).reveal());
     model.train();
   };
-  for (let epoch = 0; epoch < 4; epoch++) {
+  for (let epoch = 0; epoch < 6; epoch++) {
     for await (const { x, y } of data.batches(sets, { size: 8, firstEpoch: epoch }))
       adam.minimize(nn.mseLoss(model(x), y));
     await measure();

@@ -208,12 +208,13 @@ async function stepOf(batch: number, reduction: "mean" | "batchMean", options: o
 
 test("rounds of a step do not depend on the divisor and the rate; each value is truncated once", async () => {
   for (const [batch, reduction, options, rounds] of [
-    [64, "batchMean", { lr: 0.02 }, 28],
-    [64, "mean", { lr: 0.02 }, 28],
-    [60, "mean", { lr: 1e-4 }, 28],
-    [64, "batchMean", { lr: 0.05, momentum: 0.9, weightDecay: 1e-4 }, 28],
-    // The wider layer has too many elements for the bits as numbers: one round more.
-    [100, "mean", { lr: 0.02, momentum: 0.9 }, 29],
+    [64, "batchMean", { lr: 0.02 }, 26],
+    [64, "mean", { lr: 0.02 }, 26],
+    [60, "mean", { lr: 1e-4 }, 26],
+    [64, "batchMean", { lr: 0.05, momentum: 0.9, weightDecay: 1e-4 }, 26],
+    // The wider layer has too many elements for the bits as numbers, and for comparisons between the stages of its truncation:
+    // two rounds more.
+    [100, "mean", { lr: 0.02, momentum: 0.9 }, 28],
   ] as const) {
     const { plan } = await stepOf(batch, reduction, options);
     assert.equal(planCost(plan, rep3).rounds, rounds, `${batch} ${reduction} ${JSON.stringify(options)}`);

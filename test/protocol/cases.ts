@@ -9,13 +9,17 @@ import {
   type Cost,
   type Costs,
   freeOfCharge,
+  inSequence,
   type MaskCosts,
   opening,
   type Product,
   type ProtocolDefinition,
+  parallel,
   type Rounds,
   type Share,
   type Site,
+  type StageCosts,
+  sideBySide,
 } from "../../src/protocol/index.js";
 import { expander } from "../../src/random/index.js";
 import type { Block, Ring } from "../../src/ring/index.js";
@@ -26,6 +30,8 @@ import { theorem, WEIGHTS } from "./theorem.js";
 export interface Case {
   readonly name: string;
   start(end: End, site: Site, inputs: Inputs): Rounds<unknown>;
+  /** Of how many primitives it consists; 1 if undefined. */
+  readonly nonces?: number;
   /** What must have happened to the inputs first; by default nothing has. */
   before?(lab: Lab, inputs: Inputs): Partial<Inputs>;
   cost(costs: Costs, n: number, pivot: number): Cost;
@@ -58,7 +64,7 @@ export const PLANES = 3;
 
 export function casesOf(definition: ProtocolDefinition): Case[] {
   const everyone = computing(definition);
-  const { masks } = costsOf(definition);
+  const { masks, stages } = costsOf(definition);
   const bits = wordBitsOf(definition);
   // Keys come as words, not as planes.
   const keys = masks?.msbRounded !== undefined;
@@ -151,6 +157,7 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
       }),
     ),
     ...(masks ? afterLooks(masks, definition) : []),
+    ...(stages ? betweenStages(stages) : []),
     {
       name: "reveal",
       start: (end, site, { x }) => end.protocol.reveal(site, x[end.self]!),
@@ -169,6 +176,28 @@ export function casesOf(definition: ProtocolDefinition): Case[] {
 }
 
 const SHIFT = 16;
+
+/** Signs, zeros and maps of what the first stage of a truncation leaves, while the second one goes on; the result is what was seen. */
+function betweenStages({ begin, end, pivotBetween }: StageCosts): Case[] {
+  const width = 16;
+  const looks = {
+    msb: (costs: Costs, n: number, pivot: number) => costs.msb(n, width, pivot),
+    isZero: (costs: Costs, n: number, pivot: number) => costs.isZero(n, width, pivot),
+  };
+  return (["msb", "isZero"] as const).map((look) => ({
+    name: `${look} between the stages of a truncation`,
+    nonces: 3,
+    *start({ self, protocol }, site, { lifted }) {
+      const stages = protocol.stages!;
+      const begun = yield* stages.begin(site, lifted[self]!, SHIFT);
+      const [bits, whole] = yield* parallel<unknown>([protocol[look](site, begun, width), stages.end(site, begun)]);
+      for (const value of [begun, whole as Share]) protocol.free(site.scope, value);
+      return bits;
+    },
+    cost: (costs, n, pivot) =>
+      inSequence(begin(n, SHIFT, pivot), sideBySide(looks[look](costs, n, pivotBetween(pivot)), end(n, SHIFT, pivot))),
+  }));
+}
 
 /** What is cheaper, or takes another way, since something has looked at the value before. */
 function afterLooks(masks: MaskCosts, definition: ProtocolDefinition): Case[] {

@@ -4,9 +4,9 @@ import { Prg, type Stream, type StreamId } from "../../src/random/index.js";
 import type { Case } from "./cases.js";
 import type { End } from "./harness.js";
 
-/** Bytes [from, to) of the one stream of a key that a primitive opens. */
+/** Bytes [from, to) of the one stream of a key that a primitive opens; a case may consist of several. */
 export interface Draw {
-  /** Who has the key, and its label. */
+  /** Who has the key, its label, and which primitive of the case draws. */
   readonly key: string;
   readonly from: number;
   readonly to: number;
@@ -39,7 +39,7 @@ export function watchingDraws<T>(
     let from = 0;
     const fill = (target: Uint8Array) => {
       stream.fill(target);
-      watch({ key, from, to: from + target.length }, target);
+      watch({ key: `${key}, primitive ${id.chunk}`, from, to: from + target.length }, target);
       from += target.length;
     };
     return { fill } as unknown as Stream;

@@ -97,13 +97,13 @@ export class Lab {
 
   /**
    * Calls one primitive at every party, each with a site of its own, and runs it to its end. Fails where a primitive
-   * takes more or less than one nonce, or where parties disagree about a round.
+   * takes more or less than one nonce (of several primitives together: `nonces`), or where parties disagree about a round.
    */
-  call<T>(primitive: (end: End, site: Site) => Rounds<T> | T, pivot = 0): Outcome<T> {
+  call<T>(primitive: (end: End, site: Site) => Rounds<T> | T, pivot = 0, nonces = 1): Outcome<T> {
     const node = this.#node++;
     const sites = this.ends.map((end) => new TestSite(end.scope, pivot, this.#options.run ?? 1, node));
     const outcome = this.run((end) => primitive(end, sites[end.self]!));
-    for (const site of sites) assert.equal(site.nonces, 1, "nonces taken by one primitive");
+    for (const site of sites) assert.equal(site.nonces, nonces, "nonces taken by one primitive");
     return outcome;
   }
 

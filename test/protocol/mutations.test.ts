@@ -5,7 +5,7 @@
  */
 import { describe, test } from "node:test";
 import { type ProtocolHost, type Rounds, rep3, type Share, type Site } from "../../src/protocol/index.js";
-import { asShare, openProduct, Replicated } from "../../src/protocol/rep3/share.js";
+import { asShare, Halves, openHalves, openProduct, pieces, Replicated, roleOf } from "../../src/protocol/rep3/share.js";
 import { commonMutations } from "./common-mutations.js";
 import { type Mutation, mustFail, patched } from "./mutants.js";
 import { peekRep3 } from "./peek.js";
@@ -54,6 +54,35 @@ const mutations: Mutation[] = [
       },
     })),
     fails: "truncate is floor or one above",
+  },
+  {
+    name: "the halves of a truncation lack their rounding",
+    definition: patched(rep3, ({ self, stages }, { ring: { kernels } }) => ({
+      stages: {
+        ...stages!,
+        *begin(site, x, shift) {
+          const begun = yield* stages!.begin(site, x, shift);
+          const { n, words } = openHalves(begun);
+          for (const { from, n: count, pivot } of pieces(n, site.pivot))
+            if (roleOf(self, pivot) !== 1) kernels.addScalar(words.ptr + from * 8, words.ptr + from * 8, -1n, count);
+          return begun;
+        },
+      },
+    })),
+    fails: "signs between the stages of a truncation are those of its result",
+  },
+  {
+    name: "the halves of a truncation change hands",
+    definition: patched(rep3, ({ stages }) => ({
+      stages: {
+        ...stages!,
+        *begin(site, x, shift) {
+          const { n, bits, pivot, words, rest } = openHalves(yield* stages!.begin(site, x, shift));
+          return asShare(new Halves(n, bits, pivot + 1, words, rest));
+        },
+      },
+    })),
+    fails: "signs between the stages of a truncation are those of its result",
   },
   {
     name: "outgoing parts are the bare components",

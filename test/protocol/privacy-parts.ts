@@ -137,7 +137,7 @@ function streamsDiffer(definition: ProtocolDefinition): void {
       for (const one of casesOf(definition))
         for (let time = 0; time < 2; time++) {
           const prepared = prepare(lab, one, inputs);
-          lab.call((end, site) => one.start(end, site, prepared), 1);
+          lab.call((end, site) => one.start(end, site, prepared), 1, one.nonces);
           freePrepared(lab, prepared, inputs);
         }
       for (let time = 0; time < 2; time++) {

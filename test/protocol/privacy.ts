@@ -91,7 +91,7 @@ function runCase(
   const lab = new Lab(definition, options);
   const results = Array.from({ length: options?.times ?? 1 }, () => {
     const prepared = prepare(lab, one, inputs);
-    const outcome = lab.call((end, site) => one.start(end, site, prepared), pivot);
+    const outcome = lab.call((end, site) => one.start(end, site, prepared), pivot, one.nonces);
     const held = outcome.values.map((value, party) => (peek ? peek(lab.ends[party]!, value) : []));
     return { outcome, held };
   });

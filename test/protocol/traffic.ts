@@ -20,7 +20,7 @@ export function trafficChecks(definition: ProtocolDefinition): Check[] {
           for (const pivot of n < 16384 ? [0, 1, 2, 3, 7] : [1])
             for (const one of casesOf(definition)) {
               const fresh = prepare(lab, one, inputs);
-              const outcome = lab.call((end, site) => one.start(end, site, fresh), pivot);
+              const outcome = lab.call((end, site) => one.start(end, site, fresh), pivot, one.nonces);
               const what = `${one.name}, ${n} elements, pivot ${pivot}`;
               const cost = one.cost(costsOf(definition), n, pivot);
               assert.equal(outcome.rounds, cost.rounds, `rounds of ${what}`);
@@ -55,7 +55,7 @@ export function trafficChecks(definition: ProtocolDefinition): Check[] {
         const kept = lab.ends.map((end) => end.scope.live);
         for (const one of casesOf(definition)) {
           const fresh = prepare(lab, one, inputs);
-          const { values } = lab.call((end, site) => one.start(end, site, fresh));
+          const { values } = lab.call((end, site) => one.start(end, site, fresh), 0, one.nonces);
           release(lab, values);
           freePrepared(lab, fresh, inputs);
           for (const end of lab.ends)

@@ -1,12 +1,12 @@
 /** Checks of results: every primitive against plain, on edge values and random ones. Part of the conformance suite. */
 import assert from "node:assert/strict";
 import { BoundError, ShapeError } from "../../src/errors.js";
-import type { ProtocolDefinition, Share } from "../../src/protocol/index.js";
+import type { ProtocolDefinition, Share, Site } from "../../src/protocol/index.js";
 import type { Linear } from "../../src/protocol/protocol.js";
-import { agrees, inLab, SIZES, same, signed } from "./agreement.js";
+import { agrees, inLab, revealPlane, SIZES, same, signed } from "./agreement.js";
 import { edgesAndRandom, someWords, times } from "./cases.js";
 import type { Check } from "./conformance.js";
-import { computing, type End, free, Lab, reveal, share, take, wordBitsOf, wordBytesOf } from "./harness.js";
+import { computing, costsOf, type End, free, Lab, reveal, share, take, wordBitsOf, wordBytesOf } from "./harness.js";
 import { separableValues, weighValues } from "./theorem.js";
 import {
   bitsValues,
@@ -26,6 +26,7 @@ export function valueChecks(definition: ProtocolDefinition): Check[] {
     check("functions with an addition theorem", separableValues),
     check("truncate is floor or one above", truncateValues),
     check("truncate is unbiased", truncateMean),
+    check("signs between the stages of a truncation are those of its result", stagedSigns),
     check("msb is the sign", msbValues),
     check("isZero sees zero", zeroValues),
     check("toBits gives the low bits", bitsValues),
@@ -151,6 +152,64 @@ function truncateValues(definition: ProtocolDefinition): void {
     }
   });
 }
+
+/** Of the values, of their differences from the next one, and of those from a public number. */
+function stagedSigns(definition: ProtocolDefinition): void {
+  if (!costsOf(definition).stages) return;
+  const bits = wordBitsOf(definition);
+  const shift = bits / 4;
+  const width = bits - shift;
+  inLab(definition, (lab) => {
+    for (const [pivot, n] of SIZES.entries()) {
+      // Small ones, so that the coin of the rounding decides about many signs, and large ones.
+      for (const size of [shift + 2, bits - 2]) {
+        const x = share(lab, edgesAndRandom(n, size, `staged ${size}`));
+        const lifted = lab.call((end, site) => end.protocol.lift(site, x[end.self]!)).values;
+        const moves = n > 16384 ? [] : [differences, fromPublic];
+        const maps = [undefined, ...moves];
+        const begun = lab.call((end, site) => end.protocol.stages!.begin(site, lifted[end.self]!, shift), pivot).values;
+        const publics = lab.call(
+          (end, site) => {
+            const words = end.scope.alloc(n);
+            end.ring.setWords(words, new BigInt64Array(n).fill(3n));
+            const { protocol } = end;
+            const both = [protocol.stages!.fromPublic(site, words, begun[end.self]!), protocol.fromPublic(site, words)];
+            end.scope.free(words);
+            return both;
+          },
+          pivot,
+          2,
+        ).values;
+        const at = (i: number) => publics.map((both) => both[i]!);
+        const mapped = (values: readonly Share[], added: readonly Share[], map: ShareMap | undefined) =>
+          map ? lab.call((end, site) => map(end, site, [values[end.self]!, added[end.self]!]), pivot).values : values;
+        const early = maps.map((map) => {
+          const value = mapped(begun, at(0), map);
+          const signs = lab.call((end, site) => end.protocol.msb(site, value[end.self]!, width), pivot).values;
+          const seen = revealPlane(lab, signs);
+          free(lab, signs, ...(map ? [value] : []));
+          return seen;
+        });
+        const whole = lab.call((end, site) => end.protocol.stages!.end(site, begun[end.self]!), pivot).values;
+        maps.forEach((map, i) => {
+          const value = mapped(whole, at(1), map);
+          const expected = reveal(lab, value).map((word) => (signed(word) < 0n ? 1n : 0n));
+          same(early[i]!, expected, `map ${i} of ${n} elements of ${size} bits`);
+          if (map) free(lab, value);
+        });
+        free(lab, x, lifted, begun, whole, at(0), at(1));
+      }
+    }
+  });
+}
+type ShareMap = (end: End, site: Site, values: readonly Share[]) => Share;
+const differences: ShareMap = ({ protocol, ring: { kernels, wordBytes } }, site, [x]) =>
+  protocol.linear(site, [x!], x!.n, (dst, [a]) => {
+    kernels.copy(dst.ptr, a!.ptr, x!.n);
+    kernels.sub(dst.ptr, dst.ptr, a!.ptr + wordBytes, x!.n - 1);
+  });
+const fromPublic: ShareMap = ({ protocol, ring: { kernels } }, site, [x, three]) =>
+  protocol.linear(site, [three!, x!], x!.n, (dst, [a, b]) => kernels.sub(dst.ptr, a!.ptr, b!.ptr, x!.n));
 
 /** The mean of n coins of any bias has a standard deviation of at most 0.5 / sqrt(n); the limit is six of them. */
 function truncateMean(definition: ProtocolDefinition): void {

@@ -1,6 +1,6 @@
 /**
- * The two rounds with which every look at the bits of x = s + c begins, where s = x_0 + x_1 is known to role 0 and
- * c = x_2 to roles 1 and 2. What they compute is laid out in ../adder/layout.ts; what follows on shared planes is in
+ * The two rounds with which every look at the bits of x = s + c begins, where s (x_0 + x_1 of a share) is known to role 0 and
+ * c (x_2) to roles 1 and 2. What they compute is laid out in ../adder/layout.ts; what follows on shared planes is in
  * compare.ts and convert.ts.
  *
  * In a block of bits, each carry is a sum of products s_S of bits of s, each times bits of c (../adder/carries.ts). So role 0
@@ -13,13 +13,41 @@
  * Masked by: F(k_0) against role 1, which sees b_1 and role 2's half; F(k_1) against role 2, which sees role 1's half.
  * Round 1: role 0 sends one bit per S, role 2 one per carry. Round 2: role 1 sends one per carry.
  */
+import { BoundError } from "../../errors.js";
 import type { Block } from "../../ring/index.js";
 import { addCarries, forBits, STEP } from "../adder/carries.js";
 import { type Adder, planesOf } from "../adder/layout.js";
 import { planeWords } from "../planes.js";
-import type { Site } from "../protocol.js";
+import type { Share, Site } from "../protocol.js";
 import { parallel, type Rounds } from "../rounds.js";
-import { draw, type Party, type Piece, pieces, type Replicated, type Role, roleOf, type Streams } from "./share.js";
+import { draw, isHalves, openShare, type Party, type Piece, pieces, type Role, roleOf, type Streams } from "./share.js";
+
+/** x = s + c in the low bits that are looked at: how the parties have the addends, by role in each piece. */
+export interface Addends {
+  readonly n: number;
+  /** Whose number decides the roles. */
+  readonly pivot: number;
+  /** Words [first, first + count) of s, at role 0. */
+  readonly s: (dst: number, first: number, count: number) => void;
+  /** All words of c, at roles 1 and 2. */
+  readonly c: (role: Role) => Block;
+}
+/** s = x_0 + x_1 and c = x_2; of a share between the rounds of its truncation s = v and c = u. */
+export function addendsOf({ kernels }: Party, site: Site, x: Share, width: number): Addends {
+  const { wordBytes } = kernels;
+  if (isHalves(x)) {
+    const { n, bits, pivot, words } = x;
+    if (width > bits)
+      throw new BoundError(`comparison: expected at most the ${bits} bits known, got ${width}; try a smaller shift`);
+    const s = (dst: number, first: number, count: number) => kernels.copy(dst, words.ptr + first * wordBytes, count);
+    // Who knows v was in role 1, and is in role 0 here.
+    return { n, pivot: pivot + 1, s, c: () => words };
+  }
+  const { n, a, b } = openShare(x);
+  const s = (dst: number, first: number, count: number) =>
+    kernels.add(dst, a.ptr + first * wordBytes, b.ptr + first * wordBytes, count);
+  return { n, pivot: site.pivot, s, c: (role) => (role === 2 ? a : b) };
+}
 
 /** Shared planes, both components with the same layout. */
 export interface PlanePair {
@@ -31,14 +59,14 @@ interface Job {
   readonly site: Site;
   readonly streams: Streams;
   readonly adder: Adder;
-  readonly x: Replicated;
+  readonly x: Addends;
 }
 
 /** The planes of `adder` for x, gates.length + singles.length of them. 2 rounds, or 1 without gates. */
-export function* addFirst(party: Party, site: Site, streams: Streams, adder: Adder, x: Replicated): Rounds<PlanePair> {
+export function* addFirst(party: Party, site: Site, streams: Streams, adder: Adder, x: Addends): Rounds<PlanePair> {
   const { wordBytes } = party.kernels;
   const job = { party, site, streams, adder, x };
-  const parts = pieces(x.n, site.pivot);
+  const parts = pieces(x.n, x.pivot);
   const results = yield* parallel(
     parts.map((piece) => {
       const role = roleOf(party.self, piece.pivot);
@@ -94,7 +122,7 @@ function* meetFirst(job: Job, piece: Piece): Rounds<PlanePair> {
   copySingles(job, result.b, shared, words);
   const half = site.scope.alloc(adder.gates * words);
   party.kernels.copy(half.ptr, result.b.ptr, adder.gates * words);
-  meet(job, piece, x.a, shared, half, result.a, 2);
+  meet(job, piece, x.c(2), shared, half, result.a, 2);
   site.scope.free(shared);
   if (adder.gates > 0) {
     yield { send: [{ peer: piece.pivot, block: half, bytes }], receive: [] };
@@ -120,7 +148,7 @@ function* meetLast(job: Job, piece: Piece): Rounds<PlanePair> {
   copySingles(job, result.a, shared, words);
   const half = site.scope.alloc(adder.gates * words);
   party.kernels.copy(half.ptr, result.a.ptr, adder.gates * words);
-  meet(job, piece, x.b, shared, half, result.b, 1);
+  meet(job, piece, x.c(1), shared, half, result.b, 1);
   site.scope.free(shared);
   if (adder.gates > 0) yield { send: [{ peer: role2, block: half, bytes }], receive: [] };
   party.kernels.xor(result.b.ptr, result.b.ptr, half.ptr, adder.gates * words);
@@ -151,10 +179,7 @@ function addProducts(job: Job, piece: Piece, shared: Block): void {
   );
   const sets: number[] = [];
   const sharedPtr = shared.ptr;
-  const write = (dst: number, first: number, count: number) => {
-    const at = (piece.from + first) * wordBytes;
-    kernels.add(dst, x.a.ptr + at, x.b.ptr + at, count);
-  };
+  const write = (dst: number, first: number, count: number) => x.s(dst, piece.from + first, count);
   forBits(kernels, site.scope, piece.n, adder.width, write, (at, count, planes) => {
     for (const { base, from, bits } of adder.blocks)
       for (let set = 1; set < 1 << bits; set++) {

@@ -7,24 +7,24 @@ import { checkWidth } from "../checks.js";
 import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { addFirst, type PlanePair } from "./adder.js";
+import { addendsOf, addFirst, type PlanePair } from "./adder.js";
 import { zeroBits } from "./bits.js";
-import { asBits, openShare, openStreams, type Party, Planes, passOn, type Streams } from "./share.js";
+import { asBits, openStreams, type Party, Planes, passOn, type Streams } from "./share.js";
 
 /**
- * Plane x < 0. With L blocks: 2 + log2 L rounds and, per 64 elements, in words: role 0 sends the shared products, roles
+ * Plane x < 0, of a share, or of one between the two rounds of its truncation. With L blocks: 2 + log2 L rounds and, per 64 elements, in words: role 0 sends the shared products, roles
  * 1 and 2 send 2L - 1, each party 2(L - 1) - log2 L for the tree. At width 32 that is 5 rounds, 8 blocks and
  * 124, 26 and 26 bits an element; 58.7 bits a party on average.
  */
 export function* msb(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
   const { wordBytes } = party.kernels;
   checkWidth("msb", party.kernels, width, 2);
-  const open = openShare(x);
-  const { n } = open;
+  const addends = addendsOf(party, site, x, width);
+  const { n } = addends;
   const streams = openStreams(party, site);
   const adder = signAdder(n, width);
   const words = planeWords(n, party.kernels);
-  const first = yield* addFirst(party, site, streams, adder, open);
+  const first = yield* addFirst(party, site, streams, adder, addends);
   const carry = yield* carryTree(party, site, streams, first, (adder.gates + 1) / 2, words);
   const sign = adder.gates * words * wordBytes;
   const [a, b] = [site.scope.alloc(words), site.scope.alloc(words)];
@@ -92,12 +92,12 @@ function* carryTree(
 export function* isZero(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
   const { wordBytes } = party.kernels;
   checkWidth("isZero", party.kernels, width, 1);
-  const open = openShare(x);
-  const { n } = open;
+  const addends = addendsOf(party, site, x, width);
+  const { n } = addends;
   const streams = openStreams(party, site);
   const adder = zeroAdder(n, width);
   const words = planeWords(n, party.kernels);
-  let level = yield* addFirst(party, site, streams, adder, open);
+  let level = yield* addFirst(party, site, streams, adder, addends);
   const masks = zeroBits(party, site, streams, (adder.gates - 1) * words);
   let maskAt = masks.ptr;
   for (let h = adder.gates / 2; h >= 1; h /= 2) {

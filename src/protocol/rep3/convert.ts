@@ -7,9 +7,9 @@ import { checkWidth } from "../checks.js";
 import { planeWords } from "../planes.js";
 import type { Bits, Share, Site } from "../protocol.js";
 import type { Rounds } from "../rounds.js";
-import { addFirst } from "./adder.js";
+import { addendsOf, addFirst } from "./adder.js";
 import { zeroBits } from "./bits.js";
-import { asBits, openShare, openStreams, type Party, Planes, passOn } from "./share.js";
+import { asBits, openStreams, type Party, Planes, passOn } from "./share.js";
 
 /**
  * 2 + log2 L rounds for L blocks (1 round for width 1): first level as adder.ts, then a prefix adder of Sklansky's form,
@@ -19,13 +19,13 @@ export function* toBits(party: Party, site: Site, x: Share, width: number): Roun
   checkWidth("toBits", party.kernels, width, 1);
   const { kernels } = party;
   const { wordBytes } = kernels;
-  const open = openShare(x);
-  const { n } = open;
+  const addends = addendsOf(party, site, x, width);
+  const { n } = addends;
   const streams = openStreams(party, site);
   const adder = bitsAdder(width);
   const words = planeWords(n, kernels);
   const bytes = words * wordBytes;
-  const planes = yield* addFirst(party, site, streams, adder, open);
+  const planes = yield* addFirst(party, site, streams, adder, addends);
   for (const level of sklansky(width)) {
     const size = level.length * words;
     const a = zeroBits(party, site, streams, size);

@@ -9,6 +9,7 @@
  * | reshare   | 1             | n, n, n                                            | Araki et al. 2016 |
  * | separable | 1             | n a term, 0, 0                                     | separable.ts |
  * | truncate  | 2             | n + F, n + 2F, n + F                               | docs/decisions/0004 |
+ * | stages    | 1 each        | n + F, 0, n + F, then 0, n + 2F, 0                 | truncate.ts |
  * | and       | 1             | wW each                                            | Araki et al. 2016 |
  * | msb       | 2 + log2 L    | M W, (2L-1) W, (2L-1) W; and (2(L-1) - log2 L) W each | adder.ts, tree of ABY3 2018 |
  * | isZero    | 2 + log2 L    | M W, L W, L W; and (L-1) W each                    | adder.ts |
@@ -29,6 +30,9 @@ import { bySize, type Cost, type WordSize } from "../cost.js";
 import { fieldWords, planeWords } from "../planes.js";
 import type { Costs } from "../protocol.js";
 import { pieces } from "./share.js";
+
+/** With more elements, one party having most of the work of two primitives at once costs more than a round. */
+const FEW = 8192;
 
 /** The cost of a primitive with roles, from the words that roles 0, 1, 2 send for a piece of n elements. */
 function byRole(
@@ -79,6 +83,16 @@ export const costs = bySize((word): Costs => {
         const fields = fieldWords(size, shift, word);
         return [size + fields, size + 2 * fields, size + fields];
       }),
+    stages: {
+      begin: (n, shift, pivot) =>
+        byRole(word, n, pivot, 1, (size) => {
+          const sent = size + fieldWords(size, shift, word);
+          return [sent, 0, sent];
+        }),
+      end: (n, shift, pivot) => byRole(word, n, pivot, 1, (size) => [0, size + 2 * fieldWords(size, shift, word), 0]),
+      pivotBetween: (pivot) => pivot + 1,
+      mostElements: FEW,
+    },
     and: (n, width) => each(1, width * planeWords(n, word)),
     msb(n, width, pivot) {
       const adder = signAdder(n, width);

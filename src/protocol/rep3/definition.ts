@@ -13,6 +13,7 @@ import type {
   Share,
   Site,
   StoredShare,
+  TruncationStages,
 } from "../protocol.js";
 import { atOnce } from "../rounds.js";
 import { and, join, linearBits, not, planes, xor } from "./bits.js";
@@ -21,11 +22,11 @@ import { toBits } from "./convert.js";
 import { costs } from "./cost.js";
 import { fromBits, select } from "./inject.js";
 import { incoming, input, load, outgoing, reduce, reveal, revealTo, save, sharing } from "./io.js";
-import { fromPublic, lift, linear, linearProduct, random } from "./linear.js";
+import { fromPublic, lift, linear, linearProduct, publicHalves, random } from "./linear.js";
 import { product, reshare } from "./multiply.js";
 import { separable, weigh } from "./separable.js";
-import { asShare, openShare, type Party, Planes, Replicated, Summand } from "./share.js";
-import { truncate } from "./truncate.js";
+import { asShare, Halves, openShare, type Party, Planes, Replicated, Summand } from "./share.js";
+import { beginTruncation, endTruncation, truncate } from "./truncate.js";
 
 /** Three parties, replicated sharing over Z_2^64, semi-honest. */
 export const rep3: ProtocolDefinition = {
@@ -89,6 +90,11 @@ export class Rep3 implements Protocol {
   truncate(site: Site, x: Product, shift: number) {
     return truncate(this.#party, site, x, shift);
   }
+  readonly stages: TruncationStages = {
+    begin: (site, x, shift) => beginTruncation(this.#party, site, x, shift),
+    fromPublic: (site, words, like) => publicHalves(this.#party, site, words, like),
+    end: endTruncation,
+  };
   xor(site: Site, x: Bits, y: Bits) {
     return xor(this.#party, site, x, y);
   }
@@ -142,7 +148,7 @@ export class Rep3 implements Protocol {
   }
   free(scope: Scope, value: Share | Product | Bits): void {
     const inside: unknown = value;
-    if (inside instanceof Summand) scope.free(inside.words);
+    if (inside instanceof Summand || inside instanceof Halves) scope.free(inside.words);
     else if (inside instanceof Replicated || inside instanceof Planes) {
       scope.free(inside.a);
       scope.free(inside.b);

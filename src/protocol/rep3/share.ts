@@ -9,7 +9,7 @@ import type { Prg, Stream } from "../../random/index.js";
 import type { Block, Kernels, Ring } from "../../ring/index.js";
 import { opened } from "../checks.js";
 import type { Bits, Product, Share, Site } from "../protocol.js";
-import type { Exchange } from "../rounds.js";
+import type { Exchange, Rounds } from "../rounds.js";
 
 /** One party's ends: its neighbours, memory and keys. */
 export interface Party {
@@ -49,11 +49,30 @@ export class Planes {
   ) {}
 }
 
-export const asShare = (value: Replicated): Share => value as unknown as Share;
+/**
+ * A Share between the two rounds of its truncation, or a linear map of such: x = u + v modulo 2^bits, where in each piece the party
+ * in role 1 knows v and the other two know u. Its sign can be found, and linear maps taken; nothing else (truncate.ts).
+ */
+export class Halves {
+  constructor(
+    readonly n: number,
+    readonly bits: number,
+    /** Whose number decides the roles, as in `pieces`. */
+    readonly pivot: number,
+    /** u or v, by piece. */
+    readonly words: Block,
+    /** The other round; it returns the whole. */
+    readonly rest?: Rounds<Share>,
+  ) {}
+}
+
+export const asShare = (value: Replicated | Halves): Share => value as unknown as Share;
 export const asProduct = (value: Summand): Product => value as unknown as Product;
 export const asBits = (value: Planes): Bits => value as unknown as Bits;
 
 export const openShare = (value: Share): Replicated => opened("rep3", "share", value, Replicated);
+export const openHalves = (value: Share): Halves => opened("rep3", "share", value, Halves);
+export const isHalves = (value: unknown): value is Halves => value instanceof Halves;
 export const openProduct = (value: Product): Summand => opened("rep3", "product", value, Summand);
 export const openBits = (value: Bits): Planes => opened("rep3", "bits", value, Planes);
 
@@ -82,7 +101,7 @@ export function passOn(party: Party, a: Block, b: Block, words: number): Exchang
   };
 }
 
-/** Above this many elements a tensor is cut in three, and each party takes each role once. */
+/** Above this many elements a tensor is cut in three, and each party takes each role once, whatever the pivot. */
 export const ONE_PIECE = 16384;
 
 /** Elements [from, from + n) of a tensor, in which party `pivot` takes role 1. */
@@ -96,7 +115,7 @@ export function pieces(n: number, pivot: number): Piece[] {
   if (n <= ONE_PIECE) return [{ from: 0, n, pivot: pivot % 3 }];
   const groups = Math.ceil(n / 64);
   const cut = (j: number) => (j === 3 ? n : 64 * Math.floor((groups * j) / 3));
-  return [0, 1, 2].map((j) => ({ from: cut(j), n: cut(j + 1) - cut(j), pivot: j }));
+  return [0, 1, 2].map((j) => ({ from: cut(j), n: cut(j + 1) - cut(j), pivot: (j + pivot) % 3 }));
 }
 /**
  * Asymmetric primitives are written for roles 0, 1, 2 of the papers; party `pivot` takes role 1 and the others follow

@@ -16,15 +16,23 @@
  * role 0 gets y_1 under rho and d under s2 (from k_2); role 2 gets d under s1 (from k_1).
  *
  * 2 rounds; role 0 sends n + F words, role 1 n + 2F, role 2 n + F, where F = shift ceil(n / 64).
+ *
+ * Modulo 2^(B-shift) the result is (u >> shift) + (v >> shift) + 1 - 2^(B-2-shift), whatever the wrap: after the first round it
+ * lies in two halves, u's known to two parties and v's to the third, just as an adder takes its addends. So its sign, and that of
+ * linear maps of it, can be looked for while the second round is on its way, and comes a round earlier. Nobody sees more for it: the
+ * halves are what the parties have anyway.
  */
+import { SecretgradError } from "../../errors.js";
 import type { Block, Kernels } from "../../ring/index.js";
 import { checkShift } from "../checks.js";
 import { CHUNK, fieldWords, forFields, planeWords } from "../planes.js";
 import type { Product, Share, Site } from "../protocol.js";
-import { parallel, type Rounds } from "../rounds.js";
+import { type Exchange, parallel, type Rounds } from "../rounds.js";
 import {
   asShare,
   draw,
+  Halves,
+  openHalves,
   openProduct,
   openStreams,
   type Party,
@@ -38,12 +46,45 @@ import {
 /** X - Z. */
 const offsetOf = ({ wordBits }: Kernels): bigint => (1n << BigInt(wordBits - 2)) - 1n;
 
-export function* truncate(party: Party, site: Site, x: Product, shift: number): Rounds<Share> {
+export function truncate(party: Party, site: Site, x: Product, shift: number): Rounds<Share> {
+  return bothRounds(begin(party, site, x, shift));
+}
+
+/** The first of the two rounds: role 0 sends n + F words, role 2 n + F. */
+export function* beginTruncation(party: Party, site: Site, x: Product, shift: number): Rounds<Share> {
+  const { n } = openProduct(x);
+  const halves = site.scope.alloc(n);
+  const whole = bothRounds(begin(party, site, x, shift, halves));
+  yield exchangeOf(whole);
+  // What the second round sends is made now; whoever looks at the halves only does not wait for it.
+  const second = exchangeOf(whole);
+  const rest = (function* (): Rounds<Share> {
+    yield second;
+    return yield* whole;
+  })();
+  return asShare(new Halves(n, party.kernels.wordBits - shift, site.pivot, halves, rest));
+}
+function exchangeOf(rounds: Rounds<Share>): Exchange {
+  const { done, value } = rounds.next();
+  if (done) throw new SecretgradError("truncate: expected another round, got the end");
+  return value;
+}
+/** The second: role 1 sends n + 2F words. */
+export function endTruncation(site: Site, x: Share): Rounds<Share> {
+  site.nonce();
+  const { rest } = openHalves(x);
+  if (!rest) throw new SecretgradError("truncate: expected what a first round left, got a linear map of it");
+  return rest;
+}
+
+function begin(party: Party, site: Site, x: Product, shift: number, halves?: Block): Job {
   checkShift(party.kernels, shift);
   const { n, words } = openProduct(x);
   const streams = openStreams(party, site);
-  const [a, b] = [site.scope.alloc(n), site.scope.alloc(n)];
-  const job = { party, site, streams, shift, z: words, a, b };
+  return { party, site, streams, shift, n, z: words, a: site.scope.alloc(n), b: site.scope.alloc(n), halves };
+}
+function* bothRounds(job: Job): Rounds<Share> {
+  const { party, site, n, a, b } = job;
   yield* parallel(
     pieces(n, site.pivot).map((piece) => {
       const role = roleOf(party.self, piece.pivot);
@@ -58,17 +99,22 @@ interface Job {
   readonly site: Site;
   readonly streams: Streams;
   readonly shift: number;
+  readonly n: number;
   readonly z: Block;
   readonly a: Block;
   readonly b: Block;
+  /** Where (v >> shift), or (u >> shift) + 1 - 2^(B-2-shift), is wanted after the first round. */
+  readonly halves: Block | undefined;
 }
+/** What is above the halves' sum, less one: 2^(B-2-shift) - 1. */
+const aboveHalves = ({ wordBits }: Kernels, shift: number): bigint => (1n << BigInt(wordBits - 2 - shift)) - 1n;
 
 /**
  * Roles 0 and 2, which know u. Role 0 sends a = Z_0 + m, p = nu s1 + ra; role 2 sends b = Z_2 + 2^(B-2) - 1 - u - m,
  * q = nu s2 + rb. Both end with g = nu d + ra + rb and y_0 = (g 2^B + u) >> shift.
  */
 function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
-  const { party, site, streams, shift, z } = job;
+  const { party, site, streams, shift, z, halves } = job;
   const { kernels } = party;
   const { wordBytes } = kernels;
   const { scope } = site;
@@ -109,6 +155,11 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
     kernels.nonNegative(nuAt, uAt, count);
     kernels.addFields(slicedAt, s.ptr, nuAt, r.ptr, 0, planes, shift);
     kernels.addFields(masksAt, masksAt, 0, r.ptr, 0, planes, shift);
+    if (halves) {
+      const halfAt = halves.ptr + (from + at) * wordBytes;
+      kernels.shr(halfAt, uAt, shift, count);
+      kernels.addScalar(halfAt, halfAt, -aboveHalves(kernels, shift), count);
+    }
   });
   const pivot = piece.pivot;
   yield {
@@ -139,9 +190,9 @@ function* maskHalf(job: Job, piece: Piece, role: 0 | 2): Rounds<void> {
  * y_1 = ((h 2^B + v) >> shift) - rho - 2^(B-2-shift) + 1.
  */
 function* joinWrap(job: Job, piece: Piece): Rounds<void> {
-  const { party, site, streams, shift, z, a: y1, b: rho } = job;
+  const { party, site, streams, shift, z, a: y1, b: rho, halves } = job;
   const { kernels } = party;
-  const { wordBytes, wordBits } = kernels;
+  const { wordBytes } = kernels;
   const { scope } = site;
   const { from, n } = piece;
   const fields = fieldWords(n, shift, kernels);
@@ -164,13 +215,14 @@ function* joinWrap(job: Job, piece: Piece): Rounds<void> {
     ],
   };
   const nv = scope.alloc(planeWords(Math.min(n, CHUNK), kernels));
-  const correction = 1n - (1n << BigInt(wordBits - 2 - shift));
+  const correction = -aboveHalves(kernels, shift);
   forFields(n, shift, kernels, (at, count, field) => {
     const planes = planeWords(count, kernels);
     const [vAt, dAt, hAt] = [y1.ptr + (from + at) * wordBytes, s1.ptr + field * wordBytes, p.ptr + field * wordBytes];
     kernels.add(vAt, vAt, b.ptr + at * wordBytes, count);
     kernels.add(vAt, vAt, z.ptr + (from + at) * wordBytes, count);
     kernels.nonNegative(nv.ptr, vAt, count);
+    if (halves) kernels.shr(halves.ptr + (from + at) * wordBytes, vAt, shift, count);
     kernels.addFields(dAt, dAt, 0, s2.ptr + field * wordBytes, nv.ptr, planes, shift);
     kernels.addFields(hAt, hAt, 0, q.ptr + field * wordBytes, 0, planes, shift);
     kernels.not(hAt, hAt, planes * shift);
