@@ -11,9 +11,8 @@ import { setFlagsFromString } from "node:v8";
 export const partyFlags: readonly string[] = ["--max-semi-space-size=1", "--initial-old-space-size=64"];
 
 /**
- * Has V8 optimise code sooner, from here on. A step runs each function of a protocol a few times only, so that with the usual
- * budget minutes go by before the last one is machine code, in which a single prediction takes half the time
- * (docs/decisions/0024-early-code.md). Set while running, because versions of V8 name it differently and Node does not start with
+ * Has V8 optimise code sooner, from here on. A run of a plan goes through each function of a protocol a few times only, so that
+ * with the usual budget a minute goes by before most of them are machine code (docs/decisions/0024-early-code.md). Set while running, because versions of V8 name it differently and Node does not start with
  * an option that it does not know.
  */
 export function optimiseEarly(): void {

@@ -213,7 +213,7 @@ export function verdicts(task: Task, result: Result): Verdict[] {
       list.push({
         what: `points away from the ${who} in the clear`,
         value: Math.abs(last - other.accuracies.at(-1)!),
-        bar: { atMost: task.nearEnough ?? nearEnough },
+        bar: { atMost: nearEnough },
       });
   if (result.twin) list.push({ what: "overflows", value: result.twin.overflows.length, bar: { atMost: 0 } });
   for (const { name, value, bar } of result.figures) if (bar) list.push({ what: name, value, bar });

@@ -53,8 +53,6 @@ export interface Task {
   readonly releases: readonly ("open" | "count" | "meanLoss")[];
   /** Per cent of the test rows; undefined: none is promised. */
   readonly accuracy?: Bar;
-  /** Points that a run may be away from the same run in the clear, where a test has too few rows for 0.3. */
-  readonly nearEnough?: number;
   /** What the owners have, or why it is not there. */
   shared(size: Size): Promise<readonly Shared[] | string>;
   train(session: Session, size: Size, record: Record): Promise<void>;

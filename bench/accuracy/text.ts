@@ -112,8 +112,6 @@ const text: Task = {
   minRows: 32,
   releases: ["meanLoss"],
   accuracy: { atLeast: 30 },
-  // Five of the 768 letters of the test; 0.3 points are two.
-  nearEnough: 0.7,
   shared: async (size) => shared(size),
   train,
 };

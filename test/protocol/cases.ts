@@ -187,6 +187,7 @@ function betweenStages({ begin, end, pivotBetween }: StageCosts): Case[] {
   return (["msb", "isZero"] as const).map((look) => ({
     name: `${look} between the stages of a truncation`,
     nonces: 3,
+    onPlanes: true,
     *start({ self, protocol }, site, { lifted }) {
       const stages = protocol.stages!;
       const begun = yield* stages.begin(site, lifted[self]!, SHIFT);

@@ -12,8 +12,8 @@ import { zeroBits } from "./bits.js";
 import { asBits, openStreams, type Party, Planes, passOn, type Streams } from "./share.js";
 
 /**
- * Plane x < 0, of a share, or of one between the two rounds of its truncation. With L blocks: 2 + log2 L rounds and, per 64 elements, in words: role 0 sends the shared products, roles
- * 1 and 2 send 2L - 1, each party 2(L - 1) - log2 L for the tree. At width 32 that is 5 rounds, 8 blocks and
+ * Plane x < 0, of a share, or of one between the two rounds of its truncation. With L blocks: 2 + log2 L rounds and, per 64
+ * elements, in words: role 0 sends the shared products, roles 1 and 2 send 2L - 1, each party 2(L - 1) - log2 L for the tree. At width 32 that is 5 rounds, 8 blocks and
  * 124, 26 and 26 bits an element; 58.7 bits a party on average.
  */
 export function* msb(party: Party, site: Site, x: Share, width: number): Rounds<Bits> {
