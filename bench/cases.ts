@@ -262,14 +262,14 @@ const maxPool = (shape: Shape, repetitions: number): Case => ({
 const mlp64 = [784, 128, 64, 10];
 const mlp128 = [784, 128, 128, 10];
 export const cases: readonly Case[] = [
-  elementwise(100_000, 15),
-  elementwise(1_000_000, 7),
-  product(64, 784, 128, 15),
-  product(512, 512, 512, 7),
-  rectifier(100_000, 15),
-  rectifier(1_000_000, 7),
+  elementwise(100_000, 60),
+  elementwise(1_000_000, 15),
+  product(64, 784, 128, 60),
+  product(512, 512, 512, 15),
+  rectifier(100_000, 60),
+  rectifier(1_000_000, 15),
   softmaxOf(128, 128),
-  maxPool([32, 20, 24, 24], 15),
+  maxPool([32, 20, 24, 24], 30),
   training("mlp64", mlp64, 64, "mse", 75),
   training("mlp128", mlp128, 128, "mse", 40),
   training("mlp128", mlp128, 128, "ce", 40),
@@ -284,7 +284,7 @@ export const cases: readonly Case[] = [
   narrow(convInference("lenet", convnets.lenet, 1, 50)),
   convInference("convnet", convnets.convnet, 1, 100),
   narrow(convInference("convnet", convnets.convnet, 1, 100)),
-  convInference("convnet", convnets.convnet, 64, 20),
-  narrow(convInference("convnet", convnets.convnet, 64, 20)),
-  regression(784, 10, 100, 10, 5),
+  convInference("convnet", convnets.convnet, 64, 30),
+  narrow(convInference("convnet", convnets.convnet, 64, 30)),
+  regression(784, 10, 100, 10, 20),
 ];

@@ -4,6 +4,8 @@ import { readFileSync } from "node:fs";
 interface FoundRow {
   readonly case: string;
   readonly seconds?: number;
+  /** Of ours: the median of all runs, as the peers' are. */
+  readonly secondsOfAll?: number;
   readonly rounds?: number;
   readonly bytesPerParty?: number;
   /** Why there are no figures. */
@@ -15,7 +17,9 @@ export function compareRows(files: readonly string[], names: readonly string[] =
   const tables = files.map((file) => {
     const lines = readFileSync(file, "utf8").split("\n");
     const rows = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as FoundRow);
-    return new Map(rows.map((row) => [row.case, row]));
+    return new Map(
+      rows.map(({ secondsOfAll, ...row }) => [row.case, secondsOfAll ? { ...row, seconds: secondsOfAll } : row]),
+    );
   });
   const cell = (row: FoundRow | undefined, first: FoundRow | undefined) => {
     if (row?.seconds === undefined) return row?.error ?? "";

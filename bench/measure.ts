@@ -1,4 +1,5 @@
 /** Measures cases on a cluster: repeated runs with fresh masks and inputs, errors against float64, a calibration row. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Plan, planInputs, planScalars, wordBytesOf } from "../src/plan/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
 import { decode, encode, size, type WordBytes } from "../src/ring/index.js";
@@ -11,14 +12,18 @@ import { type Given, restartValues } from "./values.js";
 
 export interface Row {
   readonly case: string;
-  /** Median over repetitions of the slowest party's time. */
+  /** Median of the slowest party's time over the undisturbed runs, or over all if there are too few of them. */
   readonly seconds: number;
   readonly min: number;
+  /** Runs, and those before and after which every core had its speed; without probes all are thought to be so. */
+  readonly runs: { readonly all: number; readonly undisturbed: number };
+  /** Median of the first `repetitions` runs, whatever the machine was doing. */
+  readonly secondsOfAll: number;
   readonly rounds: number;
   /** Payload sent by the busiest party. */
   readonly bytesPerParty: number;
   readonly maxError: number;
-  /** Median processor time of one party; what remains comparable when other work shares the machine. */
+  /** Of the same runs as `seconds`: median processor time of one party. */
   readonly cpuSeconds: number;
   readonly profile?: StepProfile;
 }
@@ -28,7 +33,19 @@ export interface MeasureOptions {
   /** Default: the case's. */
   readonly repetitions?: number;
   readonly warmUpMs?: number;
+  /**
+   * Speed of a probe from which a run beside it counts as undisturbed. If fewer than `repetitions` are, more runs follow, each of them
+   * after a fast probe. Default: no probes.
+   */
+  readonly undisturbedFrom?: number;
+  /** For how long more runs may follow. */
+  readonly patienceMs?: number;
 }
+const usualPatienceMs = 30_000;
+/** Between a slow probe and the next one. */
+const PAUSE_MS = 20;
+/** Fewer undisturbed runs than these have no median. */
+const FEW = 5;
 
 /**
  * Parties are daemons that have run before. V8 compiles what they run in the background, on cores that the parties themselves
@@ -37,38 +54,66 @@ export interface MeasureOptions {
 const usualWarmUpMs = 8000;
 /** The same for rounds of small messages, which cost half after some 5000. */
 const warmUpRounds = 5000;
+const PROBES = 300;
 
 export async function measure(
   cluster: BenchCluster,
   protocol: string,
   item: Case,
-  { profileAt, repetitions = item.repetitions, warmUpMs = usualWarmUpMs }: MeasureOptions = {},
+  {
+    profileAt,
+    repetitions = item.repetitions,
+    warmUpMs = usualWarmUpMs,
+    undisturbedFrom,
+    patienceMs = usualPatienceMs,
+  }: MeasureOptions = {},
 ): Promise<Row> {
   restartValues();
   const state = item.state();
   await run(cluster, protocol, setUpPlan(item, state), item.fraction, state);
   const plan = timedPlan(item, state, item.fresh());
-  const seconds: number[] = [];
-  const cpu: number[] = [];
+  const timed: { seconds: number; cpu: number; undisturbed: boolean }[] = [];
+  const undisturbed = () => timed.filter((each) => each.undisturbed);
+  let quiet = true;
+  const probe = async () => {
+    quiet = undisturbedFrom === undefined || (await cluster.probe()) >= undisturbedFrom;
+  };
   let reports: RunReport[] = [];
   let maxError = 0;
-  const warm = performance.now() + warmUpMs;
-  for (let i = -2; i < repetitions; i++) {
-    if (i === 0 && performance.now() < warm) i = -1;
-    const fresh = item.fresh();
+  const step = async (counts: boolean, checked: boolean) => {
+    const [fresh, before] = [item.fresh(), quiet];
     reports = await run(cluster, protocol, plan, item.fraction, fresh);
-    if (i >= 0) {
-      seconds.push(Math.max(...reports.map((report) => report.seconds)));
-      cpu.push(reports.reduce((sum, report) => sum + report.cpuSeconds, 0) / reports.length);
-    }
-    // A training step changes its weights: only the first one starts from weights that are known in the clear.
-    if (i > -2 && item.trains) continue;
+    await probe();
+    if (counts)
+      timed.push({
+        seconds: Math.max(...reports.map((report) => report.seconds)),
+        cpu: reports.reduce((sum, report) => sum + report.cpuSeconds, 0) / reports.length,
+        undisturbed: before && quiet,
+      });
+    if (!checked) return;
     for (const [name, wanted] of Object.entries(item.expect({ ...state, ...fresh }))) {
       const revealed = reports[0]!.parts.length > 0;
       const shown = revealed ? plan : checkPlan(item, name, [wanted.length]);
       const [{ parts }] = (revealed ? reports : await run(cluster, protocol, shown, item.fraction, {})) as [RunReport];
       const got = combined(protocol, parts, item.fraction, wordBytesOf(shown));
       maxError = Math.max(maxError, largestDifference(wanted, got));
+    }
+  };
+  // A training step changes its weights: only the first one starts from weights that are known in the clear.
+  await step(false, true);
+  const warm = performance.now() + warmUpMs;
+  do await step(false, !item.trains);
+  while (performance.now() < warm);
+  for (let i = 0; i < repetitions; i++) await step(true, !item.trains);
+  const secondsOfAll = median(timed.map(({ seconds }) => seconds));
+  const patient = performance.now() + patienceMs;
+  while (undisturbed().length < repetitions && performance.now() < patient) {
+    if (quiet) await step(true, !item.trains);
+    else {
+      await sleep(PAUSE_MS);
+      await probe();
+      // The first run after a pause finds processes asleep, and all of them on the core of the one that wakes them up.
+      if (quiet) await step(false, false);
     }
   }
   const definition = protocolNamed(protocol);
@@ -78,20 +123,25 @@ export async function measure(
       const found = await run(cluster, protocol, plan, item.fraction, item.fresh(), true);
       if (i >= 0) profiled.push(found);
     }
-  const sorted = seconds.sort((a, b) => a - b);
+  const few = undisturbed().length < Math.min(FEW, repetitions);
+  const counted = few ? timed : undisturbed();
   return {
     case: item.name,
-    seconds: sorted[sorted.length >> 1]!,
-    min: sorted[0]!,
+    seconds: median(counted.map(({ seconds }) => seconds)),
+    min: Math.min(...timed.map(({ seconds }) => seconds)),
+    runs: { all: timed.length, undisturbed: undisturbed().length },
+    secondsOfAll,
     rounds: reports[0]!.rounds,
     bytesPerParty: Math.max(...reports.map((report) => report.bytes)),
     maxError,
-    cpuSeconds: cpu.sort((a, b) => a - b)[cpu.length >> 1]!,
+    cpuSeconds: median(counted.map(({ cpu }) => cpu)),
     ...(profileAt === undefined
       ? {}
       : { profile: stepProfile(plan, definition, profiled, profileAt, cluster.processes) }),
   };
 }
+
+const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** What the parties hold after so many runs of a case, each with inputs of its own, after one another: ascending counts. */
 export async function* memoryAfter(
@@ -164,6 +214,8 @@ export interface Calibration {
   readonly kernelGmacsBest: number;
   /** The same for words of 32 bits. */
   readonly kernelGmacs32Best: number;
+  /** The fastest of some hundred probes (probe.ts), the slowest core's. */
+  readonly probeGmacsBest: number;
   /** In which every party sends 64 bytes to the next. */
   readonly roundMicroseconds: number;
   /** In which every party sends 1 MiB to the next. */
@@ -186,6 +238,8 @@ export async function calibrate(cluster: BenchCluster, latencyMs = 0): Promise<C
     return { gmacs, best };
   };
   const [wide, narrow] = [await speed("matmul 256x256x256"), await speed("matmul32 256x256x256")];
+  let probed = 0;
+  for (let i = 0; i < PROBES; i++) probed = Math.max(probed, await cluster.probe());
   if (!slow) await cluster.ring(64, warmUpRounds);
   const small = await cluster.ring(64, slow ? 20 : 500);
   const large = await cluster.ring(2 ** 20, slow ? 3 : 30);
@@ -194,6 +248,7 @@ export async function calibrate(cluster: BenchCluster, latencyMs = 0): Promise<C
     kernelGmacs: wide.gmacs,
     kernelGmacsBest: wide.best,
     kernelGmacs32Best: narrow.best,
+    probeGmacsBest: probed,
     roundMicroseconds: small * 1e6,
     mebibyteRingMilliseconds: large * 1e3,
   };

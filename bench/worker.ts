@@ -3,6 +3,7 @@ import { optimiseEarly } from "../cli/node-flags.js";
 import { connectTlsMesh, type Identity, type LinkModel, listen, PeerInbox, type Pin } from "../src/net/index.js";
 import { createSplitKernels } from "../src/ring/threads/split.js";
 import { BenchParty, type RunOrder } from "./party.js";
+import { probe } from "./probe.js";
 
 export type Order =
   | { readonly do: "listen"; readonly identity: Identity; readonly pins: readonly (readonly [string, Pin])[] }
@@ -18,6 +19,7 @@ export type Order =
     }
   | { readonly do: "run"; readonly order: RunOrder }
   | { readonly do: "memory" }
+  | { readonly do: "probe" }
   | { readonly do: "ring"; readonly run: number; readonly bytes: number; readonly rounds: number };
 
 optimiseEarly();
@@ -54,6 +56,8 @@ async function obey(order: Order): Promise<unknown> {
       return party.run(order.order);
     case "memory":
       return party.memory();
+    case "probe":
+      return probe();
     case "ring":
       return party.ring(order.run, order.bytes, order.rounds);
   }
