@@ -6,7 +6,7 @@ import { createIdentity, createMemoryMeshes, fingerprint, type LinkModel, type P
 import { protocolNamed } from "../src/protocol/index.js";
 import type { KernelSets } from "../src/ring/index.js";
 import { BenchParty, type MemoryReport, type RunOrder, type RunReport } from "./party.js";
-import { probe, probing } from "./probe.js";
+import { type Probe, probe } from "./probe.js";
 import type { Order } from "./worker.js";
 
 export interface BenchCluster {
@@ -15,8 +15,8 @@ export interface BenchCluster {
   readonly processes: number;
   run(order: (party: number) => Omit<RunOrder, "run">): Promise<RunReport[]>;
   ring(bytes: number, rounds: number): Promise<number>;
-  /** 10^9 multiply-adds a second of the slowest core, with a process computing on each. */
-  probe(): Promise<number>;
+  /** So many of the processes, or all if there are fewer, compute at once. */
+  probe(processes: number): Promise<readonly Probe[]>;
   /** By party, between runs. */
   memory(): Promise<MemoryReport[]>;
   close(): void;
@@ -55,7 +55,7 @@ export async function memoryCluster(
       run += 2;
       return Math.max(...(await Promise.all(parties.map((party) => party.ring(run, bytes, rounds)))));
     },
-    probe: async () => probe(),
+    probe: async () => [probe()],
     memory: async () => parties.map((party) => party.memory()),
     close() {},
   };
@@ -110,10 +110,8 @@ export async function tlsCluster(
       const seconds = await Promise.all(children.map((child) => ask(child, { do: "ring", run, bytes, rounds })));
       return Math.max(...(seconds as number[]));
     },
-    async probe() {
-      const speeds = children.slice(0, probing(count)).map((child) => ask(child, { do: "probe" }));
-      return Math.min(...((await Promise.all(speeds)) as number[]));
-    },
+    probe: (wanted) =>
+      Promise.all(children.slice(0, wanted).map((child) => ask(child, { do: "probe" }) as Promise<Probe>)),
     memory: () => Promise.all(children.map((child) => ask(child, { do: "memory" }) as Promise<MemoryReport>)),
     close,
   };

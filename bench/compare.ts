@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 interface FoundRow {
   readonly case: string;
   readonly seconds?: number;
-  /** Of ours: the median of all runs, as the peers' are. */
-  readonly secondsOfAll?: number;
+  /** Of ours: the median of the runs as they came, as the peers' are. */
+  readonly secondsAsTheyCame?: number;
   readonly rounds?: number;
   readonly bytesPerParty?: number;
   /** Why there are no figures. */
@@ -18,7 +18,10 @@ export function compareRows(files: readonly string[], names: readonly string[] =
     const lines = readFileSync(file, "utf8").split("\n");
     const rows = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as FoundRow);
     return new Map(
-      rows.map(({ secondsOfAll, ...row }) => [row.case, secondsOfAll ? { ...row, seconds: secondsOfAll } : row]),
+      rows.map(({ secondsAsTheyCame, ...row }) => [
+        row.case,
+        secondsAsTheyCame ? { ...row, seconds: secondsAsTheyCame } : row,
+      ]),
     );
   });
   const cell = (row: FoundRow | undefined, first: FoundRow | undefined) => {

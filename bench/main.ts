@@ -12,7 +12,7 @@ import { functionHeader, functionLine, functionRows } from "./functions.js";
 import { kernels } from "./kernels.js";
 import { type LinkRow, links, linkTables } from "./links.js";
 import { bestSpeeds, type Calibration, calibrate, measure, memoryAfter, type Row } from "./measure.js";
-import { undisturbedFrom } from "./probe.js";
+import { Probes } from "./probe.js";
 import { profileText } from "./profile.js";
 import { recording } from "./record.js";
 import { serveLoad, serveText } from "./serve.js";
@@ -108,14 +108,16 @@ async function measureCases(group: "ops" | "nets"): Promise<void> {
   });
   try {
     const speed = await calibrate(cluster, link?.latencyMs);
-    print(speed, calibrationText(speed));
+    const probes = new Probes(cluster.probe);
+    await probes.begin();
+    print({ ...speed, probeGmacsBest: probes.best }, `${calibrationText(speed)}, a probe ${probes.best.toFixed(2)}`);
     if (!flags.json)
       console.log(
         `${protocol} over ${flags.transport}${link ? `, each direction of each link ${link.latencyMs} ms and ${flags.link.split("/")[1]} Mbit/s` : ""}; cached: the compiled plan and the shares of weights and operands; fresh in each run: masks, and the inputs of networks\n`,
       );
     for (const item of cases.filter(({ group: of, name }) => of === group && name.includes(flags.only))) {
       const { profile, ...row } = await measure(cluster, protocol, item, {
-        undisturbedFrom: undisturbedFrom(speed.probeGmacsBest),
+        probes,
         ...(flags.profile && { profileAt: bestSpeeds(speed) }),
       });
       print(row, rowText(row));
@@ -179,7 +181,7 @@ function calibrationText({
   return `calibration: ${kernelGmacs.toFixed(2)} G multiply-adds/s (at best ${kernelGmacsBest.toFixed(2)}, of 32 bits ${kernelGmacs32Best.toFixed(2)}), ${roundMicroseconds.toFixed(0)} µs a round, ${mebibyteRingMilliseconds.toFixed(2)} ms for 1 MiB to the next party`;
 }
 function rowText(row: Row): string {
-  return `${row.case.padEnd(24)} ${ms(row.seconds)} (min ${ms(row.min).trim()}, disturbed or not ${ms(row.secondsOfAll).trim()}; ${row.runs.undisturbed} of ${row.runs.all} undisturbed)  ${row.rounds} rounds  ${(row.bytesPerParty / 1e6).toFixed(3)} MB a party  ${ms(row.cpuSeconds).trim()} of processor a party  largest error ${row.maxError.toExponential(1)}`;
+  return `${row.case.padEnd(24)} ${ms(row.seconds)} (min ${ms(row.min).trim()}, as they came ${ms(row.secondsAsTheyCame).trim()}; ${row.runs.undisturbed} of ${row.runs.all} undisturbed)  ${row.rounds} rounds  ${(row.bytesPerParty / 1e6).toFixed(3)} MB a party  ${ms(row.cpuSeconds).trim()} of processor a party  largest error ${row.maxError.toExponential(1)}`;
 }
 function ms(seconds: number): string {
   return `${(seconds * 1000).toFixed(seconds < 0.01 ? 2 : 1)} ms`.padStart(10);

@@ -1,24 +1,24 @@
 /** Measures cases on a cluster: repeated runs with fresh masks and inputs, errors against float64, a calibration row. */
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Plan, planInputs, planScalars, wordBytesOf } from "../src/plan/index.js";
 import { protocolNamed } from "../src/protocol/index.js";
 import { decode, encode, size, type WordBytes } from "../src/ring/index.js";
 import { type Case, checkPlan, setUpPlan, timedPlan } from "./cases.js";
 import type { BenchCluster } from "./cluster.js";
 import { kernels } from "./kernels.js";
-import type { MemoryReport, RunReport } from "./party.js";
+import type { MemoryReport, RunOrder, RunReport } from "./party.js";
+import type { Probes } from "./probe.js";
 import { type Speeds, type StepProfile, stepProfile } from "./profile.js";
 import { type Given, restartValues } from "./values.js";
 
 export interface Row {
   readonly case: string;
-  /** Median of the slowest party's time over the undisturbed runs, or over all if there are too few of them. */
+  /** Median of the slowest party's time over the undisturbed runs; if they are too few, `secondsAsTheyCame`. */
   readonly seconds: number;
   readonly min: number;
-  /** Runs, and those before and after which every core had its speed; without probes all are thought to be so. */
+  /** All runs, and those before and after which every core had its speed; without probes all are thought to be so. */
   readonly runs: { readonly all: number; readonly undisturbed: number };
   /** Median of the first `repetitions` runs, whatever the machine was doing. */
-  readonly secondsOfAll: number;
+  readonly secondsAsTheyCame: number;
   readonly rounds: number;
   /** Payload sent by the busiest party. */
   readonly bytesPerParty: number;
@@ -33,19 +33,16 @@ export interface MeasureOptions {
   /** Default: the case's. */
   readonly repetitions?: number;
   readonly warmUpMs?: number;
-  /**
-   * Speed of a probe from which a run beside it counts as undisturbed. If fewer than `repetitions` are, more runs follow, each of them
-   * after a fast probe. Default: no probes.
-   */
-  readonly undisturbedFrom?: number;
+  /** Tell which runs are disturbed. If too many are, more runs follow, each of them after a fast probe. Default: no probes. */
+  readonly probes?: Probes;
   /** For how long more runs may follow. */
   readonly patienceMs?: number;
 }
 const usualPatienceMs = 30_000;
-/** Between a slow probe and the next one. */
-const PAUSE_MS = 20;
 /** Fewer undisturbed runs than these have no median. */
 const FEW = 5;
+/** So many runs, with inputs of their own, are compared with float64. */
+const CHECKED = 10;
 
 /**
  * Parties are daemons that have run before. V8 compiles what they run in the background, on cores that the parties themselves
@@ -54,7 +51,6 @@ const FEW = 5;
 const usualWarmUpMs = 8000;
 /** The same for rounds of small messages, which cost half after some 5000. */
 const warmUpRounds = 5000;
-const PROBES = 300;
 
 export async function measure(
   cluster: BenchCluster,
@@ -64,7 +60,7 @@ export async function measure(
     profileAt,
     repetitions = item.repetitions,
     warmUpMs = usualWarmUpMs,
-    undisturbedFrom,
+    probes,
     patienceMs = usualPatienceMs,
   }: MeasureOptions = {},
 ): Promise<Row> {
@@ -72,50 +68,30 @@ export async function measure(
   const state = item.state();
   await run(cluster, protocol, setUpPlan(item, state), item.fraction, state);
   const plan = timedPlan(item, state, item.fresh());
-  const timed: { seconds: number; cpu: number; undisturbed: boolean }[] = [];
-  const undisturbed = () => timed.filter((each) => each.undisturbed);
-  let quiet = true;
-  const probe = async () => {
-    quiet = undisturbedFrom === undefined || (await cluster.probe()) >= undisturbedFrom;
-  };
-  let reports: RunReport[] = [];
+  // Errors are looked at before the clock starts: runs that follow one another find parties awake, as a float64 reference in between does not.
   let maxError = 0;
-  const step = async (counts: boolean, checked: boolean) => {
-    const [fresh, before] = [item.fresh(), quiet];
-    reports = await run(cluster, protocol, plan, item.fraction, fresh);
-    await probe();
-    if (counts)
-      timed.push({
-        seconds: Math.max(...reports.map((report) => report.seconds)),
-        cpu: reports.reduce((sum, report) => sum + report.cpuSeconds, 0) / reports.length,
-        undisturbed: before && quiet,
-      });
-    if (!checked) return;
-    for (const [name, wanted] of Object.entries(item.expect({ ...state, ...fresh }))) {
-      const revealed = reports[0]!.parts.length > 0;
-      const shown = revealed ? plan : checkPlan(item, name, [wanted.length]);
-      const [{ parts }] = (revealed ? reports : await run(cluster, protocol, shown, item.fraction, {})) as [RunReport];
-      const got = combined(protocol, parts, item.fraction, wordBytesOf(shown));
-      maxError = Math.max(maxError, largestDifference(wanted, got));
-    }
-  };
-  // A training step changes its weights: only the first one starts from weights that are known in the clear.
-  await step(false, true);
-  const warm = performance.now() + warmUpMs;
-  do await step(false, !item.trains);
-  while (performance.now() < warm);
-  for (let i = 0; i < repetitions; i++) await step(true, !item.trains);
-  const secondsOfAll = median(timed.map(({ seconds }) => seconds));
-  const patient = performance.now() + patienceMs;
-  while (undisturbed().length < repetitions && performance.now() < patient) {
-    if (quiet) await step(true, !item.trains);
-    else {
-      await sleep(PAUSE_MS);
-      await probe();
-      // The first run after a pause finds processes asleep, and all of them on the core of the one that wakes them up.
-      if (quiet) await step(false, false);
-    }
+  for (let i = 0; i < (item.trains ? 1 : Math.min(CHECKED, repetitions)); i++) {
+    const fresh = item.fresh();
+    const reports = await run(cluster, protocol, plan, item.fraction, fresh);
+    maxError = Math.max(maxError, await errorOf(cluster, protocol, item, plan, reports, { ...state, ...fresh }));
   }
+  const warm = performance.now() + warmUpMs;
+  do await run(cluster, protocol, plan, item.fraction, item.fresh());
+  while (performance.now() < warm);
+  const timed: TimedRun[] = [];
+  const undisturbed = () => timed.filter(({ slowest }) => probes === undefined || probes.undisturbed(slowest));
+  const time = async () => {
+    const order = orderOf(protocol, plan, item.fraction, item.fresh());
+    const before = await probes?.take();
+    const reports = await cluster.run(order);
+    const after = await probes?.take();
+    timed.push({ reports, slowest: Math.min(before ?? 0, after ?? 0) });
+  };
+  for (let i = 0; i < repetitions; i++) await time();
+  const asTheyCame = [...timed];
+  const patient = performance.now() + patienceMs;
+  while (undisturbed().length < repetitions && performance.now() < patient)
+    if (probes!.undisturbed(await probes!.take())) await time();
   const definition = protocolNamed(protocol);
   const profiled: RunReport[][] = [];
   if (profileAt !== undefined)
@@ -123,24 +99,33 @@ export async function measure(
       const found = await run(cluster, protocol, plan, item.fraction, item.fresh(), true);
       if (i >= 0) profiled.push(found);
     }
-  const few = undisturbed().length < Math.min(FEW, repetitions);
-  const counted = few ? timed : undisturbed();
+  const found = undisturbed();
+  const counted = found.length < Math.min(FEW, repetitions) ? asTheyCame : found;
+  const [{ reports }] = timed as [TimedRun];
   return {
     case: item.name,
-    seconds: median(counted.map(({ seconds }) => seconds)),
-    min: Math.min(...timed.map(({ seconds }) => seconds)),
-    runs: { all: timed.length, undisturbed: undisturbed().length },
-    secondsOfAll,
+    seconds: median(counted.map(secondsOf)),
+    min: Math.min(...timed.map(secondsOf)),
+    runs: { all: timed.length, undisturbed: found.length },
+    secondsAsTheyCame: median(asTheyCame.map(secondsOf)),
     rounds: reports[0]!.rounds,
     bytesPerParty: Math.max(...reports.map((report) => report.bytes)),
     maxError,
-    cpuSeconds: median(counted.map(({ cpu }) => cpu)),
+    cpuSeconds: median(counted.map(cpuOf)),
     ...(profileAt === undefined
       ? {}
       : { profile: stepProfile(plan, definition, profiled, profileAt, cluster.processes) }),
   };
 }
 
+interface TimedRun {
+  readonly reports: readonly RunReport[];
+  /** Of the probes before and after it; 0 without them. */
+  readonly slowest: number;
+}
+const secondsOf = ({ reports }: TimedRun): number => Math.max(...reports.map(({ seconds }) => seconds));
+const cpuOf = ({ reports }: TimedRun): number =>
+  reports.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0) / reports.length;
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1]!;
 
 /** What the parties hold after so many runs of a case, each with inputs of its own, after one another: ascending counts. */
@@ -158,6 +143,26 @@ export async function* memoryAfter(
     for (; steps < count; steps++) await run(cluster, protocol, plan, item.fraction, item.fresh());
     yield { steps, parties: await cluster.memory() };
   }
+}
+
+/** The largest difference from float64 after a run of a case on `given`. */
+async function errorOf(
+  cluster: BenchCluster,
+  protocol: string,
+  item: Case,
+  plan: Plan,
+  reports: readonly RunReport[],
+  given: Record<string, Given>,
+): Promise<number> {
+  let largest = 0;
+  for (const [name, wanted] of Object.entries(item.expect(given))) {
+    const revealed = reports[0]!.parts.length > 0;
+    const shown = revealed ? plan : checkPlan(item, name, [wanted.length]);
+    const [{ parts }] = (revealed ? reports : await run(cluster, protocol, shown, item.fraction, {})) as [RunReport];
+    const got = combined(protocol, parts, item.fraction, wordBytesOf(shown));
+    largest = Math.max(largest, largestDifference(wanted, got));
+  }
+  return largest;
 }
 
 function combined(
@@ -184,6 +189,17 @@ function run(
   given: Record<string, Given>,
   profile = false,
 ): Promise<RunReport[]> {
+  return cluster.run(orderOf(protocol, plan, fraction, given, profile));
+}
+
+/** Shares the inputs anew: what each party is to do. */
+function orderOf(
+  protocol: string,
+  plan: Plan,
+  fraction: number,
+  given: Record<string, Given>,
+  profile = false,
+): (party: number) => Omit<RunOrder, "run"> {
   const { sharing } = protocolNamed(protocol);
   const shared = planInputs(plan).map(({ slot }) => {
     const { data, shape } = given[slot]!;
@@ -192,7 +208,7 @@ function run(
     return { slot, seeds, correction: sharing.correction(seeds, 0, new Uint8Array(words.buffer)) };
   });
   const scalars = Object.fromEntries(planScalars(plan).map(({ slot }) => [slot, Number(slot.split(":")[1])]));
-  return cluster.run((party) => ({
+  return (party) => ({
     plan: plan.bytes,
     scalars,
     profile,
@@ -202,7 +218,7 @@ function run(
         { seeds: seeds.byParty[party]!, ...(sharing.keepsCorrection[party] ? { correction } : {}) },
       ]),
     ),
-  }));
+  });
 }
 
 /** How fast this machine is in this very run: what absolute figures must be read against. */
@@ -214,8 +230,6 @@ export interface Calibration {
   readonly kernelGmacsBest: number;
   /** The same for words of 32 bits. */
   readonly kernelGmacs32Best: number;
-  /** The fastest of some hundred probes (probe.ts), the slowest core's. */
-  readonly probeGmacsBest: number;
   /** In which every party sends 64 bytes to the next. */
   readonly roundMicroseconds: number;
   /** In which every party sends 1 MiB to the next. */
@@ -238,8 +252,6 @@ export async function calibrate(cluster: BenchCluster, latencyMs = 0): Promise<C
     return { gmacs, best };
   };
   const [wide, narrow] = [await speed("matmul 256x256x256"), await speed("matmul32 256x256x256")];
-  let probed = 0;
-  for (let i = 0; i < PROBES; i++) probed = Math.max(probed, await cluster.probe());
   if (!slow) await cluster.ring(64, warmUpRounds);
   const small = await cluster.ring(64, slow ? 20 : 500);
   const large = await cluster.ring(2 ** 20, slow ? 3 : 30);
@@ -248,7 +260,6 @@ export async function calibrate(cluster: BenchCluster, latencyMs = 0): Promise<C
     kernelGmacs: wide.gmacs,
     kernelGmacsBest: wide.best,
     kernelGmacs32Best: narrow.best,
-    probeGmacsBest: probed,
     roundMicroseconds: small * 1e6,
     mebibyteRingMilliseconds: large * 1e3,
   };

@@ -3,17 +3,17 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inference } from "../../bench/cases.js";
 import { type BenchCluster, memoryCluster } from "../../bench/cluster.js";
-import { measure } from "../../bench/measure.js";
-import { probe, undisturbedFrom } from "../../bench/probe.js";
+import { measure, type Row } from "../../bench/measure.js";
+import { Probes, probe } from "../../bench/probe.js";
 
 const repetitions = 6;
 const item = inference("tiny", [4, 3], 2, repetitions);
 
-/** Runs take as long as `seconds` says, and the probe after each has the speed that `speeds` says, in turn. */
+/** Runs take as long as `seconds` says, and the probes have the speeds that `speeds` says, the last one from then on. */
 async function scripted(seconds: readonly number[], speeds: readonly number[]): Promise<BenchCluster> {
   const cluster = await memoryCluster("plain");
-  // Before the clock starts there are the run that sets up and two to warm up, these with a probe each.
-  let [run, probed] = [-3, -2];
+  // What comes before the clock starts: the run that sets up, those that are checked, one to warm up.
+  let [run, probed] = [-2 - repetitions, 0];
   return {
     ...cluster,
     async run(order) {
@@ -21,36 +21,56 @@ async function scripted(seconds: readonly number[], speeds: readonly number[]): 
       const at = run++;
       return reports.map((report) => ({ ...report, seconds: seconds[Math.max(0, at) % seconds.length]! }));
     },
-    probe: async () => speeds[Math.max(0, probed++) % speeds.length]!,
+    probe: async () => [{ gmacs: speeds[Math.min(probed++, speeds.length - 1)]!, from: 0, to: 1 }],
   };
 }
-const rowOf = async (seconds: readonly number[], speeds: readonly number[]) =>
-  measure(await scripted(seconds, speeds), "plain", item, { warmUpMs: 0, undisturbedFrom: 5, patienceMs: 500 });
+async function rowOf(seconds: readonly number[], speeds: readonly number[]): Promise<Row> {
+  const cluster = await scripted(seconds, speeds);
+  return measure(cluster, "plain", item, { warmUpMs: 0, probes: new Probes(cluster.probe), patienceMs: 300 });
+}
 
 test("without probes every run counts", async () => {
   const row = await measure(await scripted([1, 2, 3, 4, 5, 6], [0]), "plain", item, { warmUpMs: 0 });
   assert.deepEqual(row.runs, { all: repetitions, undisturbed: repetitions });
-  assert.equal(row.seconds, row.secondsOfAll);
+  assert.equal(row.seconds, row.secondsAsTheyCame);
 });
 
 test("a run counts if the probes before and after it are fast, and runs go on until enough do", async () => {
-  // Every fourth probe is slow. Of the first six runs the fourth and the fifth have it on one side, later the eighth. The run after the pause
-  // that follows, the ninth here, is not timed.
-  const row = await rowOf([5, 1, 1, 30, 30, 30, 1, 30, 1000, 1], [5, 5, 5, 1]);
+  // Two probes a run: of the first six the second and the sixth have a slow one after them, the third before it. Then each run waits for a
+  // fast one first, the second of them for three.
+  const speeds = [5, 5, 5, 3, 3, 5, 5, 5, 4.5, 5, 5, 4.2];
+  const row = await rowOf([9, 30, 30, 9, 8, 30, 1, 1, 1], [...speeds, ...speeds]);
   assert.deepEqual(row.runs, { all: repetitions + 3, undisturbed: repetitions });
-  assert.equal(row.seconds, 1);
-  assert.equal(row.secondsOfAll, 30);
+  assert.equal(row.secondsAsTheyCame, 30);
+  assert.equal(row.seconds, 8);
   assert.equal(row.min, 1);
 });
 
-test("with too few undisturbed runs all count, and there is an end", async () => {
-  const row = await rowOf([2], [1]);
-  assert.deepEqual(row.runs, { all: repetitions, undisturbed: 0 });
-  assert.equal(row.seconds, 2);
+test("with too few undisturbed runs the first ones count, as they came, and there is an end", async () => {
+  const row = await rowOf([1, 2, 3, 4, 5, 6, 100], [5, 5, 5, 5, 3]);
+  assert.equal(row.runs.undisturbed, 2);
+  assert.equal(row.seconds, 4);
+  assert.equal(row.secondsAsTheyCame, 4);
 });
 
-test("a probe is a speed, and its own best is undisturbed", () => {
-  const speed = probe();
-  assert.ok(speed > 0.01 && speed < 1000, `${speed} G multiply-adds/s`);
-  assert.ok(speed >= undisturbedFrom(speed) && speed / 2 < undisturbedFrom(speed));
+test("the slowest core counts, of processes that compute at the same time", async () => {
+  const both = (...gmacs: [number, number]) => gmacs.map((each) => ({ gmacs: each, from: 0, to: 1 }));
+  const after = [both(5, 5)[0]!, { gmacs: 5, from: 2, to: 3 }];
+  const answers = [both(5, 4), both(3, 5), after, both(5, 2)];
+  const probes = new Probes(async () => answers.shift() ?? after, 2);
+  assert.deepEqual([await probes.take(), await probes.take(), await probes.take()], [4, 3, 2]);
+  assert.equal(probes.best, 4);
+  // A core beside a busy one has six tenths of its speed.
+  assert.deepEqual(
+    [0.6, 0.8, 0.9].map((part) => probes.undisturbed(4 * part)),
+    [false, false, true],
+  );
+  assert.equal(await probes.take(), 0, "never at the same time");
+});
+
+test("a process probes in a few milliseconds, and says when", () => {
+  probe();
+  const { gmacs, from, to } = probe();
+  assert.ok(gmacs > 0.01 && gmacs < 1000, `${gmacs} G multiply-adds/s`);
+  assert.ok(from < to && Math.abs(Date.now() - to) < 60_000);
 });
