@@ -24,7 +24,7 @@ try {
   // What every program says about the model: variables are known to the parties by these names.
   const make = () => {
     const model = nn.named("regression", nn.linear(2, 1));
-    return { model, sgd: optim.sgd(model.parameters(), { lr: 0.2, momentum: 0.9 }) };
+    return { model, sgd: optim.sgd(model.parameters(), { lr: 0.2, momentum: 0.85 }) };
   };
   const train = async (session: Session, { model, sgd }: ReturnType<typeof make>, firstEpoch: number) => {
     const rows = { x: session.dataset("alice/x"), y: session.dataset("bob/y") };
