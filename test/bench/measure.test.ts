@@ -47,8 +47,10 @@ test("a run counts if the probes before and after it are fast, and runs go on un
 });
 
 test("with too few undisturbed runs the first ones count, as they came, and there is an end", async () => {
-  const row = await rowOf([1, 2, 3, 4, 5, 6, 100], [5, 5, 5, 5, 3]);
-  assert.equal(row.runs.undisturbed, 2);
+  // Two undisturbed runs, four others; then one that begins after fast probes and ends beside a slow one.
+  const speeds = [5, 5, 5, 5, ...Array.from({ length: 8 }, () => 3), 5, 5, 3];
+  const row = await rowOf([1, 2, 3, 4, 5, 6, 0.5], speeds);
+  assert.deepEqual(row.runs, { all: repetitions + 1, undisturbed: 2 });
   assert.equal(row.seconds, 4);
   assert.equal(row.secondsAsTheyCame, 4);
 });
